@@ -1,0 +1,144 @@
+/**
+ * A store in memory, for the simulator, for tests, and for helpers that keep nothing. Synchronous inside, so that
+ * a simulation can decide itself when a write has happened.
+ */
+import {
+  placeEvents,
+  type PlacedEvent,
+  type Placement,
+  type PlaceAnswer,
+  type PlaceQuery,
+} from '#mesh/clock.ts'
+import type { NewEvent, RoomRecord, StoreFailure, StoredState, StoreWrite } from '#mesh/effects.ts'
+import type { Event } from '#mesh/event.ts'
+import { feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
+import type { FeedRecord } from '#mesh/log.ts'
+import type { Presence, Receipt } from '#mesh/record.ts'
+import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
+
+function key(room: RoomId, feed: FeedId, seq: number): string {
+  return `${room}/${feed}/${seq}`
+}
+
+export function comparePositions(a: Position, b: Position): number {
+  return a.effective - b.effective || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+}
+
+export class MemoryTables {
+  readonly events = new Map<string, PlacedEvent>()
+  readonly byId = new Map<EventId, PlacedEvent>()
+  readonly childrenOf = new Map<EventId, Set<EventId>>()
+  readonly feeds = new Map<string, FeedRecord>()
+  readonly presences = new Map<PeerId, Presence>()
+  readonly receipts = new Map<string, Receipt>()
+  readonly drafts = new Map<RoomId, string>()
+  readonly readMarks = new Map<RoomId, Position>()
+  rooms: readonly RoomRecord[] = []
+  name = ''
+
+  state(): StoredState {
+    return {
+      rooms: this.rooms,
+      feeds: [...this.feeds.values()],
+      presences: [...this.presences.values()],
+      receipts: [...new Set(this.receipts.values())],
+      name: this.name,
+    }
+  }
+
+  apply(write: StoreWrite, nowMs: number): Placement | StoreFailure {
+    const fresh: NewEvent[] = []
+    for (const event of write.events) {
+      const known = this.events.get(key(event.room, event.feed, event.seq))
+      if (known !== undefined && known.id !== event.id) return 'conflict'
+      if (known === undefined) fresh.push(event)
+    }
+    const placement = this.place(fresh, nowMs)
+    for (const event of [...placement.added, ...placement.moved]) this.put(event)
+    for (const record of write.feeds) this.feeds.set(`${record.room}/${record.feed}`, record)
+    for (const record of write.presences) this.presences.set(record.peer, record)
+    for (const receipt of write.receipts) {
+      for (const { feed } of receipt.entries) {
+        this.receipts.set(`${receipt.room}/${receipt.device}/${feed}`, receipt)
+      }
+    }
+    for (const room of write.clearDrafts) this.drafts.delete(room)
+    this.rooms = write.rooms ?? this.rooms
+    this.name = write.name ?? this.name
+    return placement
+  }
+
+  private place(events: readonly NewEvent[], nowMs: number): Placement {
+    const steps = placeEvents(events, nowMs)
+    let step = steps.next()
+    while (step.done !== true) step = steps.next(this.answer(step.value))
+    return step.value
+  }
+
+  private answer(query: PlaceQuery): PlaceAnswer {
+    if (query.type === 'get') return [this.byId.get(query.id)].filter((event) => event !== undefined)
+    const ids = [...(this.childrenOf.get(query.id) ?? [])]
+    return ids.map((id) => this.byId.get(id)).filter((event) => event !== undefined)
+  }
+
+  private put(event: PlacedEvent): void {
+    this.events.set(key(event.room, event.feed, event.seq), event)
+    this.byId.set(event.id, event)
+    for (const parent of event.prev === undefined ? event.deps : [event.prev, ...event.deps]) {
+      const children = this.childrenOf.get(parent) ?? new Set()
+      this.childrenOf.set(parent, children.add(event.id))
+    }
+  }
+
+  load(room: RoomId, feed: FeedId, first: number, last: number): Event[] {
+    const events: Event[] = []
+    for (let seq = first; ; seq++) {
+      const event = this.events.get(key(room, feed, seq))
+      if (event === undefined) {
+        if (seq >= last) return events
+        continue
+      }
+      events.push(event)
+      if (seq >= last && event.signature !== undefined) return events
+    }
+  }
+
+  inOrder(room: RoomId): PlacedEvent[] {
+    return [...this.events.values()].filter((event) => event.room === room).sort(comparePositions)
+  }
+}
+
+export function createMemoryStore(incarnation: Uint8Array, nowMs: () => number): Store {
+  const tables = new MemoryTables()
+  return {
+    open: (): Promise<OpenedStore> => Promise.resolve({ stored: tables.state(), incarnation }),
+    write: (write) => Promise.resolve(tables.apply(write, nowMs())),
+    load: (room, feed, first, last) => Promise.resolve(tables.load(room, feed, first, last)),
+    history: ({ room, before, after, limit }: HistoryQuery) => {
+      const all = tables
+        .inOrder(room)
+        .filter((event) => before === undefined || comparePositions(event, before) < 0)
+        .filter((event) => after === undefined || comparePositions(event, after) > 0)
+      return Promise.resolve(after === undefined ? all.slice(-limit) : all.slice(0, limit))
+    },
+    countAfter: (room, after, except, limit) => {
+      const later = tables
+        .inOrder(room)
+        .filter((event) => feedAuthor(event.feed) !== except)
+        .filter((event) => after === undefined || comparePositions(event, after) > 0)
+      return Promise.resolve(Math.min(limit, later.length))
+    },
+    draft: (room) => Promise.resolve(tables.drafts.get(room) ?? ''),
+    saveDraft: (room, text) => {
+      if (text === '') tables.drafts.delete(room)
+      else tables.drafts.set(room, text)
+      return Promise.resolve()
+    },
+    readMark: (room) => Promise.resolve(tables.readMarks.get(room)),
+    saveReadMark: (room, position) => {
+      tables.readMarks.set(room, position)
+      return Promise.resolve()
+    },
+    close: () => undefined,
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Who durably holds what: receipts, and the state of an own message that follows from them. Rules D1–D6.
+ *
+ * Source: "Message states" on the design page. Nothing here is inferred from a frame having been sent.
+ */
+import { bytesEqual } from './bytes.ts'
+import { feedAuthor, type FeedId, type PeerId, type RoomId } from './ids.ts'
+import { limits } from './limits.ts'
+import { covers, heldRanges, subtractRanges, type FeedRecord, type Log } from './log.ts'
+import type { Range } from './frame.ts'
+import type { Receipt, ReceiptEntry, ReceiptFields } from './record.ts'
+
+export interface Holder {
+  readonly device: PeerId
+  readonly role: 'reader' | 'carrier'
+  readonly feed: FeedId
+  readonly ranges: readonly Range[]
+}
+
+export interface Delivery {
+  /** By room, then `device feed`: the newest receipt. */
+  readonly receipts: Map<RoomId, Map<string, Receipt>>
+  /** Feeds whose durable ranges changed since this device last confirmed them. */
+  readonly unconfirmed: Map<RoomId, Set<FeedId>>
+}
+
+export function createDelivery(receipts: readonly Receipt[]): Delivery {
+  const delivery: Delivery = { receipts: new Map(), unconfirmed: new Map() }
+  for (const receipt of receipts) acceptReceipt(delivery, receipt)
+  return delivery
+}
+
+/** D2: @returns whether the receipt says anything new. */
+export function acceptReceipt(delivery: Delivery, receipt: Receipt): boolean {
+  const room = delivery.receipts.get(receipt.room) ?? new Map<string, Receipt>()
+  delivery.receipts.set(receipt.room, room)
+  let news = false
+  for (const feed of new Set(receipt.entries.map((entry) => entry.feed))) {
+    const key = `${receipt.device} ${feed}`
+    const known = room.get(key)
+    if (known !== undefined && known.counter >= receipt.counter) continue
+    room.delete(key)
+    room.set(key, receipt)
+    news = true
+  }
+  for (const key of room.keys()) {
+    if (room.size <= limits.receiptsPerRoomMax) break
+    room.delete(key)
+  }
+  return news
+}
+
+/** Two lives of one device can use one counter when a crash took the first one's record; neither counts then. */
+function supersedes(known: Receipt, receipt: Receipt): boolean {
+  if (known.counter !== receipt.counter) return known.counter > receipt.counter
+  return !bytesEqual(known.signature, receipt.signature)
+}
+
+/** @returns receipts of the same device for the same feeds that it has to outdo. */
+export function newerReceipts(delivery: Delivery, receipt: Receipt): Receipt[] {
+  const room = delivery.receipts.get(receipt.room)
+  const known = receipt.entries.flatMap((entry) => room?.get(`${receipt.device} ${entry.feed}`) ?? [])
+  return [...new Set(known)].filter((one) => supersedes(one, receipt))
+}
+
+/** D1: @returns whether this device has confirmed exactly what it holds of a feed. */
+export function isConfirmed(delivery: Delivery, device: PeerId, held: FeedRecord): boolean {
+  const entries = delivery.receipts.get(held.room)?.get(`${device} ${held.feed}`)?.entries ?? []
+  const confirmed = entries.filter((entry) => entry.feed === held.feed)
+  const newest = held.ranges.slice(-limits.receiptRangesMax)
+  return subtractRanges(newest, confirmed).length === 0 && subtractRanges(confirmed, newest).length === 0
+}
+
+/** D1: called when events of somebody else have become durable here. */
+export function noteDurable(delivery: Delivery, room: RoomId, feed: FeedId): void {
+  const feeds = delivery.unconfirmed.get(room) ?? new Set()
+  delivery.unconfirmed.set(room, feeds.add(feed))
+}
+
+/** D1: @returns what this device is to sign now: its newest durable ranges of the feeds that changed. */
+export function dueReceipts(
+  delivery: Delivery,
+  log: Log,
+  device: PeerId,
+  counter: () => number,
+): ReceiptFields[] {
+  const due: ReceiptFields[] = []
+  for (const [room, feeds] of delivery.unconfirmed) {
+    let entries: ReceiptEntry[] = []
+    const close = () => {
+      if (entries.length > 0) due.push({ device, room, counter: counter(), role: 'reader', entries })
+      entries = []
+    }
+    for (const feed of feeds) {
+      const ranges = heldRanges(log, room, feed).slice(-limits.receiptRangesMax)
+      if (entries.length + ranges.length > limits.receiptEntriesMax) close()
+      entries.push(...ranges.map(({ first, last }) => ({ feed, first, last })))
+    }
+    close()
+  }
+  delivery.unconfirmed.clear()
+  return due
+}
+
+/** D3: what a newly linked peer may not know: receipts for its own feeds. Newest first, bounded. */
+export function receiptsFor(delivery: Delivery, peer: PeerId): Receipt[] {
+  const found = new Set<Receipt>()
+  for (const room of delivery.receipts.values()) {
+    for (const [key, receipt] of room) {
+      if (receipt.device !== peer && key.slice(53, 105) === peer) found.add(receipt)
+    }
+  }
+  return [...found].sort((a, b) => b.counter - a.counter).slice(0, limits.receiptsPerLinkUpMax)
+}
+
+/** @returns who holds what of the feeds that `self` wrote in this room, in any of its incarnations. */
+export function holdersOf(delivery: Delivery, room: RoomId, self: PeerId): Holder[] {
+  const holders: Holder[] = []
+  for (const [key, receipt] of delivery.receipts.get(room) ?? []) {
+    const feed = receipt.entries.find((entry) => key.endsWith(entry.feed))?.feed
+    if (feed === undefined || feedAuthor(feed) !== self || receipt.device === self) continue
+    const ranges = receipt.entries.filter((entry) => entry.feed === feed)
+    holders.push({ device: receipt.device, role: receipt.role, feed, ranges })
+  }
+  return holders
+}
+
+export type MessageState =
+  | { readonly type: 'waiting' }
+  | { readonly type: 'sending' }
+  | { readonly type: 'carried'; readonly by: number }
+  | { readonly type: 'delivered'; readonly to: number; readonly of: number }
+
+/**
+ * D4–D6: the state of an own message in a room, from facts alone.
+ * @param audience people seen in the room in the 24 h before sending, frozen with the message
+ * @param reachable whether a link to somebody who has the room is open now
+ */
+export function messageState(
+  message: { readonly feed: FeedId; readonly seq: number; readonly audience: readonly PeerId[] | undefined },
+  holders: readonly Holder[],
+  reachable: boolean,
+): MessageState {
+  const readers = new Set<PeerId>()
+  const carriers = new Set<PeerId>()
+  for (const holder of holders) {
+    if (holder.feed !== message.feed || !covers(holder.ranges, message.seq)) continue
+    ;(holder.role === 'reader' ? readers : carriers).add(holder.device)
+  }
+  if (readers.size > 0) {
+    const everybody = new Set([...(message.audience ?? []), ...readers])
+    return { type: 'delivered', to: readers.size, of: everybody.size }
+  }
+  if (carriers.size > 0) return { type: 'carried', by: carriers.size }
+  return { type: reachable ? 'sending' : 'waiting' }
+}

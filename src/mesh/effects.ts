@@ -1,0 +1,189 @@
+/**
+ * What can happen to an engine (inputs), what it decides (effects), what people wish (commands) and what the
+ * screen is told (events). Four closed unions; a `switch` over one of them is complete or does not compile.
+ */
+import type { PlacedEvent } from './clock.ts'
+import type { Holder } from './delivery.ts'
+import type { Event } from './event.ts'
+import type { Frame, Range } from './frame.ts'
+import type { EventId, FeedId, PeerId, RoomId } from './ids.ts'
+import type { FeedRecord } from './log.ts'
+import type { Presence, Receipt, Status } from './record.ts'
+
+/** One open link; never used again for another one. */
+export type LinkId = number
+
+export interface RoomRecord {
+  readonly room: RoomId
+  /** As shown, without `#`. */
+  readonly name: string
+  readonly joinedAtMs: number
+}
+
+/** Everything that an engine needs from the store to go on where it was. */
+export interface StoredState {
+  readonly rooms: readonly RoomRecord[]
+  readonly feeds: readonly FeedRecord[]
+  readonly presences: readonly Presence[]
+  readonly receipts: readonly Receipt[]
+  readonly name: string
+}
+
+/** An own event travels with the people who were to get it, frozen when it was written; local, never sent. */
+export interface NewEvent extends Event {
+  readonly audience: readonly PeerId[] | undefined
+}
+
+/** One durable transaction: all of it or nothing. */
+export interface StoreWrite {
+  readonly events: readonly NewEvent[]
+  readonly feeds: readonly FeedRecord[]
+  readonly presences: readonly Presence[]
+  readonly receipts: readonly Receipt[]
+  /** The whole list, when it changed. */
+  readonly rooms: readonly RoomRecord[] | undefined
+  readonly name: string | undefined
+  /** Rooms whose draft went out as one of `events`. */
+  readonly clearDrafts: readonly RoomId[]
+}
+
+/**
+ * Why a store refused. `full`: no space. `fenced`: another tab has taken over. `conflict`: a sequence number is
+ * taken. `closed`: the connection is gone; it may come back.
+ */
+export type StoreFailure = 'full' | 'fenced' | 'conflict' | 'closed'
+
+export type HangUpReason =
+  | 'malformed'
+  | 'too-large'
+  | 'unknown-type'
+  | 'bad-signature'
+  | 'silent'
+  | 'too-fast'
+  | 'superseded'
+  | 'leaving'
+
+export type Command =
+  | { readonly type: 'post'; readonly token: string; readonly room: RoomId; readonly text: string }
+  | { readonly type: 'join'; readonly name: string }
+  | { readonly type: 'leave'; readonly room: RoomId }
+  | { readonly type: 'rename'; readonly name: string }
+  | { readonly type: 'set-visible'; readonly visible: boolean }
+  /** Tell the screen everything once more (a new tab has opened). */
+  | { readonly type: 'announce' }
+  /** The page goes away: say so to everybody, now. */
+  | { readonly type: 'depart' }
+
+export type Input =
+  | {
+      readonly type: 'start'
+      readonly self: PeerId
+      /** 16 bytes */
+      readonly incarnation: Uint8Array
+      /** 32 bits for choices that need chance. */
+      readonly seed: number
+      readonly stored: StoredState
+    }
+  | { readonly type: 'command'; readonly command: Command }
+  | { readonly type: 'signed'; readonly token: number; readonly signature: Uint8Array }
+  | {
+      readonly type: 'stored'
+      readonly token: number
+      readonly added: readonly PlacedEvent[]
+      readonly moved: readonly PlacedEvent[]
+    }
+  | { readonly type: 'store-failed'; readonly token: number; readonly cause: StoreFailure }
+  | { readonly type: 'loaded'; readonly token: number; readonly events: readonly Event[] }
+  | { readonly type: 'link-up'; readonly link: LinkId; readonly peer: PeerId }
+  | { readonly type: 'link-down'; readonly link: LinkId }
+  | { readonly type: 'received'; readonly link: LinkId; readonly frame: Frame }
+  /** The bulk lane takes no more for now. */
+  | { readonly type: 'congested'; readonly link: LinkId }
+  | { readonly type: 'drained'; readonly link: LinkId }
+  | { readonly type: 'dial-failed'; readonly peer: PeerId }
+  | { readonly type: 'helper-up'; readonly helper: string; readonly site: PeerId; readonly node: string }
+  | { readonly type: 'helper-down'; readonly helper: string }
+  | {
+      readonly type: 'helper-peers'
+      readonly helper: string
+      readonly up: readonly PeerId[]
+      readonly down: readonly PeerId[]
+    }
+  /** A connection being made wants this carried to the other side. */
+  | { readonly type: 'signal-out'; readonly to: PeerId; readonly payload: string }
+  | { readonly type: 'signal-in'; readonly helper: string; readonly from: PeerId; readonly payload: string }
+  | { readonly type: 'signal-unreachable'; readonly helper: string; readonly to: PeerId }
+  /** The device's clock was set by this much while running. */
+  | { readonly type: 'clock-jumped'; readonly byMs: number }
+  | { readonly type: 'tick' }
+
+export type Effect =
+  | { readonly type: 'sign'; readonly token: number; readonly message: Uint8Array }
+  | { readonly type: 'store'; readonly token: number; readonly write: StoreWrite }
+  | ({ readonly type: 'load'; readonly token: number; readonly room: RoomId; readonly feed: FeedId } & Range)
+  | { readonly type: 'send'; readonly link: LinkId; readonly frame: Frame }
+  | { readonly type: 'hang-up'; readonly link: LinkId; readonly reason: HangUpReason }
+  | { readonly type: 'dial'; readonly peer: PeerId }
+  | { readonly type: 'signal-helper'; readonly helper: string; readonly to: PeerId; readonly payload: string }
+  | { readonly type: 'signal-deliver'; readonly from: PeerId; readonly payload: string }
+  /** No way to reach that peer now. */
+  | { readonly type: 'signal-lost'; readonly to: PeerId }
+  | { readonly type: 'schedule'; readonly delayMs: number }
+  | { readonly type: 'emit'; readonly event: MeshEvent }
+
+export interface Person {
+  readonly peer: PeerId
+  readonly name: string
+  readonly node: string
+  readonly status: Status
+  /** When the status began, ms on this device's clock. */
+  readonly sinceMs: number
+  /** Linked to this device without anybody between. */
+  readonly direct: boolean
+  readonly inReach: boolean
+  readonly box: boolean
+  readonly rooms: readonly RoomId[]
+}
+
+export interface Reach {
+  /** People other than oneself, by the rule of "Presence" on the design page. */
+  readonly people: number
+  readonly links: number
+  /** Names of the helpers that answer now. */
+  readonly nodes: readonly string[]
+  /** Rooms that somebody linked has too. */
+  readonly rooms: readonly RoomId[]
+}
+
+export type MeshEvent =
+  | { readonly type: 'started'; readonly self: PeerId; readonly name: string; readonly fresh: boolean }
+  | { readonly type: 'posted'; readonly token: string; readonly room: RoomId; readonly id: EventId }
+  | {
+      readonly type: 'post-failed'
+      readonly token: string
+      readonly cause: StoreFailure | 'too-long' | 'empty' | 'busy' | 'no-room'
+    }
+  | {
+      readonly type: 'messages'
+      readonly room: RoomId
+      readonly added: readonly PlacedEvent[]
+      readonly moved: readonly PlacedEvent[]
+    }
+  | { readonly type: 'rooms'; readonly rooms: readonly RoomRecord[] }
+  | { readonly type: 'people'; readonly people: readonly Person[]; readonly reach: Reach }
+  /** Who durably holds what of this device's own feeds in a room. */
+  | { readonly type: 'holders'; readonly room: RoomId; readonly holders: readonly Holder[] }
+  /** Events that peers have and this device still lacks. */
+  | { readonly type: 'catching-up'; readonly missing: number }
+  | { readonly type: 'storage'; readonly failure: StoreFailure | undefined }
+  | { readonly type: 'fork'; readonly room: RoomId; readonly feed: FeedId }
+
+/** Stops the engine at a bug of our own. Never used for what arrives from outside. */
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new Error(`bug: ${message}`)
+}
+
+/** Marks a `switch` as complete: a union member without a case does not compile. */
+export function unreachable(value: never): never {
+  throw new Error(`bug: unhandled ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,144 @@
+/**
+ * Names of peers, feeds, rooms and events, and how they are written as text and as bytes.
+ *
+ * Source: design decision 6. Peer id as text is RFC 4648 base32, lower case, no padding.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { limits } from './limits.ts'
+
+/** An Ed25519 public key as 52 characters of base32. */
+export type PeerId = string & { readonly brand: 'PeerId' }
+/** 16 bytes as 32 hex digits. */
+export type RoomId = string & { readonly brand: 'RoomId' }
+/** `PeerId`, a dot, and the 16-byte incarnation as 32 hex digits. */
+export type FeedId = string & { readonly brand: 'FeedId' }
+/** SHA-256 as 64 hex digits. */
+export type EventId = string & { readonly brand: 'EventId' }
+
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
+const peerPattern = /^[a-z2-7]{51}[aq]$/
+const hexDigits = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
+const encoder = new TextEncoder()
+
+export const peerIdBytesLength = 32
+export const incarnationBytesLength = 16
+export const feedIdBytesLength = peerIdBytesLength + incarnationBytesLength
+export const roomIdBytesLength = 16
+export const eventIdBytesLength = 32
+
+export function bytesToHex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += hexDigits[byte] ?? ''
+  return text
+}
+
+/** @returns the bytes of an even number of hex digits; only for text that is known to be hex. */
+export function hexToBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length / 2)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  return bytes
+}
+
+/** @param key 32 bytes */
+export function peerIdFromBytes(key: Uint8Array): PeerId {
+  let bits = 0
+  let value = 0
+  let text = ''
+  for (const byte of key) {
+    value = (value << 8) | byte
+    bits += 8
+    while (bits >= 5) {
+      bits -= 5
+      text += alphabet[(value >>> bits) & 31] ?? ''
+    }
+    value &= (1 << bits) - 1
+  }
+  if (bits > 0) text += alphabet[(value << (5 - bits)) & 31] ?? ''
+  return text as PeerId
+}
+
+/** @returns 32 bytes */
+export function peerIdToBytes(peer: PeerId): Uint8Array {
+  const bytes = new Uint8Array(peerIdBytesLength)
+  let bits = 0
+  let value = 0
+  let at = 0
+  for (const letter of peer) {
+    value = (value << 5) | alphabet.indexOf(letter)
+    bits += 5
+    if (bits < 8) continue
+    bits -= 8
+    if (at < bytes.length) bytes[at++] = (value >>> bits) & 255
+    value &= (1 << bits) - 1
+  }
+  return bytes
+}
+
+/** @returns the peer id, or undefined: the text comes from outside. Exactly one text names one key. */
+export function parsePeerId(text: unknown): PeerId | undefined {
+  if (typeof text !== 'string' || !peerPattern.test(text)) return undefined
+  return text as PeerId
+}
+
+export function feedIdFrom(peer: PeerId, incarnation: Uint8Array): FeedId {
+  return `${peer}.${bytesToHex(incarnation)}` as FeedId
+}
+
+/** @param bytes 48: the key, then the incarnation */
+export function feedIdFromBytes(bytes: Uint8Array): FeedId {
+  return feedIdFrom(
+    peerIdFromBytes(bytes.subarray(0, peerIdBytesLength)),
+    bytes.subarray(peerIdBytesLength, feedIdBytesLength),
+  )
+}
+
+/** @returns 48 bytes */
+export function feedIdToBytes(feed: FeedId): Uint8Array {
+  const bytes = new Uint8Array(feedIdBytesLength)
+  bytes.set(peerIdToBytes(feedAuthor(feed)), 0)
+  bytes.set(hexToBytes(feed.slice(53)), peerIdBytesLength)
+  return bytes
+}
+
+/** @returns the device that signs this feed. */
+export function feedAuthor(feed: FeedId): PeerId {
+  return feed.slice(0, 52) as PeerId
+}
+
+/** @param bytes 16 */
+export function roomIdFromBytes(bytes: Uint8Array): RoomId {
+  return bytesToHex(bytes) as RoomId
+}
+
+/** @param bytes 32 */
+export function eventIdFromBytes(bytes: Uint8Array): EventId {
+  return bytesToHex(bytes) as EventId
+}
+
+/**
+ * A name as it may be shown: control and bidirectional-override characters removed, white space folded,
+ * at most `charactersMax` characters (code points).
+ */
+export function cleanName(text: string, charactersMax: number): string {
+  const visible = text
+    // eslint-disable-next-line no-control-regex -- these are the characters that must not pass
+    .replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return Array.from(visible).slice(0, charactersMax).join('').trim()
+}
+
+/** @returns the one spelling of an open room's name that its id is made from: no `#`, NFKC, lower case. */
+export function canonicalRoomName(name: string): string {
+  const bare = cleanName(name.normalize('NFKC'), limits.roomNameCharactersMax + 1).replace(/^#+\s*/, '')
+  return Array.from(bare.toLowerCase().replace(/\s+/g, '-')).slice(0, limits.roomNameCharactersMax).join('')
+}
+
+/**
+ * The id of an open room: everybody who types the same name gets the same room, also on two sides of a split.
+ * First 16 bytes of SHA-256("meshchat/1/open-room" ‖ canonical name) (design decision 6).
+ */
+export function openRoomId(name: string): RoomId {
+  const digest = sha256(encoder.encode(`meshchat/1/open-room${canonicalRoomName(name)}`))
+  return roomIdFromBytes(digest.subarray(0, roomIdBytesLength))
+}

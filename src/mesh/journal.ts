@@ -1,0 +1,129 @@
+/**
+ * Group commit: everything that must become durable collects while one transaction is on its way, and goes out
+ * as the next one. At most one transaction is in flight, so its feed records are always true. Rules J1–J3.
+ */
+import type { NewEvent, StoreFailure, StoreWrite, RoomRecord } from './effects.ts'
+import type { FeedId, RoomId } from './ids.ts'
+import { commit, recordWith, release, type FeedRecord, type Log } from './log.ts'
+import { limits } from './limits.ts'
+import type { Presence, Receipt } from './record.ts'
+
+export interface Journal {
+  events: NewEvent[]
+  presences: Presence[]
+  receipts: Receipt[]
+  rooms: readonly RoomRecord[] | undefined
+  name: string | undefined
+  clearDrafts: Set<RoomId>
+  inFlight: { readonly token: number; readonly write: StoreWrite } | undefined
+  /** After a failure nothing is written before this, ms. */
+  retryAtMs: number
+  failure: StoreFailure | undefined
+}
+
+export function createJournal(): Journal {
+  return {
+    events: [],
+    presences: [],
+    receipts: [],
+    rooms: undefined,
+    name: undefined,
+    clearDrafts: new Set(),
+    inFlight: undefined,
+    retryAtMs: 0,
+    failure: undefined,
+  }
+}
+
+/** J2: a full queue takes no more from others; what is refused is asked for again later. */
+export function hasSpace(journal: Journal): boolean {
+  return journal.events.length < limits.journalEventsMax
+}
+
+function isEmpty(journal: Journal): boolean {
+  return (
+    journal.events.length === 0 &&
+    journal.presences.length === 0 &&
+    journal.receipts.length === 0 &&
+    journal.rooms === undefined &&
+    journal.name === undefined
+  )
+}
+
+/** @returns the next transaction, if one is due (J1). */
+export function nextWrite(journal: Journal, log: Log, token: number, nowMs: number): StoreWrite | undefined {
+  if (journal.inFlight !== undefined || isEmpty(journal) || nowMs < journal.retryAtMs) return undefined
+  const events = journal.events.slice(0, limits.transactionEventsMax)
+  const write: StoreWrite = {
+    events,
+    feeds: feedRecords(log, events),
+    presences: journal.presences,
+    receipts: journal.receipts,
+    rooms: journal.rooms,
+    name: journal.name,
+    clearDrafts: [...journal.clearDrafts],
+  }
+  journal.events = journal.events.slice(events.length)
+  journal.presences = []
+  journal.receipts = []
+  journal.rooms = undefined
+  journal.name = undefined
+  journal.clearDrafts = new Set()
+  journal.inFlight = { token, write }
+  return write
+}
+
+function feedRecords(log: Log, events: readonly NewEvent[]): FeedRecord[] {
+  const byFeed = new Map<string, NewEvent[]>()
+  for (const event of events) {
+    const key = `${event.room}/${event.feed}`
+    const list = byFeed.get(key)
+    if (list === undefined) byFeed.set(key, [event])
+    else list.push(event)
+  }
+  return [...byFeed.values()].flatMap((list) => {
+    const first = list[0]
+    return first === undefined ? [] : [recordWith(log, list, first.room, first.feed)]
+  })
+}
+
+/** @returns what has become durable, or undefined for an answer to nothing. */
+export function settleStored(journal: Journal, log: Log, token: number): StoreWrite | undefined {
+  const flight = journal.inFlight
+  if (flight?.token !== token) return undefined
+  journal.inFlight = undefined
+  journal.failure = undefined
+  for (const record of flight.write.feeds) commit(log, record)
+  return flight.write
+}
+
+/**
+ * J3: nothing of a failed transaction counts as held. Settings are kept for the next try; events of others are
+ * let go, since their feeds will be asked for again; own posts go back to the person who wrote them.
+ * @returns what failed
+ */
+export function settleFailed(
+  journal: Journal,
+  log: Log,
+  answer: { readonly token: number; readonly cause: StoreFailure },
+  nowMs: number,
+): StoreWrite | undefined {
+  const flight = journal.inFlight
+  if (flight?.token !== answer.token) return undefined
+  journal.inFlight = undefined
+  journal.failure = answer.cause
+  journal.retryAtMs = nowMs + limits.storeRetryMs
+  journal.rooms ??= flight.write.rooms
+  journal.name ??= flight.write.name
+  const lost = new Set<string>()
+  for (const record of flight.write.feeds) {
+    release(log, record.room, record.feed)
+    lost.add(key(record.room, record.feed))
+  }
+  journal.events = journal.events.filter((event) => !lost.has(key(event.room, event.feed)))
+  return flight.write
+}
+
+function key(room: RoomId, feed: FeedId): string {
+  return `${room}/${feed}`
+}

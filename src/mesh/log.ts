@@ -1,0 +1,214 @@
+/**
+ * What of each room's history is held: per feed, the ranges of sequence numbers, each chained to its ends.
+ * Decides whether a run is new, known or a fork. Rules L1–L6 in PROTOCOL.md.
+ *
+ * Leaves to others: fetching what is missing (reconcile.ts), writing it down (journal.ts), order (clock.ts).
+ */
+import type { Event, Run } from './event.ts'
+import type { EventId, FeedId, RoomId } from './ids.ts'
+import type { Range } from './frame.ts'
+import { limits } from './limits.ts'
+
+/** A held range with the ids at its ends, so that what joins it can be checked against the chain. */
+export interface HeldRange extends Range {
+  readonly prev: EventId | undefined
+  readonly lastId: EventId
+}
+
+/** What the store keeps beside the events, so that a start need not read them. */
+export interface FeedRecord {
+  readonly room: RoomId
+  readonly feed: FeedId
+  /** Stamp of the newest event held. */
+  readonly newest: number
+  /** Ascending; neighbours are merged. */
+  readonly ranges: readonly HeldRange[]
+}
+
+interface FeedState {
+  newest: number
+  /** Durable. */
+  ranges: readonly HeldRange[]
+  /** On its way to the disk. */
+  pending: readonly HeldRange[]
+}
+
+export interface RoomLog {
+  readonly feeds: Map<FeedId, FeedState>
+  /** Newest event of each other feed that no known event names as an ancestor yet. */
+  readonly heads: Map<FeedId, { readonly id: EventId; readonly hlc: number }>
+}
+
+export interface Log {
+  readonly rooms: Map<RoomId, RoomLog>
+}
+
+export type Accepted =
+  | { readonly type: 'new'; readonly events: readonly Event[] }
+  | { readonly type: 'duplicate' }
+  /** Two different events with one sequence number, both signed. */
+  | { readonly type: 'fork' }
+  /** The room has more feeds than this peer keeps. */
+  | { readonly type: 'full' }
+
+export function createLog(records: readonly FeedRecord[]): Log {
+  const log: Log = { rooms: new Map() }
+  for (const { room, feed, newest, ranges } of records) {
+    const roomLog = openRoomLog(log, room)
+    roomLog.feeds.set(feed, { newest, ranges, pending: [] })
+    const last = ranges[ranges.length - 1]
+    if (last !== undefined) roomLog.heads.set(feed, { id: last.lastId, hlc: newest })
+  }
+  return log
+}
+
+export function openRoomLog(log: Log, room: RoomId): RoomLog {
+  const known = log.rooms.get(room)
+  if (known !== undefined) return known
+  const fresh: RoomLog = { feeds: new Map(), heads: new Map() }
+  log.rooms.set(room, fresh)
+  return fresh
+}
+
+/** @returns the durable ranges of a feed, ascending. */
+export function heldRanges(log: Log, room: RoomId, feed: FeedId): readonly HeldRange[] {
+  return log.rooms.get(room)?.feeds.get(feed)?.ranges ?? []
+}
+
+/** @returns durable and pending ranges: what must not be asked for. */
+export function coveredRanges(log: Log, room: RoomId, feed: FeedId): readonly Range[] {
+  const state = log.rooms.get(room)?.feeds.get(feed)
+  return state === undefined ? [] : [...state.ranges, ...state.pending]
+}
+
+/** L1–L4: which events of a checked run are new here. Marks them pending. */
+export function acceptRun(log: Log, run: Run): Accepted {
+  const room = openRoomLog(log, run.room)
+  let state = room.feeds.get(run.feed)
+  if (state === undefined) {
+    if (room.feeds.size >= limits.feedsPerRoomMax) return { type: 'full' }
+    state = { newest: 0, ranges: [], pending: [] }
+    room.feeds.set(run.feed, state)
+  }
+  const covered = [...state.ranges, ...state.pending]
+  if (run.events.some((event) => contradicts(event, covered))) return { type: 'fork' }
+  const events = run.events.filter((event) => !covers(covered, event.seq))
+  if (events.length === 0) return { type: 'duplicate' }
+  state.pending = mergeRanges([...state.pending, ...toRanges(events)])
+  noteHeads(room, events)
+  return { type: 'new', events }
+}
+
+/** L3: an event that touches a held range must be the one that the range is chained to. */
+function contradicts(event: Event, covered: readonly HeldRange[]): boolean {
+  return covered.some(
+    (range) =>
+      (event.seq === range.last && event.id !== range.lastId) ||
+      (event.seq === range.last + 1 && event.prev !== range.lastId) ||
+      (event.seq === range.first && event.prev !== range.prev) ||
+      (event.seq === range.first - 1 && event.id !== range.prev),
+  )
+}
+
+function noteHeads(room: RoomLog, events: readonly Event[]): void {
+  for (const event of events) {
+    const known = room.heads.get(event.feed)
+    if (known === undefined || event.hlc >= known.hlc) {
+      room.heads.set(event.feed, { id: event.id, hlc: event.hlc })
+    }
+    for (const dep of event.deps) {
+      for (const [feed, head] of room.heads) if (head.id === dep) room.heads.delete(feed)
+    }
+  }
+}
+
+/** L5: the ancestors that a new own event names: at most `depsMax` heads of other feeds, newest first. */
+export function takeDeps(log: Log, room: RoomId, own: FeedId): EventId[] {
+  const heads = openRoomLog(log, room).heads
+  const newest = [...heads].filter(([feed]) => feed !== own).sort(([, a], [, b]) => b.hlc - a.hlc)
+  return newest.slice(0, limits.depsMax).map(([, head]) => head.id)
+}
+
+/** @returns the feed's record as it will be once `events` are durable. */
+export function recordWith(log: Log, events: readonly Event[], room: RoomId, feed: FeedId): FeedRecord {
+  const state = log.rooms.get(room)?.feeds.get(feed)
+  const newest = Math.max(state?.newest ?? 0, ...events.map((event) => event.hlc))
+  return { room, feed, newest, ranges: mergeRanges([...(state?.ranges ?? []), ...toRanges(events)]) }
+}
+
+/** L6: what the disk has confirmed becomes held. */
+export function commit(log: Log, record: FeedRecord): void {
+  const state = openRoomLog(log, record.room).feeds.get(record.feed)
+  const pending = (state?.pending ?? []).filter(
+    (range) => !record.ranges.some((held) => held.first <= range.first && held.last >= range.last),
+  )
+  openRoomLog(log, record.room).feeds.set(record.feed, {
+    newest: record.newest,
+    ranges: record.ranges,
+    pending,
+  })
+}
+
+/** L6: what the disk refused is not held, and may be asked for again. */
+export function release(log: Log, room: RoomId, feed: FeedId): void {
+  const state = log.rooms.get(room)?.feeds.get(feed)
+  if (state !== undefined) state.pending = []
+}
+
+/** @returns the next own sequence number and the event before it. */
+export function nextOwn(log: Log, room: RoomId, feed: FeedId): { seq: number; prev: EventId | undefined } {
+  const state = log.rooms.get(room)?.feeds.get(feed)
+  const last = mergeRanges([...(state?.ranges ?? []), ...(state?.pending ?? [])]).at(-1)
+  return last === undefined ? { seq: 0, prev: undefined } : { seq: last.last + 1, prev: last.lastId }
+}
+
+export function feedsOf(log: Log, room: RoomId): ReadonlyMap<FeedId, Readonly<FeedState>> {
+  return log.rooms.get(room)?.feeds ?? new Map()
+}
+
+export function forgetRoom(log: Log, room: RoomId): void {
+  log.rooms.delete(room)
+}
+
+export function covers(ranges: readonly Range[], seq: number): boolean {
+  return ranges.some((range) => range.first <= seq && seq <= range.last)
+}
+
+function toRanges(events: readonly Event[]): HeldRange[] {
+  const single = events.map((event) => ({
+    first: event.seq,
+    last: event.seq,
+    prev: event.prev,
+    lastId: event.id,
+  }))
+  return mergeRanges(single)
+}
+
+/** Sorts, and joins ranges that touch or overlap. */
+function mergeRanges(ranges: readonly HeldRange[]): HeldRange[] {
+  const sorted = [...ranges].sort((a, b) => a.first - b.first)
+  const merged: HeldRange[] = []
+  for (const range of sorted) {
+    const before = merged.at(-1)
+    if (before === undefined || range.first > before.last + 1) merged.push(range)
+    else if (range.last > before.last) {
+      merged[merged.length - 1] = { ...before, last: range.last, lastId: range.lastId }
+    }
+  }
+  return merged
+}
+
+/** @returns `wanted` without everything that `covered` has, ascending. */
+export function subtractRanges(wanted: readonly Range[], covered: readonly Range[]): Range[] {
+  let rest: Range[] = [...wanted]
+  for (const cut of covered) {
+    rest = rest.flatMap((range) => {
+      if (cut.last < range.first || cut.first > range.last) return [range]
+      const pieces: Range[] = []
+      if (range.first < cut.first) pieces.push({ first: range.first, last: cut.first - 1 })
+      if (range.last > cut.last) pieces.push({ first: cut.last + 1, last: range.last })
+      return pieces
+    })
+  }
+  return rest.sort((a, b) => a.first - b.first)
+}

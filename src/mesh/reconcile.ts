@@ -1,0 +1,233 @@
+/**
+ * Comparing and repairing history over one link: `have` tells what is durably held, `want` asks for what is
+ * missing, newest first, one outstanding want per feed and peer. Rules R1–R9 in PROTOCOL.md.
+ *
+ * Source: the frontier of epidemic-broadcast-trees, with ranges instead of one number because history comes
+ * newest first. The one-packet set reconciliation of `gossip.md` §7.7 replaces the digest and the full `have`.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { encodeUtf8 } from './bytes.ts'
+import { bytesToHex, type FeedId, type PeerId, type RoomId } from './ids.ts'
+import { digestBytesLength, type Frame, type HaveEntry, type Range } from './frame.ts'
+import { limits } from './limits.ts'
+import { coveredRanges, feedsOf, heldRanges, subtractRanges, type Log } from './log.ts'
+import type { LinkId } from './effects.ts'
+
+export interface Want extends Range {
+  readonly room: RoomId
+  readonly feed: FeedId
+}
+interface OpenWant extends Want {
+  readonly atMs: number
+}
+
+/** What one link knows and owes. */
+export interface Session {
+  /** What the other side says it holds. */
+  readonly theirs: Map<RoomId, Map<FeedId, HaveEntry>>
+  /** What the other side has been told, or given, or gave. */
+  readonly told: Map<RoomId, Map<FeedId, readonly Range[]>>
+  /** Asked and not answered, by `room/feed`. */
+  readonly wants: Map<string, OpenWant>
+  /** Asked by the other side, not answered yet. */
+  readonly serving: Want[]
+  /** An answer is being read from the store. */
+  loading: boolean
+  congested: boolean
+  /** Authors whose presence record went with an answer. */
+  readonly introduced: Set<PeerId>
+  /** Heartbeats in a row whose digest differed. */
+  mismatches: number
+}
+
+export interface Reconcile {
+  readonly sessions: Map<LinkId, Session>
+}
+
+export function createReconcile(): Reconcile {
+  return { sessions: new Map() }
+}
+
+export function openSession(reconcile: Reconcile, link: LinkId): Session {
+  const session: Session = {
+    theirs: new Map(),
+    told: new Map(),
+    wants: new Map(),
+    serving: [],
+    loading: false,
+    congested: false,
+    introduced: new Set(),
+    mismatches: 0,
+  }
+  reconcile.sessions.set(link, session)
+  return session
+}
+
+/** R1: @returns `have` frames for what the other side has not been told yet in the rooms that both carry. */
+export function dueHaves(session: Session, log: Log, rooms: Iterable<RoomId>): Frame[] {
+  const frames: Frame[] = []
+  for (const room of rooms) {
+    const told = sub(session.told, room)
+    let entries: HaveEntry[] = []
+    for (const [feed, state] of feedsOf(log, room)) {
+      const ranges = state.ranges.slice(-limits.rangesMax).map(({ first, last }) => ({ first, last }))
+      if (subtractRanges(ranges, told.get(feed) ?? []).length === 0) continue
+      told.set(feed, ranges)
+      entries.push({ feed, newest: state.newest, ranges })
+      if (entries.length < limits.haveEntriesMax) continue
+      frames.push({ type: 'have', room, entries })
+      entries = []
+    }
+    if (entries.length > 0) frames.push({ type: 'have', room, entries })
+  }
+  return frames
+}
+
+/** R1: what was pushed or answered on a reliable lane need not be told again. */
+export function noteGiven(session: Session, given: Want): void {
+  const told = sub(session.told, given.room)
+  const before = told.get(given.feed) ?? []
+  told.set(given.feed, [...subtractRanges(before, [given]), { first: given.first, last: given.last }])
+}
+
+/** R2: the other side's word on what it holds replaces what it said of that feed before. */
+export function noteHave(session: Session, room: RoomId, entries: readonly HaveEntry[]): void {
+  const theirs = sub(session.theirs, room)
+  for (const entry of entries) {
+    if (theirs.size < limits.feedsPerRoomMax || theirs.has(entry.feed)) theirs.set(entry.feed, entry)
+  }
+}
+
+/** R5: the other side could not serve this, so it is not asked for it again. */
+export function noteLacking(session: Session, lacking: Want): void {
+  session.wants.delete(wantKey(lacking.room, lacking.feed))
+  const theirs = sub(session.theirs, lacking.room)
+  const entry = theirs.get(lacking.feed)
+  if (entry === undefined) return
+  theirs.set(lacking.feed, { ...entry, ranges: subtractRanges(entry.ranges, [lacking]) })
+}
+
+/** R4: an answer has come; @returns the want that it answers. */
+export function closeWant(session: Session, room: RoomId, feed: FeedId): Want | undefined {
+  const want = session.wants.get(wantKey(room, feed))
+  session.wants.delete(wantKey(room, feed))
+  return want
+}
+
+/** R6: @returns wants that nobody answered in time; they are free to be asked elsewhere. */
+export function expireWants(reconcile: Reconcile, nowMs: number): void {
+  for (const session of reconcile.sessions.values()) {
+    for (const want of [...session.wants.values()]) {
+      if (nowMs - want.atMs > limits.wantTimeoutMs) noteLacking(session, want)
+    }
+  }
+}
+
+/**
+ * R3: @returns what to ask this peer for now: newest feeds first, the newest missing part of each, one want
+ * per feed and peer, never a part that somebody else has been asked for.
+ */
+export function dueWants(
+  reconcile: Reconcile,
+  session: Session,
+  log: Log,
+  rooms: Iterable<RoomId>,
+  nowMs: number,
+): Want[] {
+  const room = limits.wantsPerLinkMax - session.wants.size
+  if (room <= 0) return []
+  const candidates: { want: Want; newest: number }[] = []
+  for (const id of rooms) {
+    for (const entry of session.theirs.get(id)?.values() ?? []) {
+      if (session.wants.has(wantKey(id, entry.feed))) continue
+      const want = newestMissing(reconcile, log, id, entry)
+      if (want !== undefined) candidates.push({ want, newest: entry.newest })
+    }
+  }
+  candidates.sort((a, b) => b.newest - a.newest)
+  const due = candidates.slice(0, room).map(({ want }) => want)
+  for (const want of due) session.wants.set(wantKey(want.room, want.feed), { ...want, atMs: nowMs })
+  return due
+}
+
+function newestMissing(reconcile: Reconcile, log: Log, room: RoomId, entry: HaveEntry): Want | undefined {
+  const { feed } = entry
+  const missing = subtractRanges(entry.ranges, coveredRanges(log, room, feed))
+  if (missing.length === 0) return undefined
+  const elsewhere = [...reconcile.sessions.values()].flatMap(
+    (session) => session.wants.get(wantKey(room, feed)) ?? [],
+  )
+  const free = subtractRanges(missing, elsewhere).at(-1)
+  if (free === undefined) return undefined
+  return { room, feed, first: Math.max(free.first, free.last - limits.runEventsMax + 1), last: free.last }
+}
+
+/** @returns how many events somebody linked has and this peer lacks. */
+export function missingCount(reconcile: Reconcile, log: Log): number {
+  let count = 0
+  const seen = new Map<string, Range[]>()
+  for (const session of reconcile.sessions.values()) {
+    for (const [room, feeds] of session.theirs) {
+      for (const { feed, ranges } of feeds.values()) {
+        const key = wantKey(room, feed)
+        const covered = [...coveredRanges(log, room, feed), ...(seen.get(key) ?? [])]
+        const missing = subtractRanges(ranges, covered)
+        seen.set(key, [...(seen.get(key) ?? []), ...missing])
+        for (const { first, last } of missing) count += last - first + 1
+      }
+    }
+  }
+  return count
+}
+
+/** R7: takes a want of the other side, bounded; what does not fit is dropped and will be asked again. */
+export function enqueueServing(session: Session, want: Want): void {
+  if (session.serving.length >= limits.servingQueueMax) return
+  const last = Math.min(want.last, want.first + limits.runEventsMax - 1)
+  session.serving.push({ room: want.room, feed: want.feed, first: Math.max(want.first, 0), last })
+}
+
+/** R7: @returns the next want to answer, when the lane and the store are free. */
+export function nextServing(session: Session): Want | undefined {
+  if (session.loading || session.congested) return undefined
+  const want = session.serving.shift()
+  if (want !== undefined) session.loading = true
+  return want
+}
+
+/** R8: 8 bytes over everything durable in the given rooms; equal rooms and ranges give equal digests. */
+export function digestOf(log: Log, rooms: Iterable<RoomId>): string {
+  const lines: string[] = []
+  for (const room of rooms) {
+    for (const feed of feedsOf(log, room).keys()) {
+      const ranges = heldRanges(log, room, feed)
+      if (ranges.length > 0)
+        lines.push(`${room} ${feed} ${ranges.map((r) => `${r.first}-${r.last}`).join(' ')}`)
+    }
+  }
+  const digest = sha256(encodeUtf8(lines.sort().join('\n')))
+  return bytesToHex(digest.subarray(0, digestBytesLength))
+}
+
+/** R9: @returns whether everything has to be told again, because digests differ although nothing is going on. */
+export function noteDigest(session: Session, own: string, theirs: string): boolean {
+  if (own === theirs) {
+    session.mismatches = 0
+    return false
+  }
+  session.mismatches += 1
+  if (session.mismatches < 2) return false
+  session.mismatches = -2
+  session.told.clear()
+  return true
+}
+
+function wantKey(room: RoomId, feed: FeedId): string {
+  return `${room}/${feed}`
+}
+
+function sub<K, L, V>(map: Map<K, Map<L, V>>, key: K): Map<L, V> {
+  const inner = map.get(key) ?? new Map<L, V>()
+  map.set(key, inner)
+  return inner
+}

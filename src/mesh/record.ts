@@ -1,0 +1,160 @@
+/**
+ * Signed statements of one device that are state, not history: what it says of itself (presence) and what it
+ * durably holds (receipts). Rules P1–P3 and D1–D3 in PROTOCOL.md.
+ */
+import { Malformed, Reader, Writer, concatBytes, encodeUtf8 } from './bytes.ts'
+import { signatureBytesLength, type Claim } from './event.ts'
+import {
+  cleanName,
+  feedIdBytesLength,
+  feedIdFromBytes,
+  feedIdToBytes,
+  hexToBytes,
+  peerIdBytesLength,
+  peerIdFromBytes,
+  peerIdToBytes,
+  roomIdBytesLength,
+  roomIdFromBytes,
+  type FeedId,
+  type PeerId,
+  type RoomId,
+} from './ids.ts'
+import { limits } from './limits.ts'
+
+export type Status = 'here' | 'asleep' | 'left'
+
+export interface PresenceFields {
+  readonly peer: PeerId
+  /** A stamp; of two records of one peer the larger one counts (P1). */
+  readonly counter: number
+  readonly status: Status
+  /** A box (a resident) is never counted as a person. */
+  readonly box: boolean
+  readonly name: string
+  /** The helper's name at the person's site, as shown; empty when none was reached yet. */
+  readonly node: string
+  /** The helper's key, which names the site. */
+  readonly site: PeerId | undefined
+  /** Rooms in this device's list: it is a member there. */
+  readonly rooms: readonly RoomId[]
+}
+export interface Presence extends PresenceFields {
+  readonly signature: Uint8Array
+}
+
+/** Durably held by the device. A feed may stand in several entries, one for each range. */
+export interface ReceiptEntry {
+  readonly feed: FeedId
+  readonly first: number
+  readonly last: number
+}
+export interface ReceiptFields {
+  readonly device: PeerId
+  readonly room: RoomId
+  /** A stamp; of two receipts of one device for one feed the one with the larger counter counts (D2). */
+  readonly counter: number
+  /** A reader has the room in its list; a carrier only holds it for others. */
+  readonly role: 'reader' | 'carrier'
+  readonly entries: readonly ReceiptEntry[]
+}
+export interface Receipt extends ReceiptFields {
+  readonly signature: Uint8Array
+}
+
+const presenceDomain = encodeUtf8('meshchat/1/sign/presence')
+const receiptDomain = encodeUtf8('meshchat/1/sign/receipt')
+const statuses: readonly Status[] = ['here', 'asleep', 'left']
+const nameBytesMax = limits.nameCharactersMax * 4
+const seqMax = Number.MAX_SAFE_INTEGER - 1
+
+function writePresence(writer: Writer, record: PresenceFields): Writer {
+  writer.fixed(peerIdToBytes(record.peer)).u64(record.counter)
+  writer.u8(statuses.indexOf(record.status)).u8(record.box ? 1 : 0)
+  writer.text(record.name).text(record.node)
+  writer.u8(record.site === undefined ? 0 : 1)
+  if (record.site !== undefined) writer.fixed(peerIdToBytes(record.site))
+  writer.varint(record.rooms.length)
+  for (const room of record.rooms) writer.fixed(hexToBytes(room))
+  return writer
+}
+
+export function presenceSigningBytes(record: PresenceFields): Uint8Array {
+  return concatBytes(presenceDomain, writePresence(new Writer(), record).finish())
+}
+
+export function presenceClaim(record: Presence): Claim {
+  return { signer: record.peer, message: presenceSigningBytes(record), signature: record.signature }
+}
+
+export function encodePresence(writer: Writer, record: Presence): void {
+  writePresence(writer, record).fixed(record.signature)
+}
+
+/** @throws Malformed, also for names that carry characters which must not be shown. */
+export function decodePresence(reader: Reader): Presence {
+  const peer = peerIdFromBytes(reader.fixed(peerIdBytesLength))
+  const counter = reader.u64()
+  if (counter > limits.stampMax) throw new Malformed('stamp out of range')
+  const status = statuses[reader.u8()]
+  const box = reader.u8()
+  if (status === undefined || box > 1) throw new Malformed('status')
+  const name = readName(reader)
+  const node = readName(reader)
+  const hasSite = reader.u8()
+  if (hasSite > 1) throw new Malformed('flag')
+  const site = hasSite === 1 ? peerIdFromBytes(reader.fixed(peerIdBytesLength)) : undefined
+  const rooms = reader.list(limits.roomsMax, () => roomIdFromBytes(reader.fixed(roomIdBytesLength)))
+  const signature = reader.fixed(signatureBytesLength)
+  return { peer, counter, status, box: box === 1, name, node, site, rooms, signature }
+}
+
+function readName(reader: Reader): string {
+  const name = reader.text(nameBytesMax)
+  if (cleanName(name, limits.nameCharactersMax) !== name) throw new Malformed('name')
+  return name
+}
+
+function writeReceipt(writer: Writer, receipt: ReceiptFields): Writer {
+  writer.fixed(peerIdToBytes(receipt.device)).fixed(hexToBytes(receipt.room))
+  writer
+    .u64(receipt.counter)
+    .u8(receipt.role === 'reader' ? 0 : 1)
+    .varint(receipt.entries.length)
+  for (const entry of receipt.entries) {
+    writer
+      .fixed(feedIdToBytes(entry.feed))
+      .varint(entry.first)
+      .varint(entry.last - entry.first)
+  }
+  return writer
+}
+
+export function receiptSigningBytes(receipt: ReceiptFields): Uint8Array {
+  return concatBytes(receiptDomain, writeReceipt(new Writer(), receipt).finish())
+}
+
+export function receiptClaim(receipt: Receipt): Claim {
+  return { signer: receipt.device, message: receiptSigningBytes(receipt), signature: receipt.signature }
+}
+
+export function encodeReceipt(writer: Writer, receipt: Receipt): void {
+  writeReceipt(writer, receipt).fixed(receipt.signature)
+}
+
+/** @throws Malformed */
+export function decodeReceipt(reader: Reader): Receipt {
+  const device = peerIdFromBytes(reader.fixed(peerIdBytesLength))
+  const room = roomIdFromBytes(reader.fixed(roomIdBytesLength))
+  const counter = reader.u64()
+  const role = reader.u8()
+  if (role > 1 || counter > limits.stampMax) throw new Malformed('receipt')
+  const entries = reader.list(limits.receiptEntriesMax, () => {
+    const feed = feedIdFromBytes(reader.fixed(feedIdBytesLength))
+    const first = reader.varint(seqMax)
+    const last = first + reader.varint(seqMax)
+    if (!Number.isSafeInteger(last)) throw new Malformed('range out of bounds')
+    return { feed, first, last }
+  })
+  const signature = reader.fixed(signatureBytesLength)
+  return { device, room, counter, role: role === 0 ? 'reader' : 'carrier', entries, signature }
+}

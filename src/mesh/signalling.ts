@@ -1,0 +1,121 @@
+/**
+ * The way of a signal: through a helper that knows the peer, else in-band through a peer that both sides have a
+ * link to, so that the mesh keeps growing with every helper dead. Rules S1–S5 in PROTOCOL.md.
+ *
+ * A signal is not trusted: who answers proves itself when the link opens.
+ */
+import type { Effect, LinkId } from './effects.ts'
+import type { Frame } from './frame.ts'
+import type { PeerId } from './ids.ts'
+import { limits } from './limits.ts'
+import type { Link, Overlay } from './overlay.ts'
+import { peerHint } from './presence.ts'
+
+interface Path {
+  readonly via: { readonly helper: string } | { readonly link: LinkId }
+  readonly atMs: number
+}
+
+interface Helper {
+  readonly peers: Set<PeerId>
+}
+
+export interface Signalling {
+  readonly self: PeerId
+  readonly helpers: Map<string, Helper>
+  /** The way that a peer's last signal came. */
+  readonly paths: Map<PeerId, Path>
+  /** Signals passed on for each link within the current minute. */
+  readonly passedOn: Map<LinkId, { sinceMs: number; count: number }>
+}
+
+export function createSignalling(self: PeerId): Signalling {
+  return { self, helpers: new Map(), paths: new Map(), passedOn: new Map() }
+}
+
+/** S1, S2: @returns how a signal of ours goes to its peer. */
+export function routeSignal(
+  signalling: Signalling,
+  overlay: Overlay,
+  to: PeerId,
+  payload: string,
+  nowMs: number,
+): Effect {
+  const path = signalling.paths.get(to)
+  if (path !== undefined && nowMs - path.atMs <= limits.signalPathMs) {
+    if ('helper' in path.via && signalling.helpers.has(path.via.helper)) {
+      return { type: 'signal-helper', helper: path.via.helper, to, payload }
+    }
+    if ('link' in path.via && overlay.links.has(path.via.link)) {
+      return inBand(signalling.self, to, payload, path.via.link)
+    }
+  }
+  for (const [helper, { peers }] of signalling.helpers) {
+    if (peers.has(to)) return { type: 'signal-helper', helper, to, payload }
+  }
+  const between = linkTowards(overlay, to)
+  if (between !== undefined) return inBand(signalling.self, to, payload, between.id)
+  for (const helper of signalling.helpers.keys()) return { type: 'signal-helper', helper, to, payload }
+  return { type: 'signal-lost', to }
+}
+
+function inBand(from: PeerId, to: PeerId, payload: string, link: LinkId): Effect {
+  return { type: 'send', link, frame: { type: 'signal', from, to, hops: 0, payload } }
+}
+
+/** S2: a linked peer that heard the wanted one lately. */
+export function linkTowards(overlay: Overlay, to: PeerId): Link | undefined {
+  const hint = peerHint(to)
+  return [...overlay.links.values()].find((link) => link.peer !== to && link.hears.has(hint))
+}
+
+/** S3, S4: a signal frame has come over a link: for us, or to be passed on. */
+export function passSignal(
+  signalling: Signalling,
+  overlay: Overlay,
+  source: Link,
+  frame: Extract<Frame, { type: 'signal' }>,
+  nowMs: number,
+): Effect | undefined {
+  if (frame.from === signalling.self || !spend(signalling, source.id, nowMs)) return undefined
+  if (frame.to === signalling.self) {
+    notePath(signalling, frame.from, { link: source.id }, nowMs)
+    return { type: 'signal-deliver', from: frame.from, payload: frame.payload }
+  }
+  if (frame.hops + 1 >= limits.signalHopsMax) return undefined
+  const next = overlay.linksByPeer.get(frame.to) ?? linkTowards(overlay, frame.to)
+  if (next === undefined || next.id === source.id) return undefined
+  return { type: 'send', link: next.id, frame: { ...frame, hops: frame.hops + 1 } }
+}
+
+/** S5: a link may have so many signals passed on per minute. */
+function spend(signalling: Signalling, link: LinkId, nowMs: number): boolean {
+  const known = signalling.passedOn.get(link)
+  const open = known !== undefined && nowMs - known.sinceMs < 60_000 ? known : { sinceMs: nowMs, count: 0 }
+  open.count += 1
+  signalling.passedOn.set(link, open)
+  return open.count <= limits.signalsPerLinkPerMinuteMax
+}
+
+export function notePath(signalling: Signalling, from: PeerId, via: Path['via'], nowMs: number): void {
+  signalling.paths.delete(from)
+  signalling.paths.set(from, { via, atMs: nowMs })
+  for (const peer of signalling.paths.keys()) {
+    if (signalling.paths.size <= limits.presencesMax) break
+    signalling.paths.delete(peer)
+  }
+}
+
+/** A helper says that it does not know the peer. */
+export function noteUnreachable(signalling: Signalling, helper: string, to: PeerId): void {
+  signalling.helpers.get(helper)?.peers.delete(to)
+  const path = signalling.paths.get(to)
+  if (path !== undefined && 'helper' in path.via && path.via.helper === helper) signalling.paths.delete(to)
+}
+
+/** @returns all peers that some helper has a socket of. */
+export function socketedPeers(signalling: Signalling): Set<PeerId> {
+  const all = new Set<PeerId>()
+  for (const { peers } of signalling.helpers.values()) for (const peer of peers) all.add(peer)
+  return all
+}

@@ -1,0 +1,114 @@
+/**
+ * What a platform must do for an engine. Small, in the engine's words; each method says the guarantee that the
+ * engine relies on. Contract suites in tests/contract run over every adapter.
+ */
+import type { PlacedEvent, Placement } from '#mesh/clock.ts'
+import type { LinkId, StoreFailure, StoredState, StoreWrite, HangUpReason } from '#mesh/effects.ts'
+import type { Claim, Event } from '#mesh/event.ts'
+import type { FrameFault, Lane } from '#mesh/frame.ts'
+import type { FeedId, PeerId, RoomId } from '#mesh/ids.ts'
+
+export interface LinkEvents {
+  /** The other side has proven its key. */
+  up(link: LinkId, peer: PeerId): void
+  /** Said once per link, and never for one that was hung up here. */
+  down(link: LinkId): void
+  /** A whole frame, in the order of its lane. */
+  frame(link: LinkId, lane: Lane, bytes: Uint8Array): void
+  /** The bulk lane takes more again, after `send` said that it was full. */
+  drained(link: LinkId): void
+  dialFailed(peer: PeerId): void
+  /** A connection being made wants this carried to the peer. */
+  signal(to: PeerId, payload: string): void
+  /** Said before `down` when the other side was cut off by name. */
+  refused(peer: PeerId | undefined, reason: HangUpReason | FrameFault | LinkRefusal): void
+}
+
+/** Why a connection never became a link. */
+export type LinkRefusal = 'bad-proof' | 'wrong-peer' | 'old-version' | 'timeout' | 'self'
+
+export interface Links {
+  start(events: LinkEvents): void
+  dial(peer: PeerId): void
+  /** Something that `LinkEvents.signal` of the other side gave out has arrived. */
+  signal(from: PeerId, payload: string): void
+  signalLost(to: PeerId): void
+  /** @returns false when the lane is full for now: the frame was taken, the next one should wait for `drained` */
+  send(link: LinkId, lane: Lane, bytes: Uint8Array): boolean
+  hangUp(link: LinkId, reason: HangUpReason | FrameFault): void
+  /** Ends every link; safe twice. */
+  close(): void
+}
+
+export interface Position {
+  readonly effective: number
+  readonly id: string
+}
+
+export interface HistoryQuery {
+  readonly room: RoomId
+  /** Only what sorts before this; absent: from the end. */
+  readonly before?: Position
+  /** Only what sorts after this; absent: from the end. */
+  readonly after?: Position
+  readonly limit: number
+}
+
+export interface OpenedStore {
+  readonly stored: StoredState
+  /** The incarnation to write under: kept, or new when the store starts empty or was rolled back. 16 bytes. */
+  readonly incarnation: Uint8Array
+}
+
+export interface Store {
+  open(): Promise<OpenedStore>
+  /**
+   * One durable transaction: when it resolves with a placement, everything in it survives a kill and a power cut.
+   * The same event again changes nothing; another event under a taken (room, feed, seq) is `conflict`, and nothing
+   * of the write is kept.
+   */
+  write(write: StoreWrite): Promise<Placement | StoreFailure>
+  /** Events first..last that are held, ascending, and on through the next signed one. */
+  load(room: RoomId, feed: FeedId, first: number, last: number): Promise<readonly Event[]>
+  /** Ascending by (effective, id). */
+  history(query: HistoryQuery): Promise<readonly PlacedEvent[]>
+  /** How many events sort after this place, not counting those of `except`. Counts to `limit` at most. */
+  countAfter(room: RoomId, after: Position | undefined, except: PeerId, limit: number): Promise<number>
+  draft(room: RoomId): Promise<string>
+  /** Not durable before the next write; a draft is worth less than a message. */
+  saveDraft(room: RoomId, text: string): Promise<void>
+  readMark(room: RoomId): Promise<Position | undefined>
+  saveReadMark(room: RoomId, position: Position): Promise<void>
+  close(): void
+}
+
+export interface Keys {
+  readonly self: PeerId
+  sign(message: Uint8Array): Promise<Uint8Array>
+  /** One verdict on every platform (design decision 11). */
+  verify(claim: Claim): Promise<boolean>
+}
+
+/** A way to introduce oneself to others: one helper, at one address. */
+export interface HelperEvents {
+  up(helper: string, site: PeerId, node: string): void
+  down(helper: string): void
+  peers(helper: string, up: readonly PeerId[], down: readonly PeerId[]): void
+  signal(helper: string, from: PeerId, payload: string): void
+  unreachable(helper: string, to: PeerId): void
+}
+
+export interface Helpers {
+  start(events: HelperEvents): void
+  signal(helper: string, to: PeerId, payload: string): void
+  /** Try again now rather than when the back-off says. */
+  retry(): void
+  close(): void
+}
+
+export interface Timers {
+  nowMs(): number
+  /** One timer; a later call replaces it. */
+  wake(delayMs: number, run: () => void): void
+  cancel(): void
+}

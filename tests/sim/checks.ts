@@ -1,0 +1,117 @@
+/**
+ * What must hold when the faults have stopped and the mesh has had time (`reliability.md` §3: D1, D2, C1, O1).
+ * Each returns what is wrong, in words; an empty list is the pass.
+ */
+import { feedIdFrom, openRoomId, type RoomId } from '../../src/mesh/ids.ts'
+import { parentsOf } from '../../src/mesh/clock.ts'
+import { covers } from '../../src/mesh/log.ts'
+import type { SimPeer, World } from './world.ts'
+
+export const general: RoomId = openRoomId('general')
+
+export function transcript(peer: SimPeer): string {
+  return peer.tables
+    .inOrder(general)
+    .map((event) => event.id)
+    .join('\n')
+}
+
+/** C1: equal sets in equal order everywhere. */
+export function checkConvergence(world: World): string[] {
+  const [first, ...rest] = world.peers
+  if (first === undefined) return ['no peers']
+  const expected = transcript(first)
+  return rest
+    .filter((peer) => transcript(peer) !== expected)
+    .map((peer) => {
+      const sizes = `${peer.tables.events.size} against ${first.tables.events.size} events`
+      return `C1: peer ${peer.index} differs from peer ${first.index} (${sizes})`
+    })
+}
+
+/** D2: what was acknowledged is there, unless the only disk that had it was wiped. */
+export function checkNothingLost(world: World): string[] {
+  const problems: string[] = []
+  const everywhere = world.peers[0]?.tables.byId
+  for (const peer of world.peers) {
+    for (const posted of peer.posted) {
+      const wiped = posted.life !== peer.disk
+      if (!wiped && everywhere?.has(posted.id) !== true) {
+        problems.push(`D2: a message that peer ${peer.index} had stored is missing`)
+      }
+    }
+  }
+  return problems
+}
+
+/** O1: an event stands after its feed's previous one and after its ancestors; a feed has no holes while its disk lives. */
+export function checkOrder(world: World): string[] {
+  const problems: string[] = []
+  const alive = new Set(world.peers.map((one) => feedIdFrom(one.self, one.incarnation)))
+  for (const peer of world.peers) {
+    const events = peer.tables.inOrder(general)
+    const places = new Map(events.map((event, place) => [event.id, place]))
+    events.forEach((event, place) => {
+      for (const parent of parentsOf(event)) {
+        if ((places.get(parent) ?? -1) > place)
+          problems.push(`O1: peer ${peer.index} shows an event before its ancestor`)
+      }
+      const orphan = event.prev !== undefined && !places.has(event.prev)
+      if (orphan && alive.has(event.feed))
+        problems.push(`O1: peer ${peer.index} has a hole before ${event.seq}`)
+    })
+  }
+  return problems
+}
+
+/** D4: who is said to hold a message holds it. */
+export function checkReceiptsTrue(world: World): string[] {
+  const problems: string[] = []
+  for (const peer of world.peers) {
+    for (const holder of peer.lastHolders?.holders ?? []) {
+      const device = world.peers.find((other) => other.self === holder.device)
+      if (device === undefined || device.disk > 0) continue
+      const held = device.tables.feeds.get(`${general}/${holder.feed}`)?.ranges ?? []
+      for (const { first, last } of holder.ranges) {
+        if (!covers(held, first) || !covers(held, last)) {
+          problems.push(`D4: peer ${device.index} is said to hold ${first}-${last} and does not`)
+        }
+      }
+    }
+  }
+  return problems
+}
+
+/** D6: after healing everybody's own messages are confirmed by everybody who has them. */
+export function checkAllConfirmed(world: World): string[] {
+  const problems: string[] = []
+  for (const peer of world.peers) {
+    const own = [...peer.tables.feeds.values()].filter((record) => record.feed.startsWith(peer.self))
+    for (const record of own) {
+      const last = record.ranges.at(-1)?.last ?? -1
+      const holders = (peer.lastHolders?.holders ?? []).filter(
+        (holder) => holder.feed === record.feed && covers(holder.ranges, last),
+      )
+      const others = world.peers.length - 1
+      if (holders.length < others) {
+        problems.push(
+          `D6: peer ${peer.index} knows of ${holders.length} of ${others} who have its last message`,
+        )
+      }
+    }
+  }
+  return problems
+}
+
+/** P: everybody is shown as here. */
+export function checkPresence(world: World): string[] {
+  return world.peers
+    .filter((peer) => (peer.lastPeople?.reach.people ?? 0) !== world.peers.length - 1)
+    .map((peer) => `P: peer ${peer.index} sees ${peer.lastPeople?.reach.people ?? 0} people in reach`)
+}
+
+export function checkBounds(world: World): string[] {
+  return world.peers
+    .filter((peer) => (peer.engine?.overlay.links.size ?? 0) > 16)
+    .map((peer) => `O2: peer ${peer.index} holds too many links`)
+}

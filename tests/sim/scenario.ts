@@ -1,0 +1,130 @@
+/** One seeded life of a small mesh: what goes wrong is drawn from the seed; then everything heals. */
+import {
+  checkAllConfirmed,
+  checkBounds,
+  checkConvergence,
+  checkNothingLost,
+  checkOrder,
+  checkPresence,
+  checkReceiptsTrue,
+  general,
+  transcript,
+} from './checks.ts'
+import { World, type Faults } from './world.ts'
+
+const stepsMax = 400_000
+const troubleMs = 60_000
+const quietMs = 180_000
+
+export interface Outcome {
+  readonly problems: readonly string[]
+  readonly posted: number
+  readonly frames: number
+  readonly bytes: number
+  readonly steps: number
+  readonly trace: string
+  readonly transcript: string
+  readonly byType: Record<string, number>
+}
+
+export function runScenario(seed: number): Outcome {
+  const world = new World(seed, 0, quiet)
+  const { random } = world
+  const faults: Faults = {
+    loss: random.chance(0.5) ? random.unit() * 0.5 : 0,
+    duplication: random.chance(0.5) ? random.unit() * 0.5 : 0,
+    latencyMinMs: 1,
+    latencyMaxMs: random.between(5, random.chance(0.3) ? 2_000 : 100),
+    diskMaxMs: random.between(2, 50),
+    diskFull: random.chance(0.2) ? random.unit() * 0.2 : 0,
+    clockErrorMaxMs: random.chance(0.5) ? random.between(0, 10 * 365 * 86_400_000) : 0,
+  }
+  return play(new World(seed, random.between(2, 7), faults), seed)
+}
+
+const quiet: Faults = {
+  loss: 0,
+  duplication: 0,
+  latencyMinMs: 1,
+  latencyMaxMs: 10,
+  diskMaxMs: 5,
+  diskFull: 0,
+  clockErrorMaxMs: 0,
+}
+
+function play(world: World, seed: number): Outcome {
+  const { random, schedule } = world
+  for (const peer of world.peers) {
+    if (world.faults.clockErrorMaxMs > 0 && random.chance(0.4)) {
+      peer.clockErrorMs = random.between(-1, 1) * random.between(0, world.faults.clockErrorMaxMs)
+    }
+    schedule.after(random.between(0, 5_000), () => world.start(peer))
+  }
+  const troubles = random.between(3, 30)
+  for (let i = 0; i < troubles; i++) schedule.after(random.between(1_000, troubleMs), () => trouble(world))
+  const posts = random.between(5, 60)
+  for (let i = 0; i < posts; i++) {
+    schedule.after(random.between(2_000, troubleMs), () => {
+      const peer = random.pick(world.peers)
+      if (peer !== undefined) world.post(peer, general, `message ${i} of seed ${seed}`)
+    })
+  }
+  const problems: string[] = []
+  if (!schedule.run(troubleMs, stepsMax)) problems.push(`storm at ${schedule.nowMs} ms`)
+  settle(world)
+  if (!schedule.run(troubleMs + quietMs, stepsMax)) problems.push(`storm at ${schedule.nowMs} ms`)
+  problems.push(...world.problems)
+  for (const check of checks) problems.push(...check(world))
+  return {
+    problems,
+    posted: world.peers.reduce((sum, peer) => sum + peer.posted.length, 0),
+    frames: world.trace.frames,
+    bytes: world.trace.bytes,
+    steps: schedule.steps,
+    trace: Array.from(world.trace.hash, (byte) => byte.toString(16).padStart(2, '0')).join(''),
+    byType: Object.fromEntries(world.trace.byType),
+    transcript: world.peers[0] === undefined ? '' : transcript(world.peers[0]),
+  }
+}
+
+const checks = [
+  checkConvergence,
+  checkNothingLost,
+  checkOrder,
+  checkReceiptsTrue,
+  checkAllConfirmed,
+  checkPresence,
+  checkBounds,
+]
+
+function trouble(world: World): void {
+  const { random, schedule } = world
+  const peer = random.pick(world.peers)
+  const other = random.pick(world.peers)
+  if (peer === undefined || other === undefined) return
+  const kind = random.between(0, 7)
+  if (kind === 0) world.setHelper(!world.helperAlive)
+  else if (kind === 1) {
+    for (const a of world.peers) {
+      for (const b of world.peers) if (a.index < b.index && random.chance(0.5)) world.cut(a, b)
+    }
+  } else if (kind === 2) world.heal()
+  else if (kind === 3 && peer !== other) world.cut(peer, other)
+  else if (kind === 4 && world.faults.clockErrorMaxMs > 0) {
+    world.setClock(peer, random.between(-1, 1) * random.between(0, 86_400_000))
+  } else {
+    world.crash(peer)
+    if (kind === 5) world.wipe(peer, random.chance(0.5))
+    schedule.after(random.between(100, 10_000), () => {
+      if (peer.engine === undefined) world.start(peer)
+    })
+  }
+}
+
+/** The end of all trouble: everybody runs, everything is connected, the helper is back, disks have room. */
+function settle(world: World): void {
+  Object.assign(world.faults, { ...quiet, clockErrorMaxMs: 0 })
+  world.heal()
+  for (const peer of world.peers) if (peer.engine === undefined) world.start(peer)
+  world.setHelper(true)
+}
