@@ -107,7 +107,10 @@ export interface Helpers {
 }
 
 export interface Timers {
+  /** Milliseconds since 1970 as they were at the start, running on without jumps. */
   nowMs(): number
+  /** The device's clock as it is set now. */
+  wallMs(): number
   /** One timer; a later call replaces it. */
   wake(delayMs: number, run: () => void): void
   cancel(): void

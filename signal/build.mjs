@@ -1,0 +1,18 @@
+/** Builds the app and bundles the helper into one file that runs without node_modules. */
+import { build } from 'vite'
+
+/** The app. Its config stands in vite.config.ts. */
+await build({ logLevel: 'warn' })
+
+await build({
+  configFile: false,
+  logLevel: 'warn',
+  build: {
+    ssr: 'signal/main.ts',
+    outDir: 'signal/dist',
+    target: 'node20',
+    minify: true,
+    rollupOptions: { output: { entryFileNames: 'signal.mjs' } },
+  },
+  ssr: { noExternal: true },
+})

@@ -1,0 +1,52 @@
+/** Composition root of the helper: command line → serve; SIGTERM → close. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { openHelperKey } from './helper-key.ts'
+import { BadOption, helpText, parseOptions, type Options } from './options.ts'
+import { serve, type Helper } from './server.ts'
+
+function fail(code: 1 | 2, sentence: string): never {
+  console.error(sentence)
+  process.exit(code)
+}
+
+function readOptions(): Options {
+  try {
+    const options = parseOptions(process.argv.slice(2), process.env)
+    if (options !== undefined) return options
+  } catch (error) {
+    if (error instanceof BadOption) fail(2, error.message)
+    throw error
+  }
+  process.stdout.write(helpText)
+  process.exit(0)
+}
+
+async function start(options: Options): Promise<Helper> {
+  const appDir = process.env['MESHCHAT_APP'] ?? join(import.meta.dirname, '..', '..', 'build')
+  if (!existsSync(join(appDir, 'index.html'))) fail(1, `The app is not built: ${appDir} has no index.html.`)
+  try {
+    const key = openHelperKey(options.dataDir, (sentence) => console.error(sentence))
+    return await serve(options, key, appDir)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EADDRINUSE') {
+      const { port, stunPort } = options
+      fail(1, `Port ${port} (TCP) or ${stunPort} (UDP) is taken; choose others with --port and --stun-port.`)
+    }
+    if (code === 'EACCES') fail(1, 'This port or directory needs rights that this user does not have.')
+    throw error
+  }
+}
+
+const options = readOptions()
+const helper = await start(options)
+console.log(`meshchat ${options.name} ready at ${helper.urls.join(', ')}`)
+if (options.name.endsWith('.local.mesh')) {
+  console.error('On amateur radio only clear text is allowed; a profile for that is not built yet.')
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    void helper.close().then(() => process.exit(0))
+  })
+}

@@ -1,0 +1,191 @@
+/** The command line and the environment of the helper. A flag wins over its `MESHCHAT_…` variable. */
+import { homedir, hostname } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { parseCidr, type Cidr } from './guards.ts'
+
+export interface Options {
+  readonly port: number
+  readonly host: string
+  readonly name: string
+  readonly neighbors: readonly string[]
+  readonly stunPort: number
+  /** Starts and ends with a slash. */
+  readonly base: string
+  /** Undefined: keep nothing. */
+  readonly dataDir: string | undefined
+  readonly maxPeers: number
+  readonly origins: readonly string[]
+  readonly hostNames: readonly string[]
+  readonly prefixes: readonly Cidr[]
+}
+
+/** One plain sentence for the person at the terminal; the process ends with 2. */
+export class BadOption extends Error {}
+
+const flags = {
+  port: { type: 'string' },
+  host: { type: 'string' },
+  name: { type: 'string' },
+  neighbor: { type: 'string', multiple: true },
+  'stun-port': { type: 'string' },
+  base: { type: 'string' },
+  data: { type: 'string' },
+  memory: { type: 'boolean' },
+  'no-resident': { type: 'boolean' },
+  'max-peers': { type: 'string' },
+  origin: { type: 'string', multiple: true },
+  'host-name': { type: 'string', multiple: true },
+  'allow-prefix': { type: 'string', multiple: true },
+  profile: { type: 'string' },
+  'keep-days': { type: 'string' },
+  'keep-mb': { type: 'string' },
+  'keep-files-mb': { type: 'string' },
+  'no-discovery': { type: 'boolean' },
+  'turn-url': { type: 'string' },
+  'turn-secret': { type: 'string' },
+  'tls-port': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  tls: { type: 'string' },
+  help: { type: 'boolean' },
+} as const
+
+type Flag = keyof typeof flags
+
+/** Accepted by the contract, refused until the feature exists, so that nobody believes in something absent. */
+const notBuilt: readonly Flag[] = [
+  'keep-days',
+  'keep-mb',
+  'keep-files-mb',
+  'no-discovery',
+  'turn-url',
+  'turn-secret',
+  'tls-port',
+  'tls-cert',
+  'tls-key',
+  'tls',
+]
+
+export const helpText = `Usage: npm start -- [options]
+
+  --port N             port of the page (8080; 0 takes a free one)
+  --host ADDRESS       address to listen on (0.0.0.0)
+  --name NODE          this node's name on the screen (the machine's name)
+  --neighbor URL       another node's page; may be repeated
+  --stun-port N        UDP port that tells browsers their address (3478)
+  --base PATH          serve the page under this path (/)
+  --data DIR           where this node keeps its key (~/.local/share/meshchat)
+  --memory             keep nothing: a new key at each start
+  --no-resident        do not take part in the chat as a box
+  --max-peers N        browsers at once (1000)
+  --origin ORIGIN      also accept pages from here; may be repeated
+  --host-name NAME     also answer to this name; may be repeated
+  --allow-prefix CIDR  also a network of ours; may be repeated
+  --profile open       the only profile so far
+  --help               this text
+
+Each option also as a variable: MESHCHAT_PORT, MESHCHAT_NEIGHBOR (comma separated), …
+`
+
+type Values = Partial<Record<Flag, string | boolean | string[]>>
+
+/** @throws BadOption @returns undefined when help is asked for */
+export function parseOptions(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Options | undefined {
+  const values = readFlags(args, env)
+  if (values.help === true) return undefined
+  for (const flag of notBuilt) {
+    if (values[flag] !== undefined) throw new BadOption(`--${flag} is not built yet.`)
+  }
+  const profile = text(values, 'profile') ?? 'open'
+  if (profile !== 'open') throw new BadOption(`--profile ${profile} is not built yet; there is only open.`)
+  if (values.memory === true && values.data !== undefined) {
+    throw new BadOption('--data and --memory exclude each other.')
+  }
+  return {
+    port: whole(values, 'port', 8080, 65_535),
+    host: text(values, 'host') ?? '0.0.0.0',
+    name: nodeName(text(values, 'name') ?? hostname()),
+    neighbors: many(values, 'neighbor').map(neighborUrl),
+    stunPort: whole(values, 'stun-port', 3478, 65_535),
+    base: basePath(text(values, 'base') ?? '/'),
+    dataDir: values.memory === true ? undefined : (text(values, 'data') ?? defaultDataDir(env)),
+    maxPeers: whole(values, 'max-peers', 1_000, 100_000),
+    origins: many(values, 'origin').map((origin) => origin.toLowerCase().replace(/\/$/, '')),
+    hostNames: many(values, 'host-name').map((name) => name.toLowerCase()),
+    prefixes: many(values, 'allow-prefix').map(prefix),
+  }
+}
+
+function readFlags(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Values {
+  let values: Values
+  try {
+    values = parseArgs({ args: [...args], options: flags, strict: true }).values
+  } catch (error) {
+    throw new BadOption(error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'Bad option.')
+  }
+  for (const flag of Object.keys(flags) as Flag[]) {
+    const variable = env[`MESHCHAT_${flag.toUpperCase().replaceAll('-', '_')}`]
+    if (variable === undefined || variable === '' || values[flag] !== undefined) continue
+    if (flags[flag].type === 'boolean') values[flag] = variable !== '0' && variable !== 'false'
+    else values[flag] = 'multiple' in flags[flag] ? variable.split(',').map((part) => part.trim()) : variable
+  }
+  return values
+}
+
+function text(values: Values, flag: Flag): string | undefined {
+  const value = values[flag]
+  return typeof value === 'string' ? value : undefined
+}
+
+function many(values: Values, flag: Flag): string[] {
+  const value = values[flag]
+  return Array.isArray(value) ? value : []
+}
+
+function whole(values: Values, flag: Flag, otherwise: number, max: number): number {
+  const value = text(values, flag)
+  if (value === undefined) return otherwise
+  if (!/^\d+$/.test(value) || Number(value) > max) {
+    throw new BadOption(`--${flag} must be a whole number from 0 to ${max}, not “${value}”.`)
+  }
+  return Number(value)
+}
+
+function nodeName(value: string): string {
+  const name = value.trim()
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/.test(name)) {
+    throw new BadOption(`--name must be 1 to 32 letters, digits, dots or dashes, not “${value}”.`)
+  }
+  return name
+}
+
+function neighborUrl(value: string): string {
+  if (!URL.canParse(value) || !/^https?:/.test(value)) {
+    throw new BadOption(`--neighbor must be an address like http://10.1.2.3:8080/, not “${value}”.`)
+  }
+  const url = new URL(value)
+  if (!url.pathname.endsWith('/')) url.pathname += '/'
+  return `${url.origin}${url.pathname}`
+}
+
+function basePath(value: string): string {
+  if (!/^\/([A-Za-z0-9._~-]+\/?)*$/.test(value)) {
+    throw new BadOption(`--base must be a path like /mc/, not “${value}”.`)
+  }
+  return value.endsWith('/') ? value : `${value}/`
+}
+
+function prefix(value: string): Cidr {
+  const cidr = parseCidr(value)
+  if (cidr === undefined) throw new BadOption(`--allow-prefix must be like 10.0.0.0/8, not “${value}”.`)
+  return cidr
+}
+
+function defaultDataDir(env: Readonly<Record<string, string | undefined>>): string {
+  const base = env['XDG_DATA_HOME']
+  return join(base === undefined || base === '' ? join(homedir(), '.local', 'share') : base, 'meshchat')
+}

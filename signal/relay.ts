@@ -1,0 +1,234 @@
+/**
+ * Who gets which signal frame. Pure: sockets are numbers, keys are proven by the server before they come here.
+ * Rules H1–H9 in src/mesh/PROTOCOL.md.
+ */
+import type { PeerId } from '#mesh/ids.ts'
+import type { Placed, SignalFrame, SignalRefusal } from '#runtime/signal-frame.ts'
+import {
+  applySite,
+  changeOwn,
+  reachableSites,
+  wholeSite,
+  type Directory,
+  type SiteFrame,
+} from './directory.ts'
+
+export type SocketId = number
+
+export type Action =
+  | { readonly type: 'send'; readonly socket: SocketId; readonly frame: SignalFrame }
+  | { readonly type: 'close'; readonly socket: SocketId; readonly reason: SignalRefusal }
+
+interface PeerSession {
+  readonly socket: SocketId
+  readonly peer: PeerId
+  /** Peers that this session has been told of. */
+  readonly told: Set<PeerId>
+}
+
+interface HelperSession {
+  readonly socket: SocketId
+  readonly site: PeerId
+}
+
+export const relayLimits = {
+  /** guess: the sample of peers that one browser is told of. */
+  samplePeersMax: 256,
+  /** design decision 12: hops between helpers. */
+  hopsMax: 16,
+  /** guess: ids of relayed signals remembered against loops. */
+  seenMax: 4_096,
+} as const
+
+export interface Relay {
+  readonly directory: Directory
+  readonly peersBySocket: Map<SocketId, PeerSession>
+  readonly peersByKey: Map<PeerId, PeerSession>
+  readonly helpersBySocket: Map<SocketId, HelperSession>
+  readonly helpersBySite: Map<PeerId, HelperSession>
+  readonly seen: Set<string>
+  /** Local peers that came or went since the last `flush`. */
+  readonly came: Set<PeerId>
+  readonly went: Set<PeerId>
+  changed: boolean
+}
+
+export function createRelay(directory: Directory): Relay {
+  return {
+    directory,
+    peersBySocket: new Map(),
+    peersByKey: new Map(),
+    helpersBySocket: new Map(),
+    helpersBySite: new Map(),
+    seen: new Set(),
+    came: new Set(),
+    went: new Set(),
+    changed: false,
+  }
+}
+
+/** H3: the newest proven socket of a key replaces the older. */
+export function admitPeer(relay: Relay, socket: SocketId, peer: PeerId): Action[] {
+  const older = relay.peersByKey.get(peer)
+  const session: PeerSession = { socket, peer, told: new Set() }
+  relay.peersBySocket.set(socket, session)
+  relay.peersByKey.set(peer, session)
+  relay.came.add(peer)
+  relay.went.delete(peer)
+  relay.changed = true
+  if (older === undefined) return []
+  relay.peersBySocket.delete(older.socket)
+  return [{ type: 'close', socket: older.socket, reason: 'replaced' }]
+}
+
+export function admitHelper(relay: Relay, socket: SocketId, site: PeerId): Action[] {
+  const older = relay.helpersBySite.get(site)
+  const session: HelperSession = { socket, site }
+  relay.helpersBySocket.set(socket, session)
+  relay.helpersBySite.set(site, session)
+  const actions: Action[] = []
+  if (older !== undefined) {
+    relay.helpersBySocket.delete(older.socket)
+    actions.push({ type: 'close', socket: older.socket, reason: 'replaced' })
+  }
+  actions.push(...tellNeighbors(relay))
+  for (const id of relay.directory.sites.keys()) {
+    const word = wholeSite(relay.directory, id)
+    if (word !== undefined && id !== site) actions.push({ type: 'send', socket, frame: word })
+  }
+  return actions
+}
+
+/** A socket has ended, whoever it belonged to. */
+export function dismiss(relay: Relay, socket: SocketId): Action[] {
+  const session = relay.peersBySocket.get(socket)
+  if (session !== undefined) {
+    relay.peersBySocket.delete(socket)
+    relay.peersByKey.delete(session.peer)
+    relay.went.add(session.peer)
+    relay.came.delete(session.peer)
+    relay.changed = true
+  }
+  const helper = relay.helpersBySocket.get(socket)
+  if (helper === undefined) return []
+  relay.helpersBySocket.delete(socket)
+  relay.helpersBySite.delete(helper.site)
+  return tellNeighbors(relay)
+}
+
+function tellNeighbors(relay: Relay): Action[] {
+  const word = changeOwn(relay.directory, { neighbors: [...relay.helpersBySite.keys()].sort() })
+  relay.changed = true
+  return word === undefined ? [] : toHelpers(relay, word, undefined)
+}
+
+function toHelpers(relay: Relay, frame: SignalFrame, except: SocketId | undefined): Action[] {
+  return [...relay.helpersBySocket.keys()]
+    .filter((socket) => socket !== except)
+    .map((socket) => ({ type: 'send', socket, frame }))
+}
+
+/** A frame of a proven peer. */
+export function peerFrame(relay: Relay, socket: SocketId, frame: SignalFrame, newId: () => string): Action[] {
+  const session = relay.peersBySocket.get(socket)
+  if (session === undefined) return []
+  if (frame.type === 'ping') return [{ type: 'send', socket, frame: { type: 'pong' } }]
+  if (frame.type !== 'signal') return [{ type: 'close', socket, reason: 'unexpected' }]
+  const { peer: to, payload } = frame
+  const found = deliver(relay, { from: session.peer, to, payload, id: newId(), hops: 0 })
+  return found ?? [{ type: 'send', socket, frame: { type: 'unreachable', peer: to } }]
+}
+
+interface Carried {
+  readonly from: PeerId
+  readonly to: PeerId
+  readonly payload: string
+  readonly id: string
+  readonly hops: number
+}
+
+/** H4: to a local socket, else one hop closer to the site that has the peer. */
+function deliver(relay: Relay, { from, to, payload, id, hops }: Carried): Action[] | undefined {
+  const local = relay.peersByKey.get(to)
+  if (local !== undefined) {
+    return [{ type: 'send', socket: local.socket, frame: { type: 'signal', peer: from, payload } }]
+  }
+  const site = relay.directory.places.get(to)
+  const next = site === undefined ? undefined : relay.directory.ways.get(site)
+  const helper = next === undefined ? undefined : relay.helpersBySite.get(next)
+  if (helper === undefined) return undefined
+  const frame = { type: 'relay', id, hops: hops + 1, from, to, payload } as const
+  return [{ type: 'send', socket: helper.socket, frame }]
+}
+
+/** A frame of a proven neighbour. */
+export function helperFrame(relay: Relay, socket: SocketId, frame: SignalFrame): Action[] {
+  switch (frame.type) {
+    case 'ping':
+      return [{ type: 'send', socket, frame: { type: 'pong' } }]
+    case 'pong':
+      return []
+    case 'site':
+      return siteFrame(relay, socket, frame)
+    case 'ask-site': {
+      const word = wholeSite(relay.directory, frame.site)
+      return word === undefined ? [] : [{ type: 'send', socket, frame: word }]
+    }
+    case 'relay':
+      // H4: what was seen or has come too far ends here.
+      if (relay.seen.has(frame.id) || frame.hops >= relayLimits.hopsMax) return []
+      remember(relay, frame.id)
+      return deliver(relay, frame) ?? []
+    default:
+      return [{ type: 'close', socket, reason: 'unexpected' }]
+  }
+}
+
+function remember(relay: Relay, id: string): void {
+  relay.seen.add(id)
+  for (const oldest of relay.seen) {
+    if (relay.seen.size <= relayLimits.seenMax) break
+    relay.seen.delete(oldest)
+  }
+}
+
+function siteFrame(relay: Relay, socket: SocketId, frame: SiteFrame): Action[] {
+  const applied = applySite(relay.directory, frame)
+  if (applied.type === 'old') return []
+  if (applied.type === 'gap') return [{ type: 'send', socket, frame: { type: 'ask-site', site: frame.site } }]
+  relay.changed = true
+  if (applied.type === 'own') return toHelpers(relay, applied.word, undefined)
+  return toHelpers(relay, frame, socket)
+}
+
+/** H9: tells everybody what changed since the last time; the server calls it a few times a second. */
+export function flush(relay: Relay): Action[] {
+  if (!relay.changed) return []
+  relay.changed = false
+  const actions: Action[] = []
+  const word = changeOwn(relay.directory, { up: relay.came, down: relay.went })
+  relay.came.clear()
+  relay.went.clear()
+  if (word !== undefined) actions.push(...toHelpers(relay, word, undefined))
+  const neighbors = reachableSites(relay.directory)
+  for (const session of relay.peersBySocket.values()) {
+    actions.push(...tellPeer(relay, session))
+    actions.push({ type: 'send', socket: session.socket, frame: { type: 'neighbors', neighbors } })
+  }
+  return actions
+}
+
+function tellPeer(relay: Relay, session: PeerSession): Action[] {
+  const { places } = relay.directory
+  const down = [...session.told].filter((peer) => !places.has(peer))
+  for (const peer of down) session.told.delete(peer)
+  const up: Placed[] = []
+  for (const [peer, site] of places) {
+    if (session.told.size >= relayLimits.samplePeersMax) break
+    if (peer === session.peer || session.told.has(peer)) continue
+    session.told.add(peer)
+    up.push({ peer, site })
+  }
+  if (up.length === 0 && down.length === 0) return []
+  return [{ type: 'send', socket: session.socket, frame: { type: 'peers', up, down } }]
+}

@@ -1,0 +1,312 @@
+/**
+ * Sockets at `/signal`: proves who is at the other end, in both directions, bounds what they may send, and
+ * hands proven frames to relay.ts. A socket that misbehaves is told why and closed; nobody else notices.
+ */
+import { randomBytes } from 'node:crypto'
+import type { RawData, WebSocket } from 'ws'
+import { signPlainly, verifyPlainly, type PlainKey } from '../src/adapters/signature.ts'
+import type { PeerId } from '#mesh/ids.ts'
+import {
+  parseSignalFrame,
+  proofBytes,
+  signalLimits,
+  signalVersion,
+  type SignalFrame,
+  type SignalRefusal,
+} from '#runtime/signal-frame.ts'
+import type { Counters } from './metrics.ts'
+import {
+  admitHelper,
+  admitPeer,
+  dismiss,
+  flush,
+  helperFrame,
+  peerFrame,
+  type Action,
+  type Relay,
+  type SocketId,
+} from './relay.ts'
+import { TokenBuckets } from './token-bucket.ts'
+
+export const socketLimits = {
+  /** design: a shelter behind one address has 64; twice that. */
+  socketsPerAddressMax: 128,
+  /** guess */
+  proofTimeoutMs: 10_000,
+  /** design: a neighbour that dies is noticed within 10 s. */
+  neighborPingMs: 3_000,
+  neighborSilentMs: 9_000,
+  /** guess: a browser that answers no ping for two of these is gone. */
+  peerPingMs: 20_000,
+  /** guess: what may wait for a slow reader. */
+  bufferedBytesMax: 1_048_576,
+  flushMs: 150,
+  /** guess: per key; a start with 16 dials is about 300 frames. */
+  keyBucket: { perSecond: 60, burst: 600, keysMax: 8_192 },
+  /** guess: 64 browsers behind one address. */
+  addressBucket: { perSecond: 1_000, burst: 20_000, keysMax: 8_192 },
+} as const
+
+type Phase =
+  | { readonly type: 'proving'; readonly nonce: string }
+  /** We dialled; the other side's challenge is awaited, then its acceptance. */
+  | {
+      readonly type: 'dialed'
+      readonly nonce: string
+      challenge: { helper: PeerId; nonce: string } | undefined
+    }
+  | { readonly type: 'peer'; readonly peer: PeerId }
+  | { readonly type: 'helper'; readonly site: PeerId }
+  | { readonly type: 'closed' }
+
+interface Session {
+  readonly id: SocketId
+  readonly socket: WebSocket
+  readonly address: string
+  phase: Phase
+  lastHeardMs: number
+  pingedMs: number
+  pings: number
+}
+
+export interface Self {
+  readonly key: PlainKey
+  readonly name: string
+  url: string
+  readonly maxPeers: number
+  readonly stunPorts: () => readonly number[]
+}
+
+export class Sockets {
+  private readonly sessions = new Map<SocketId, Session>()
+  private readonly socketsByAddress = new Map<string, number>()
+  private readonly keyBuckets = new TokenBuckets(socketLimits.keyBucket)
+  private readonly addressBuckets = new TokenBuckets(socketLimits.addressBucket)
+  private readonly timer: NodeJS.Timeout
+  private lastId = 0
+  readonly rttByHelper = new Map<PeerId, number>()
+  private readonly self: Self
+  private readonly relay: Relay
+  private readonly counters: Counters
+
+  constructor(self: Self, relay: Relay, counters: Counters) {
+    this.self = self
+    this.relay = relay
+    this.counters = counters
+    this.timer = setInterval(() => this.tick(), socketLimits.flushMs)
+  }
+
+  /** A browser or a neighbour has connected to us. */
+  accept(socket: WebSocket, address: string): void {
+    const count = this.socketsByAddress.get(address) ?? 0
+    const nonce = randomBytes(32).toString('hex')
+    const session = this.open(socket, address, { type: 'proving', nonce })
+    if (count >= socketLimits.socketsPerAddressMax) return this.refuse(session, 'too-many')
+    const { key, name } = this.self
+    this.send(session, { type: 'challenge', version: signalVersion, helper: key.peer, name, nonce })
+  }
+
+  /** We have connected to a neighbour. @returns what tells whether that socket still lives */
+  dial(socket: WebSocket, address: string): { readonly site: () => PeerId | undefined } {
+    const nonce = randomBytes(32).toString('hex')
+    const session = this.open(socket, address, { type: 'dialed', nonce, challenge: undefined })
+    return { site: () => (session.phase.type === 'helper' ? session.phase.site : undefined) }
+  }
+
+  private open(socket: WebSocket, address: string, phase: Phase): Session {
+    const nowMs = Date.now()
+    const session: Session = {
+      id: ++this.lastId,
+      socket,
+      address,
+      phase,
+      lastHeardMs: nowMs,
+      pingedMs: nowMs,
+      pings: 0,
+    }
+    this.sessions.set(session.id, session)
+    this.socketsByAddress.set(address, (this.socketsByAddress.get(address) ?? 0) + 1)
+    socket.on('message', (data: RawData, isBinary: boolean) => this.received(session, data, isBinary))
+    socket.on('pong', () => this.heard(session))
+    socket.on('close', () => this.ended(session))
+    // `ws` reports oversized and malformed frames here and closes by itself.
+    socket.on('error', (error: Error) => this.failed(session, error))
+    return session
+  }
+
+  private failed(session: Session, error: Error): void {
+    const tooLarge = 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+    this.counters.refuse(tooLarge ? 'too-large' : 'socket-error')
+    session.socket.terminate()
+  }
+
+  private ended(session: Session): void {
+    if (!this.sessions.delete(session.id)) return
+    session.phase = { type: 'closed' }
+    const left = (this.socketsByAddress.get(session.address) ?? 1) - 1
+    if (left > 0) this.socketsByAddress.set(session.address, left)
+    else this.socketsByAddress.delete(session.address)
+    this.perform(dismiss(this.relay, session.id))
+  }
+
+  private heard(session: Session): void {
+    session.lastHeardMs = Date.now()
+    session.pings = 0
+  }
+
+  private received(session: Session, data: RawData, isBinary: boolean): void {
+    if (session.phase.type === 'closed') return
+    this.heard(session)
+    if (isBinary) return this.refuse(session, 'not-text')
+    const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as ArrayBuffer)
+    if (bytes.length > signalLimits.frameBytesMax) return this.refuse(session, 'too-large')
+    if (!this.isPaced(session)) return this.refuse(session, 'too-fast')
+    const frame = parseSignalFrame(bytes.toString('utf8'))
+    if (typeof frame === 'string') return this.refuse(session, frame)
+    this.proceed(session, frame)
+  }
+
+  private isPaced(session: Session): boolean {
+    const { phase, address } = session
+    // A neighbour speaks for a whole site; it is paced by its own helper.
+    if (phase.type === 'helper') return true
+    const nowMs = Date.now()
+    const byKey = phase.type !== 'peer' || this.keyBuckets.take(phase.peer, nowMs)
+    return this.addressBuckets.take(address, nowMs) && byKey
+  }
+
+  private proceed(session: Session, frame: SignalFrame): void {
+    const { phase } = session
+    if (frame.type === 'signal' || frame.type === 'relay') this.counters.signals += 1
+    switch (phase.type) {
+      case 'proving':
+        return this.prove(session, phase.nonce, frame)
+      case 'dialed':
+        return this.dialProceed(session, phase, frame)
+      case 'peer':
+        return this.perform(peerFrame(this.relay, session.id, frame, () => randomBytes(16).toString('hex')))
+      case 'helper':
+        if (frame.type === 'pong') this.rttByHelper.set(phase.site, Date.now() - session.pingedMs)
+        return this.perform(helperFrame(this.relay, session.id, frame))
+      case 'closed':
+        return
+    }
+  }
+
+  /** H1, H2: the key is proven over our nonce, or the socket ends. */
+  private prove(session: Session, nonce: string, frame: SignalFrame): void {
+    if (frame.type !== 'prove') return this.refuse(session, 'unexpected')
+    if (frame.version !== signalVersion) return this.refuse(session, 'old-version')
+    const { key, name, url } = this.self
+    const message = proofBytes(key.peer, nonce, frame.peer, frame.nonce)
+    const signature = Buffer.from(frame.signature, 'hex')
+    const isProven = verifyPlainly({ signer: frame.peer, message, signature })
+    if (!isProven || frame.peer === key.peer) return this.refuse(session, 'bad-proof')
+    if (frame.helper !== undefined) {
+      const own = signPlainly(key, proofBytes(frame.peer, frame.nonce, key.peer, nonce))
+      this.send(session, { type: 'accept', signature: Buffer.from(own).toString('hex'), name, url })
+      return this.admitNeighbor(session, frame.peer, frame.peer)
+    }
+    const isFull = this.relay.peersByKey.size >= this.self.maxPeers && !this.relay.peersByKey.has(frame.peer)
+    if (isFull) return this.refuse(session, 'too-many')
+    session.phase = { type: 'peer', peer: frame.peer }
+    this.send(session, {
+      type: 'welcome',
+      site: key.peer,
+      node: name,
+      address: session.address,
+      stunPorts: this.self.stunPorts(),
+      neighbors: [],
+    })
+    this.perform(admitPeer(this.relay, session.id, frame.peer))
+  }
+
+  private dialProceed(session: Session, phase: Extract<Phase, { type: 'dialed' }>, frame: SignalFrame): void {
+    const { key, name, url } = this.self
+    if (frame.type === 'challenge' && phase.challenge === undefined) {
+      if (frame.version !== signalVersion) return this.refuse(session, 'old-version')
+      if (frame.helper === key.peer) return this.refuse(session, 'bad-proof')
+      phase.challenge = { helper: frame.helper, nonce: frame.nonce }
+      const proof = signPlainly(key, proofBytes(frame.helper, frame.nonce, key.peer, phase.nonce))
+      const signature = Buffer.from(proof).toString('hex')
+      const prove = { type: 'prove', version: signalVersion, peer: key.peer, nonce: phase.nonce } as const
+      return this.send(session, { ...prove, signature, helper: { name, url } })
+    }
+    if (frame.type !== 'accept' || phase.challenge === undefined) return this.refuse(session, 'unexpected')
+    const { helper, nonce } = phase.challenge
+    const message = proofBytes(key.peer, phase.nonce, helper, nonce)
+    const signature = Buffer.from(frame.signature, 'hex')
+    if (!verifyPlainly({ signer: helper, message, signature })) return this.refuse(session, 'bad-proof')
+    this.admitNeighbor(session, helper, key.peer)
+  }
+
+  /** H6: of two sockets between two helpers the one stays that the smaller key dialled; else the newer one. */
+  private admitNeighbor(session: Session, site: PeerId, dialer: PeerId): void {
+    session.phase = { type: 'helper', site }
+    const older = this.relay.helpersBySite.get(site)
+    const stands = older !== undefined && this.dialers.get(older.socket) !== dialer
+    const smaller = this.self.key.peer < site ? this.self.key.peer : site
+    if (stands && dialer !== smaller) return this.refuse(session, 'replaced')
+    this.dialers.set(session.id, dialer)
+    this.perform(admitHelper(this.relay, session.id, site))
+  }
+
+  private readonly dialers = new Map<SocketId, PeerId>()
+
+  private perform(actions: readonly Action[]): void {
+    for (const action of actions) {
+      const session = this.sessions.get(action.socket)
+      if (session === undefined) continue
+      if (action.type === 'send') this.send(session, action.frame)
+      else this.refuse(session, action.reason)
+    }
+  }
+
+  private send(session: Session, frame: SignalFrame): void {
+    if (session.phase.type === 'closed') return
+    if (session.socket.bufferedAmount > socketLimits.bufferedBytesMax) {
+      this.counters.refuse('too-slow')
+      return session.socket.terminate()
+    }
+    session.socket.send(JSON.stringify(frame))
+  }
+
+  private refuse(session: Session, reason: SignalRefusal): void {
+    if (session.phase.type === 'closed') return
+    if (reason !== 'replaced' && reason !== 'closing') this.counters.refuse(reason)
+    this.send(session, { type: 'refused', reason })
+    session.phase = { type: 'closed' }
+    session.socket.close(4000, reason)
+    this.perform(dismiss(this.relay, session.id))
+    // Whoever does not close in time is cut off.
+    setTimeout(() => session.socket.terminate(), 2_000).unref()
+  }
+
+  private tick(): void {
+    const nowMs = Date.now()
+    this.perform(flush(this.relay))
+    for (const session of this.sessions.values()) {
+      const silentMs = nowMs - session.lastHeardMs
+      const { type } = session.phase
+      if (type === 'helper') {
+        if (silentMs > socketLimits.neighborSilentMs) session.socket.terminate()
+        else if (nowMs - session.pingedMs >= socketLimits.neighborPingMs) this.ping(session, nowMs)
+      } else if (type === 'peer') {
+        if (nowMs - session.pingedMs >= socketLimits.peerPingMs) this.ping(session, nowMs)
+      } else if (type !== 'closed' && silentMs > socketLimits.proofTimeoutMs) this.refuse(session, 'timeout')
+    }
+  }
+
+  private ping(session: Session, nowMs: number): void {
+    session.pingedMs = nowMs
+    if (session.phase.type === 'helper') return this.send(session, { type: 'ping' })
+    session.pings += 1
+    if (session.pings > 2) session.socket.terminate()
+    else session.socket.ping()
+  }
+
+  close(): void {
+    clearInterval(this.timer)
+    for (const session of this.sessions.values()) this.refuse(session, 'closing')
+  }
+}

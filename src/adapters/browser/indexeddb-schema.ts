@@ -1,0 +1,48 @@
+/** The tables of the history in IndexedDB, and how older versions become newer ones. Migrations only add. */
+import type { DBSchema, IDBPDatabase } from 'idb'
+import type { PlacedEvent } from '#mesh/clock.ts'
+import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
+import type { FeedRecord } from '#mesh/log.ts'
+import type { Presence, Receipt } from '#mesh/record.ts'
+import type { Position } from '#runtime/ports.ts'
+
+export const databaseVersion = 1
+
+export interface StoredEvent extends PlacedEvent {
+  /** `prev` and `deps`, for finding what has to be placed again. */
+  readonly parents: readonly EventId[]
+}
+
+export interface Schema extends DBSchema {
+  events: {
+    key: [RoomId, FeedId, number]
+    value: StoredEvent
+    indexes: { id: EventId; position: [RoomId, number, EventId]; parents: EventId }
+  }
+  feeds: { key: [RoomId, FeedId]; value: FeedRecord }
+  presences: { key: PeerId; value: Presence }
+  receipts: { key: [RoomId, PeerId, FeedId]; value: Receipt }
+  drafts: { key: RoomId; value: string }
+  readMarks: { key: RoomId; value: Position }
+  /** By name: `rooms`, `name`, `incarnation`, `own-writes`, `term`, `device-key`. */
+  meta: { key: string; value: unknown }
+  /** Filled and emptied by the self-repair only. */
+  scratch: { key: number; value: Uint8Array }
+}
+
+export type Database = IDBPDatabase<Schema>
+
+export function upgrade(database: Database, oldVersion: number): void {
+  if (oldVersion >= 1) return
+  const events = database.createObjectStore('events', { keyPath: ['room', 'feed', 'seq'] })
+  events.createIndex('id', 'id', { unique: true })
+  events.createIndex('position', ['room', 'effective', 'id'])
+  events.createIndex('parents', 'parents', { multiEntry: true })
+  database.createObjectStore('feeds', { keyPath: ['room', 'feed'] })
+  database.createObjectStore('presences', { keyPath: 'peer' })
+  database.createObjectStore('receipts')
+  database.createObjectStore('drafts')
+  database.createObjectStore('readMarks')
+  database.createObjectStore('meta')
+  database.createObjectStore('scratch')
+}

@@ -1,0 +1,301 @@
+/**
+ * History in IndexedDB. Every write is one strict transaction; what a browser can do to it (a wipe after a torn
+ * log, a full disk, a closed connection, another tab's upgrade) is answered as `reliability.md` §0 says.
+ */
+import { openDB, type IDBPTransaction } from 'idb'
+import { parentsOf, placeEvents, type PlacedEvent, type Placement, type PlaceQuery } from '#mesh/clock.ts'
+import type { NewEvent, RoomRecord, StoreFailure, StoreWrite } from '#mesh/effects.ts'
+import type { Event } from '#mesh/event.ts'
+import { bytesToHex, feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
+import { limits } from '#mesh/limits.ts'
+import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
+import { databaseVersion, upgrade, type Database, type Schema, type StoredEvent } from './indexeddb-schema.ts'
+import type { KeyPlace } from './keys.ts'
+import { Witness } from './witness.ts'
+
+export interface StoreEvents {
+  /** Another tab with a newer version needs this one to let go. */
+  outdated(): void
+  /** The database is held by an older tab, which has been asked to let go. */
+  blocked(): void
+}
+
+const writeStores = ['events', 'feeds', 'presences', 'receipts', 'drafts', 'meta'] as const
+type WriteTransaction = IDBPTransaction<Schema, (typeof writeStores)[number][], 'readwrite'>
+
+/** Thrown inside a transaction to end it without a trace; never leaves this file. */
+class Refused extends Error {
+  readonly failure: StoreFailure
+  constructor(failure: StoreFailure) {
+    super(failure)
+    this.failure = failure
+  }
+}
+
+export class IndexedDbStore implements Store {
+  private connection: Promise<Database> | undefined
+  /** Rises with each tab that takes the lead; a write under an older one is refused. */
+  private term = 0
+  private readonly name: string
+  private readonly events: StoreEvents
+  private readonly witness: Witness
+
+  constructor(name: string, events: StoreEvents) {
+    this.name = name
+    this.events = events
+    this.witness = new Witness(name)
+  }
+
+  private database(): Promise<Database> {
+    this.connection ??= openDB<Schema>(this.name, databaseVersion, {
+      upgrade: (database, oldVersion) => upgrade(database, oldVersion),
+      blocked: () => this.events.blocked(),
+      blocking: () => {
+        this.events.outdated()
+        this.close()
+      },
+      // The browser closed it by itself (a full disk, cleared data): the next use opens it anew.
+      terminated: () => (this.connection = undefined),
+    })
+    return this.connection
+  }
+
+  /** Takes the lead: from now on other tabs' writes are refused. Repairs first what a kill may have left. */
+  async open(): Promise<OpenedStore> {
+    if (this.witness.isDirty()) await this.repair()
+    this.witness.setDirty(true)
+    const database = await this.database()
+    const incarnation = await this.lead(database)
+    const [feeds, presences, receipts, rooms, name] = await Promise.all([
+      database.getAll('feeds'),
+      database.getAll('presences'),
+      database.getAll('receipts'),
+      database.get('meta', 'rooms'),
+      database.get('meta', 'name'),
+    ])
+    const stored = {
+      feeds,
+      presences,
+      receipts,
+      // Both were written by `write` below.
+      rooms: (rooms as readonly RoomRecord[] | undefined) ?? [],
+      name: (name as string | undefined) ?? '',
+    }
+    return { stored, incarnation }
+  }
+
+  /** A store that starts empty, or that is older than its witness, writes under a new incarnation. */
+  private async lead(database: Database): Promise<Uint8Array> {
+    const tx = database.transaction('meta', 'readwrite', { durability: 'strict' })
+    this.term = Number((await tx.store.get('term')) ?? 0) + 1
+    await tx.store.put(this.term, 'term')
+    const kept = await tx.store.get('incarnation')
+    const ownWrites = Number((await tx.store.get('own-writes')) ?? 0)
+    const isIntact = kept instanceof Uint8Array && !this.witness.isAheadOf(bytesToHex(kept), ownWrites)
+    const incarnation = isIntact ? kept : crypto.getRandomValues(new Uint8Array(16))
+    if (!isIntact) {
+      await tx.store.put(incarnation, 'incarnation')
+      await tx.store.put(0, 'own-writes')
+    }
+    await tx.done
+    this.witness.note(bytesToHex(incarnation), isIntact ? ownWrites : 0)
+    return incarnation
+  }
+
+  /**
+   * After an unclean end LevelDB may append to a log with a torn tail, and throw everything away at the next
+   * start; writing 8 MB makes it begin a new log (measured: `reliability.md` F2).
+   */
+  private async repair(): Promise<void> {
+    try {
+      const database = await this.database()
+      const tx = database.transaction('scratch', 'readwrite', { durability: 'strict' })
+      for (let i = 0; i < 140; i++) {
+        const noise = crypto.getRandomValues(new Uint8Array(60_000))
+        void tx.store.put(noise, i)
+      }
+      await tx.done
+      const clearing = database.transaction('scratch', 'readwrite', { durability: 'strict' })
+      await clearing.store.clear()
+      await clearing.done
+    } catch (error) {
+      // Without space there is no repair; reading still works, and writing will say so itself.
+      if (!(error instanceof DOMException)) throw error
+      this.connection = undefined
+    }
+  }
+
+  async write(write: StoreWrite): Promise<Placement | StoreFailure> {
+    let placement: Placement
+    let ownWrites = 0
+    try {
+      const database = await this.database()
+      const tx = database.transaction([...writeStores], 'readwrite', { durability: 'strict' })
+      try {
+        placement = await this.writeAll(tx, write)
+        ownWrites = Number((await tx.objectStore('meta').get('own-writes')) ?? 0)
+        await tx.done
+      } catch (error) {
+        this.abort(tx)
+        throw error
+      }
+    } catch (error) {
+      return this.failureOf(error)
+    }
+    this.witness.advance(ownWrites)
+    return placement
+  }
+
+  private abort(tx: WriteTransaction): void {
+    // The abort makes `done` reject; the reason is already on its way to the caller.
+    tx.done.catch(() => undefined)
+    try {
+      tx.abort()
+    } catch (error) {
+      // It had aborted by itself.
+      if (!(error instanceof DOMException)) throw error
+    }
+  }
+
+  /** By outcome: the transaction did not complete, so nothing of it is stored, whatever the browser calls it. */
+  private failureOf(error: unknown): StoreFailure {
+    if (error instanceof Refused) return error.failure
+    if (!(error instanceof DOMException)) throw error
+    this.connection?.then(
+      (database) => database.close(),
+      () => undefined,
+    )
+    this.connection = undefined
+    return error.name === 'QuotaExceededError' || error.name === 'UnknownError' ? 'full' : 'closed'
+  }
+
+  private async writeAll(tx: WriteTransaction, write: StoreWrite): Promise<Placement> {
+    const meta = tx.objectStore('meta')
+    if ((await meta.get('term')) !== this.term) throw new Refused('fenced')
+    const fresh = await this.freshOf(tx, write.events)
+    const placement = await this.place(tx, fresh)
+    for (const event of placement.added) void tx.objectStore('events').add(toStored(event))
+    for (const event of placement.moved) void tx.objectStore('events').put(toStored(event))
+    for (const record of write.feeds) void tx.objectStore('feeds').put(record)
+    for (const record of write.presences) void tx.objectStore('presences').put(record)
+    for (const receipt of write.receipts) {
+      for (const { feed } of receipt.entries) {
+        void tx.objectStore('receipts').put(receipt, [receipt.room, receipt.device, feed])
+      }
+    }
+    for (const room of write.clearDrafts) void tx.objectStore('drafts').delete(room)
+    if (write.rooms !== undefined) void meta.put(write.rooms, 'rooms')
+    if (write.name !== undefined) void meta.put(write.name, 'name')
+    const own = fresh.filter((event) => event.audience !== undefined).length
+    if (own > 0) await meta.put(Number((await meta.get('own-writes')) ?? 0) + own, 'own-writes')
+    return placement
+  }
+
+  /** The same event again is nothing; another one in its place is a conflict. */
+  private async freshOf(tx: WriteTransaction, events: readonly NewEvent[]): Promise<NewEvent[]> {
+    const store = tx.objectStore('events')
+    const known = await Promise.all(events.map((event) => store.get([event.room, event.feed, event.seq])))
+    if (known.some((one, i) => one !== undefined && one.id !== events[i]?.id)) throw new Refused('conflict')
+    return events.filter((_, i) => known[i] === undefined)
+  }
+
+  private async place(tx: WriteTransaction, events: readonly NewEvent[]): Promise<Placement> {
+    const steps = placeEvents(events, Date.now())
+    let step = steps.next()
+    while (step.done !== true) step = steps.next(await this.answer(tx, step.value))
+    return step.value
+  }
+
+  private async answer(tx: WriteTransaction, query: PlaceQuery): Promise<readonly PlacedEvent[]> {
+    const store = tx.objectStore('events')
+    if (query.type === 'children') return store.index('parents').getAll(query.id)
+    const found = await store.index('id').get(query.id)
+    return found === undefined ? [] : [found]
+  }
+
+  async load(room: RoomId, feed: FeedId, first: number, last: number): Promise<readonly Event[]> {
+    const database = await this.database()
+    const beyond = last + limits.runEventsMax
+    const range = IDBKeyRange.bound([room, feed, first], [room, feed, beyond])
+    const events = await database.getAll('events', range)
+    const end = events.findIndex((event) => event.seq >= last && event.signature !== undefined)
+    return end < 0 ? events : events.slice(0, end + 1)
+  }
+
+  async history({ room, before, after, limit }: HistoryQuery): Promise<readonly PlacedEvent[]> {
+    const database = await this.database()
+    const index = database.transaction('events').store.index('position')
+    const range = positionRange(room, before, after)
+    if (after !== undefined) return index.getAll(range, limit)
+    const events: PlacedEvent[] = []
+    let cursor = await index.openCursor(range, 'prev')
+    while (cursor !== null && events.length < limit) {
+      events.push(cursor.value)
+      cursor = await cursor.continue()
+    }
+    return events.reverse()
+  }
+
+  async countAfter(
+    room: RoomId,
+    after: Position | undefined,
+    except: PeerId,
+    limit: number,
+  ): Promise<number> {
+    const database = await this.database()
+    const range = positionRange(room, undefined, after)
+    const later = await database.getAllFromIndex('events', 'position', range, limit)
+    return later.filter((event) => feedAuthor(event.feed) !== except).length
+  }
+
+  async draft(room: RoomId): Promise<string> {
+    return (await (await this.database()).get('drafts', room)) ?? ''
+  }
+
+  async saveDraft(room: RoomId, text: string): Promise<void> {
+    const database = await this.database()
+    if (text === '') await database.delete('drafts', room)
+    else await database.put('drafts', text, room)
+  }
+
+  async readMark(room: RoomId): Promise<Position | undefined> {
+    return (await this.database()).get('readMarks', room)
+  }
+
+  async saveReadMark(room: RoomId, position: Position): Promise<void> {
+    await (await this.database()).put('readMarks', position, room)
+  }
+
+  /** Where this device's key lives: beside the history. */
+  keyPlace(): KeyPlace {
+    return {
+      read: async () => (await this.database()).get('meta', 'device-key'),
+      write: async (value) => {
+        const tx = (await this.database()).transaction('meta', 'readwrite', { durability: 'strict' })
+        await tx.store.put(value, 'device-key')
+        await tx.done
+      },
+    }
+  }
+
+  /** A clean end: the next start needs no repair. */
+  close(): void {
+    this.witness.setDirty(false)
+    this.connection?.then(
+      (database) => database.close(),
+      () => undefined,
+    )
+    this.connection = undefined
+  }
+}
+
+function toStored(event: PlacedEvent): StoredEvent {
+  return { ...event, parents: parentsOf(event) }
+}
+
+function positionRange(room: RoomId, before: Position | undefined, after: Position | undefined): IDBKeyRange {
+  const low = after === undefined ? [room] : [room, after.effective, after.id as EventId]
+  // An array sorts above every number and text: this is behind everything of the room.
+  const high = before === undefined ? [room, []] : [room, before.effective, before.id as EventId]
+  return IDBKeyRange.bound(low, high, after !== undefined, before !== undefined)
+}

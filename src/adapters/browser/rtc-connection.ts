@@ -1,0 +1,204 @@
+/**
+ * One RTCPeerConnection to one peer: simple-peer negotiates, three negotiated channels carry the lanes, a
+ * handshake proves who is there. Becomes a link once, ends once.
+ */
+import type SimplePeer from 'simple-peer'
+import type { Instance, SignalData } from 'simple-peer'
+import type { Lane } from '#mesh/frame.ts'
+import type { PeerId } from '#mesh/ids.ts'
+import { limits } from '#mesh/limits.ts'
+import type { Keys, LinkRefusal } from '#runtime/ports.ts'
+import { LinkHandshake } from '../link-handshake.ts'
+
+/** Id 0 is simple-peer's own channel, which carries nothing. */
+const laneIds: Readonly<Record<Lane, number>> = { control: 1, chat: 2, bulk: 3 }
+const lanes: readonly Lane[] = ['control', 'chat', 'bulk']
+
+export const rtcLimits = {
+  /** design: bulk never delays chat; what waits in the lower layers stays shallow. */
+  bulkBufferedBytesMax: 65_536,
+  bulkLowBytes: 16_384,
+  /** guess: a reader this far behind on chat or control is cut off. */
+  bufferedBytesMax: 4_194_304,
+  /** guess: frames that may arrive before the proof is checked. */
+  earlyFramesMax: 256,
+  /** guess: between two ICE restarts of one connection. */
+  restartIntervalMs: 5_000,
+} as const
+
+export interface ConnectionParts {
+  readonly peer: PeerId
+  readonly initiator: boolean
+  /** Tells one attempt from the next: signals of an older one are dropped. */
+  readonly attempt: string
+  readonly keys: Keys
+  readonly rtcConfig: RTCConfiguration
+  readonly library: typeof SimplePeer
+  readonly onSignal: (data: SignalData) => void
+  readonly onUp: () => void
+  readonly onFrame: (lane: Lane, bytes: Uint8Array) => void
+  readonly onDrained: () => void
+  readonly onEnd: (reason: LinkRefusal | 'closed') => void
+}
+
+type Phase = 'connecting' | 'proving' | 'up' | 'closed'
+
+export class RtcConnection {
+  phase: Phase = 'connecting'
+  readonly parts: ConnectionParts
+  private readonly simplePeer: Instance
+  private readonly channels: Readonly<Record<Lane, RTCDataChannel>>
+  private readonly timer: ReturnType<typeof setTimeout>
+  private handshake: LinkHandshake | undefined
+  /** What came on chat and bulk, or on control behind the proof, before the proof was checked. */
+  private early: { readonly lane: Lane; readonly bytes: Uint8Array }[] = []
+  private proofs = 0
+  private isCongested = false
+  private restartedAtMs = 0
+
+  constructor(parts: ConnectionParts) {
+    this.parts = parts
+    this.simplePeer = new parts.library({
+      initiator: parts.initiator,
+      trickle: true,
+      config: parts.rtcConfig,
+      channelConfig: { negotiated: true, id: 0 },
+    })
+    const connection = this.rtc()
+    const open = (lane: Lane) =>
+      connection.createDataChannel(lane, { negotiated: true, id: laneIds[lane], ordered: true })
+    this.channels = { control: open('control'), chat: open('chat'), bulk: open('bulk') }
+    for (const lane of lanes) this.listen(lane)
+    this.simplePeer.on('signal', (data: SignalData) => parts.onSignal(data))
+    this.simplePeer.on('iceStateChange', (state: string) => this.iceChanged(state))
+    this.simplePeer.on('close', () => this.end('closed'))
+    // simple-peer closes itself after each error; `close` follows.
+    this.simplePeer.on('error', () => undefined)
+    this.timer = setTimeout(() => this.end('timeout'), limits.dialTimeoutMs)
+  }
+
+  /** simple-peer offers no way to more channels, to ICE restarts or to the fingerprints; its own field does. */
+  private rtc(): RTCPeerConnection {
+    return (this.simplePeer as unknown as { _pc: RTCPeerConnection })._pc
+  }
+
+  private listen(lane: Lane): void {
+    const channel = this.channels[lane]
+    channel.binaryType = 'arraybuffer'
+    channel.onopen = () => this.opened()
+    channel.onclose = () => this.end('closed')
+    channel.onmessage = (event: MessageEvent<unknown>) => {
+      if (event.data instanceof ArrayBuffer) this.received(lane, new Uint8Array(event.data))
+      else this.end('bad-proof')
+    }
+    if (lane !== 'bulk') return
+    channel.bufferedAmountLowThreshold = rtcLimits.bulkLowBytes
+    channel.onbufferedamountlow = () => {
+      if (!this.isCongested) return
+      this.isCongested = false
+      this.parts.onDrained()
+    }
+  }
+
+  private opened(): void {
+    const isOpen = lanes.every((lane) => this.channels[lane].readyState === 'open')
+    if (!isOpen || this.phase !== 'connecting') return
+    this.phase = 'proving'
+    const { keys, peer } = this.parts
+    const { localDescription, remoteDescription } = this.rtc()
+    const binding = { own: fingerprints(localDescription), other: fingerprints(remoteDescription) }
+    this.handshake = new LinkHandshake({
+      keys,
+      binding,
+      nonce: crypto.getRandomValues(new Uint8Array(32)),
+      expected: peer,
+      send: (bytes) => this.transmit('control', bytes),
+      done: () => this.proven(),
+      failed: (reason) => this.end(reason),
+    })
+    const waiting = this.early
+    this.early = []
+    for (const { lane, bytes } of waiting) this.received(lane, bytes)
+  }
+
+  private proven(): void {
+    if (this.phase !== 'proving') return
+    this.phase = 'up'
+    clearTimeout(this.timer)
+    this.parts.onUp()
+    const waiting = this.early
+    this.early = []
+    for (const { lane, bytes } of waiting) this.parts.onFrame(lane, bytes)
+  }
+
+  private received(lane: Lane, bytes: Uint8Array): void {
+    if (this.phase === 'closed') return
+    if (this.phase === 'up') return this.parts.onFrame(lane, bytes)
+    // The handshake is two messages on the control lane; what follows waits for the verdict.
+    if (this.handshake !== undefined && lane === 'control' && this.proofs < 2) {
+      this.proofs += 1
+      return this.handshake.receive(bytes)
+    }
+    this.early.push({ lane, bytes })
+    if (this.early.length > rtcLimits.earlyFramesMax) this.end('bad-proof')
+  }
+
+  signal(data: SignalData): void {
+    if (this.phase === 'closed') return
+    try {
+      this.simplePeer.signal(data)
+    } catch (error) {
+      // simple-peer throws at what it cannot take; the other side sent nonsense.
+      if (error instanceof Error) this.end('bad-proof')
+    }
+  }
+
+  /** @returns false when the bulk lane should wait for `onDrained` */
+  send(lane: Lane, bytes: Uint8Array): boolean {
+    if (this.phase !== 'up') return true
+    this.transmit(lane, bytes)
+    if (lane !== 'bulk') return true
+    this.isCongested = this.channels.bulk.bufferedAmount > rtcLimits.bulkBufferedBytesMax
+    return !this.isCongested
+  }
+
+  private transmit(lane: Lane, bytes: Uint8Array): void {
+    const channel = this.channels[lane]
+    if (channel.readyState !== 'open') return
+    if (channel.bufferedAmount > rtcLimits.bufferedBytesMax) return this.end('closed')
+    channel.send(bytes.slice())
+  }
+
+  /** An interrupted path is repaired by the side that made the connection; a failed one is simple-peer's end. */
+  private iceChanged(state: string): void {
+    const nowMs = performance.now()
+    const isDue = nowMs - this.restartedAtMs > rtcLimits.restartIntervalMs
+    if (state !== 'disconnected' || !this.parts.initiator || this.phase !== 'up' || !isDue) return
+    this.restartedAtMs = nowMs
+    this.rtc().restartIce()
+    ;(this.simplePeer as unknown as { negotiate(): void }).negotiate()
+  }
+
+  /** Ends once; afterwards nothing is reported and nothing is kept alive. */
+  end(reason: LinkRefusal | 'closed'): void {
+    if (this.phase === 'closed') return
+    this.phase = 'closed'
+    clearTimeout(this.timer)
+    this.handshake?.cancel()
+    for (const lane of lanes) {
+      const channel = this.channels[lane]
+      channel.onopen = channel.onclose = channel.onmessage = channel.onbufferedamountlow = null
+    }
+    this.simplePeer.removeAllListeners()
+    // It may still report an error while it tears down.
+    this.simplePeer.on('error', () => undefined)
+    this.simplePeer.destroy()
+    this.parts.onEnd(reason)
+  }
+}
+
+/** The DTLS fingerprints of one side, as its description states them. */
+function fingerprints(description: RTCSessionDescription | null): string {
+  const found = description?.sdp.match(/^a=fingerprint:\S+ \S+/gm) ?? []
+  return [...new Set(found)].sort().join(' ')
+}

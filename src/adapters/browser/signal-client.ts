@@ -1,0 +1,210 @@
+/**
+ * A WebSocket to one helper at a time: this page's own first, else any other that is known, with back-off and
+ * jitter. Proves this device's key and tells the engine who can be signalled to.
+ */
+import { bytesToHex, type PeerId } from '#mesh/ids.ts'
+import type { HelperEvents, Helpers, Keys } from '#runtime/ports.ts'
+import {
+  parseSignalFrame,
+  proofBytes,
+  signalLimits,
+  signalVersion,
+  type Neighbor,
+  type SignalFrame,
+} from '#runtime/signal-frame.ts'
+import type { Vantage } from './rtc-links.ts'
+
+const backoffMinMs = 500
+const backoffMaxMs = 15_000
+const pingIntervalMs = 10_000
+const silentMs = 25_000
+/** guess: how often a page that speaks through another helper tries its own again. */
+const homeRetryMs = 30_000
+const knownHelpersName = 'meshchat:helpers'
+const knownHelpersMax = 16
+
+export interface SignalClientParts {
+  readonly keys: Keys
+  /** This page's own helper: the folder it was opened from, with a slash at the end. */
+  readonly home: string
+  readonly onVantage: (vantage: Vantage) => void
+}
+
+type Phase =
+  | { readonly type: 'idle' }
+  | { readonly type: 'opening' | 'proving'; readonly socket: WebSocket; readonly url: string }
+  | { readonly type: 'up'; readonly socket: WebSocket; readonly url: string }
+
+export class SignalClient implements Helpers {
+  private readonly parts: SignalClientParts
+  private events: HelperEvents | undefined
+  private phase: Phase = { type: 'idle' }
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private readonly watchdog: ReturnType<typeof setInterval>
+  private failures = 0
+  private lastHeardMs = 0
+  private connectedAtMs = 0
+  private known: string[]
+  /** The site of this page's own helper; speaking through another one does not move the device (decision 12). */
+  private place: { readonly site: PeerId; readonly node: string } | undefined
+
+  constructor(parts: SignalClientParts) {
+    this.parts = parts
+    this.known = readKnown(parts.home)
+    this.watchdog = setInterval(() => this.watch(), pingIntervalMs)
+  }
+
+  start(events: HelperEvents): void {
+    this.events = events
+    this.open()
+  }
+
+  private open(): void {
+    clearTimeout(this.timer)
+    if (this.phase.type !== 'idle' || this.events === undefined) return
+    const url = this.known[this.failures % this.known.length] ?? this.parts.home
+    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}signal`)
+    this.phase = { type: 'opening', socket, url }
+    this.lastHeardMs = performance.now()
+    socket.onmessage = (event: MessageEvent<unknown>) => this.received(socket, event.data)
+    socket.onclose = () => this.closed(socket)
+  }
+
+  private received(socket: WebSocket, data: unknown): void {
+    if (this.phase.type === 'idle' || this.phase.socket !== socket) return
+    this.lastHeardMs = performance.now()
+    const frame = typeof data === 'string' ? parseSignalFrame(data) : 'not-text'
+    // A helper that speaks nonsense is left for another.
+    if (typeof frame === 'string') return socket.close()
+    this.proceed(socket, this.phase.url, frame)
+  }
+
+  private proceed(socket: WebSocket, url: string, frame: SignalFrame): void {
+    switch (frame.type) {
+      case 'challenge':
+        return this.prove(socket, url, frame)
+      case 'welcome':
+        return this.welcomed(socket, url, frame)
+      case 'peers':
+        return this.events?.peers(
+          url,
+          frame.up.map(({ peer }) => peer),
+          frame.down,
+        )
+      case 'neighbors':
+        return this.learn(frame.neighbors)
+      case 'signal':
+        return this.events?.signal(url, frame.peer, frame.payload)
+      case 'unreachable':
+        return this.events?.unreachable(url, frame.peer)
+      default:
+        // `pong`, `refused`, and what later versions may say.
+        return
+    }
+  }
+
+  private prove(socket: WebSocket, url: string, frame: Extract<SignalFrame, { type: 'challenge' }>): void {
+    if (this.phase.type !== 'opening') return socket.close()
+    this.phase = { type: 'proving', socket, url }
+    const { keys } = this.parts
+    const nonce = bytesToHex(crypto.getRandomValues(new Uint8Array(32)))
+    void keys.sign(proofBytes(frame.helper, frame.nonce, keys.self, nonce)).then((signature) => {
+      const prove = { type: 'prove', version: signalVersion, peer: keys.self, nonce } as const
+      this.send(socket, { ...prove, signature: bytesToHex(signature) })
+    })
+  }
+
+  private welcomed(socket: WebSocket, url: string, frame: Extract<SignalFrame, { type: 'welcome' }>): void {
+    if (this.phase.type !== 'proving') return socket.close()
+    this.phase = { type: 'up', socket, url }
+    this.failures = 0
+    this.connectedAtMs = performance.now()
+    const { hostname } = new URL(url)
+    const stunUrls = frame.stunPorts.map((port) => `stun:${hostname}:${port}`)
+    this.parts.onVantage({ address: frame.address, stunUrls })
+    if (url === this.parts.home) this.place = { site: frame.site, node: frame.node }
+    const { site, node } = this.place ?? frame
+    this.events?.up(url, site, node)
+  }
+
+  private learn(neighbors: readonly Neighbor[]): void {
+    const isSecure = location.protocol === 'https:'
+    const usable = neighbors.map(({ url }) => url).filter((url) => url !== '')
+    // A secure page may only talk to secure helpers (mixed content).
+    const allowed = usable.filter((url) => !isSecure || url.startsWith('https:'))
+    this.known = [...new Set([this.parts.home, ...allowed, ...this.known])].slice(0, knownHelpersMax)
+    try {
+      localStorage.setItem(knownHelpersName, JSON.stringify(this.known))
+    } catch (error) {
+      // Full or forbidden: the list lives as long as the page.
+      if (!(error instanceof DOMException)) throw error
+    }
+  }
+
+  signal(helper: string, to: PeerId, payload: string): void {
+    if (this.phase.type !== 'up' || this.phase.url !== helper) return this.events?.unreachable(helper, to)
+    this.send(this.phase.socket, { type: 'signal', peer: to, payload })
+  }
+
+  private send(socket: WebSocket, frame: SignalFrame): void {
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame))
+  }
+
+  private closed(socket: WebSocket): void {
+    if (this.phase.type === 'idle' || this.phase.socket !== socket) return
+    const { type, url } = this.phase
+    this.phase = { type: 'idle' }
+    if (type === 'up') this.events?.down(url)
+    this.failures += 1
+    const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.failures, 10))
+    this.timer = setTimeout(() => this.open(), ceiling / 2 + (Math.random() * ceiling) / 2)
+  }
+
+  /** A socket that says nothing is dead, whatever its state says; and home is better than elsewhere. */
+  private watch(): void {
+    if (this.phase.type === 'idle') return
+    const { socket, url, type } = this.phase
+    const nowMs = performance.now()
+    const isStray = url !== this.parts.home && type === 'up' && nowMs - this.connectedAtMs > homeRetryMs
+    if (nowMs - this.lastHeardMs > silentMs || isStray) {
+      socket.onmessage = null
+      socket.close()
+      this.closed(socket)
+      if (isStray) this.failures = 0
+      return
+    }
+    this.send(socket, { type: 'ping' })
+  }
+
+  retry(): void {
+    this.failures = 0
+    this.open()
+  }
+
+  close(): void {
+    clearTimeout(this.timer)
+    clearInterval(this.watchdog)
+    this.events = undefined
+    if (this.phase.type === 'idle') return
+    const { socket } = this.phase
+    this.phase = { type: 'idle' }
+    socket.close()
+  }
+}
+
+function readKnown(home: string): string[] {
+  const list: string[] = [home]
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(knownHelpersName) ?? '[]')
+    if (Array.isArray(kept)) {
+      for (const url of kept as unknown[]) {
+        const isUrl = typeof url === 'string' && url.length <= signalLimits.urlCharactersMax
+        if (isUrl && /^https?:\/\/\S+\/$/.test(url)) list.push(url)
+      }
+    }
+  } catch (error) {
+    // Damaged or forbidden storage: the own helper is enough to start with.
+    if (!(error instanceof SyntaxError || error instanceof DOMException)) throw error
+  }
+  return [...new Set(list)].slice(0, knownHelpersMax)
+}

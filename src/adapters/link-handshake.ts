@@ -1,0 +1,112 @@
+/**
+ * Both ends of a new connection prove their keys before it becomes a link (design decision 3): each signs both
+ * DTLS fingerprints (none on a WebSocket), both peer ids and both nonces, so that nobody who carried the signals
+ * can sit in the middle. Rules K1–K4 in PROTOCOL.md.
+ */
+import { Malformed, Reader, Writer, encodeUtf8 } from '#mesh/bytes.ts'
+import { signatureBytesLength } from '#mesh/event.ts'
+import { peerIdBytesLength, peerIdFromBytes, peerIdToBytes, type PeerId } from '#mesh/ids.ts'
+import type { Keys, LinkRefusal } from '#runtime/ports.ts'
+
+export const linkVersion = 1
+const nonceBytesLength = 32
+const domain = encodeUtf8('meshchat/1/sign/link')
+const helloCode = 0
+const proofCode = 1
+
+export interface Binding {
+  /** What the lower layer is known by at this end and at the other: DTLS fingerprints; empty without one. */
+  readonly own: string
+  readonly other: string
+}
+
+export interface HandshakeParts {
+  readonly keys: Keys
+  readonly binding: Binding
+  /** 32 random bytes. */
+  readonly nonce: Uint8Array
+  /** Whom we meant to reach; undefined when anybody may come. */
+  readonly expected: PeerId | undefined
+  readonly send: (bytes: Uint8Array) => void
+  readonly done: (peer: PeerId) => void
+  readonly failed: (reason: LinkRefusal) => void
+}
+
+interface Hello {
+  readonly peer: PeerId
+  readonly nonce: Uint8Array
+}
+
+/** Bytes that `signer` signs. Order makes the two directions different. */
+export function linkProofBytes(binding: Binding, signer: Hello, other: Hello): Uint8Array {
+  const writer = new Writer().fixed(domain).text(binding.own).text(binding.other)
+  writer.fixed(peerIdToBytes(signer.peer)).fixed(peerIdToBytes(other.peer))
+  return writer.fixed(signer.nonce).fixed(other.nonce).finish()
+}
+
+export class LinkHandshake {
+  private other: Hello | undefined
+  private isOver = false
+  private readonly parts: HandshakeParts
+
+  constructor(parts: HandshakeParts) {
+    this.parts = parts
+    const { keys, nonce } = parts
+    parts.send(
+      new Writer().u8(helloCode).u8(linkVersion).fixed(peerIdToBytes(keys.self)).fixed(nonce).finish(),
+    )
+  }
+
+  /** Takes the other side's messages, in order. Never throws. */
+  receive(bytes: Uint8Array): void {
+    if (this.isOver) return
+    try {
+      const reader = new Reader(bytes)
+      const code = reader.u8()
+      if (code === helloCode && this.other === undefined) this.hello(reader)
+      else if (code === proofCode && this.other !== undefined) this.proof(reader, this.other)
+      else this.fail('bad-proof')
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      this.fail('bad-proof')
+    }
+  }
+
+  private hello(reader: Reader): void {
+    const { keys, binding, nonce, expected } = this.parts
+    if (reader.u8() !== linkVersion) return this.fail('old-version')
+    const peer = peerIdFromBytes(reader.fixed(peerIdBytesLength))
+    const other = { peer, nonce: reader.fixed(nonceBytesLength) }
+    reader.end()
+    if (peer === keys.self) return this.fail('self')
+    if (expected !== undefined && peer !== expected) return this.fail('wrong-peer')
+    this.other = other
+    void keys.sign(linkProofBytes(binding, { peer: keys.self, nonce }, other)).then((signature) => {
+      if (!this.isOver) this.parts.send(new Writer().u8(proofCode).fixed(signature).finish())
+    })
+  }
+
+  private proof(reader: Reader, other: Hello): void {
+    const { keys, binding, nonce } = this.parts
+    const signature = reader.fixed(signatureBytesLength)
+    reader.end()
+    const mirrored = { own: binding.other, other: binding.own }
+    const message = linkProofBytes(mirrored, other, { peer: keys.self, nonce })
+    void keys.verify({ signer: other.peer, message, signature }).then((isGenuine) => {
+      if (this.isOver) return
+      this.isOver = true
+      if (isGenuine) this.parts.done(other.peer)
+      else this.parts.failed('bad-proof')
+    })
+  }
+
+  private fail(reason: LinkRefusal): void {
+    this.isOver = true
+    this.parts.failed(reason)
+  }
+
+  /** The connection is gone; nothing more is reported. */
+  cancel(): void {
+    this.isOver = true
+  }
+}

@@ -1,0 +1,159 @@
+/** The mesh on the screen: rooms, people, reach. Hands each event to the one that it concerns. */
+import { getContext, setContext } from 'svelte'
+import type { MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/effects.ts'
+import type { PeerId, RoomId } from '#mesh/ids.ts'
+import type { Mesh, TabEvent } from '../start.ts'
+import { RoomState } from './room.svelte.ts'
+
+export class MeshState {
+  #mesh: Mesh
+  #names = new Map<PeerId, string>()
+  self = $state.raw<PeerId | undefined>()
+  name = $state('')
+  /** Nobody has given this device a name yet. */
+  isFresh = $state(false)
+  isStarted = $state(false)
+  rooms = $state.raw<readonly RoomState[]>([])
+  people = $state.raw<readonly Person[]>([])
+  reach = $state.raw<Reach>({ people: 0, links: 0, nodes: [], rooms: [] })
+  missing = $state(0)
+  storage = $state<StoreFailure | undefined>()
+  unreadable = $state<Extract<TabEvent, { type: 'unreadable' }>['cause'] | undefined>()
+  isFollowing = $state(false)
+  nowMs = $state(Date.now())
+  /** Since when nobody was in reach; undefined while somebody is. */
+  aloneSinceMs = $state<number | undefined>(Date.now())
+  nodeLostSinceMs = $state<number | undefined>()
+  lastNode = $state('')
+
+  constructor(mesh: Mesh) {
+    this.#mesh = mesh
+    mesh.subscribe((event) => this.#take(event))
+    setInterval(() => (this.nowMs = Date.now()), 1_000)
+  }
+
+  #take(event: MeshEvent | TabEvent): void {
+    switch (event.type) {
+      case 'started':
+        return this.#started(event)
+      case 'rooms':
+        return this.#takeRooms(event.rooms)
+      case 'people':
+        return this.#takePeople(event.people, event.reach)
+      case 'messages':
+        return this.room(event.room)?.take(event)
+      case 'holders':
+        return this.room(event.room)?.takeHolders(event.holders)
+      case 'posted':
+        return this.room(event.room)?.posted(event.token)
+      case 'post-failed':
+        for (const room of this.rooms) room.postFailed(event.token, event.cause)
+        return
+      case 'catching-up':
+        this.missing = event.missing
+        return
+      case 'storage':
+        this.storage = event.failure
+        return
+      case 'tab':
+        this.isFollowing = event.role === 'following'
+        return
+      case 'unreadable':
+        this.unreadable = event.cause
+        return
+      case 'fork':
+        // Shown with the history of a feed, once forks are kept (a later step); nothing is lost by it.
+        return
+    }
+  }
+
+  #started(event: Extract<MeshEvent, { type: 'started' }>): void {
+    this.self = event.self
+    this.name = event.name
+    this.isFresh = event.fresh
+    this.isStarted = true
+    for (const room of this.rooms) room.selfKnown()
+  }
+
+  #takeRooms(records: readonly RoomRecord[]): void {
+    const known = new Map(this.rooms.map((room) => [room.record.room, room]))
+    this.rooms = records.map(
+      (record) => known.get(record.room) ?? new RoomState(this.#mesh, record, () => this.self),
+    )
+    this.#spreadReach()
+  }
+
+  #takePeople(people: readonly Person[], reach: Reach): void {
+    for (const person of people) this.#names.set(person.peer, person.name)
+    this.people = people
+    this.reach = reach
+    const node = reach.nodes[0]
+    if (node !== undefined) this.lastNode = node
+    this.aloneSinceMs = reach.people > 0 ? undefined : (this.aloneSinceMs ?? Date.now())
+    this.nodeLostSinceMs = node === undefined ? (this.nodeLostSinceMs ?? Date.now()) : undefined
+    this.#spreadReach()
+  }
+
+  #spreadReach(): void {
+    for (const room of this.rooms) room.reachable = this.reach.rooms.includes(room.record.room)
+  }
+
+  room(id: RoomId): RoomState | undefined {
+    return this.rooms.find((room) => room.record.room === id)
+  }
+
+  roomNamed(name: string): RoomState | undefined {
+    return this.rooms.find((room) => room.record.name === name)
+  }
+
+  /** @returns the name as shown; people with the same name get a short tag. Reads `people`, so it follows changes. */
+  nameOf(peer: PeerId): string {
+    if (peer === this.self) return this.name
+    const person = this.people.find((one) => one.peer === peer)
+    const name = person?.name ?? this.#names.get(peer) ?? ''
+    const tag = `·${peer.slice(0, 4)}`
+    if (name === '') return tag
+    const isShared =
+      name === this.name || this.people.some((other) => other.peer !== peer && other.name === name)
+    return isShared ? `${name} ${tag}` : name
+  }
+
+  get waitingCount(): number {
+    return this.rooms.reduce((sum, room) => sum + room.waitingCount, 0)
+  }
+
+  /** First run: a name, and the channel that everybody is in. */
+  begin(name: string): void {
+    this.#mesh.command({ type: 'rename', name })
+    this.#mesh.command({ type: 'join', name: 'general' })
+    this.name = name
+    this.isFresh = false
+  }
+
+  rename(name: string): void {
+    this.#mesh.command({ type: 'rename', name })
+    this.name = name
+  }
+
+  join(name: string): void {
+    this.#mesh.command({ type: 'join', name })
+  }
+
+  leave(room: RoomId): void {
+    this.#mesh.command({ type: 'leave', room })
+  }
+
+  retry(): void {
+    this.#mesh.retry()
+  }
+}
+
+const key = Symbol('mesh')
+
+export function setMesh(mesh: MeshState): MeshState {
+  return setContext(key, mesh)
+}
+
+export function getMesh(): MeshState {
+  return getContext<MeshState>(key)
+}

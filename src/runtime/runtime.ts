@@ -1,0 +1,211 @@
+/**
+ * Runs one engine on any platform: one input queue, run to completion, effects executed in order. Decodes and
+ * checks every frame before the engine sees it. No clock, chance or platform of its own.
+ */
+import {
+  unreachable,
+  type Command,
+  type Effect,
+  type Input,
+  type LinkId,
+  type MeshEvent,
+} from '#mesh/effects.ts'
+import { createEngine, handle, type Engine } from '#mesh/engine.ts'
+import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '#mesh/frame.ts'
+import type { Helpers, Keys, Links, OpenedStore, Store, Timers } from './ports.ts'
+
+export interface Platform {
+  readonly keys: Keys
+  readonly store: Store
+  readonly links: Links
+  readonly helpers: Helpers
+  readonly timers: Timers
+  /** 32 random bits. */
+  readonly seed: number
+}
+
+export interface Runtime {
+  command(command: Command): void
+  /** Ends the engine, its links and its sockets; safe twice. */
+  close(): void
+}
+
+/** Counts of what passed, for diagnostics. */
+export interface Traffic {
+  framesIn: number
+  framesOut: number
+  bytesIn: number
+  bytesOut: number
+}
+
+/** A wall clock that moved this much against the running time was set, not slow. */
+const jumpMinMs = 1_000
+
+interface State {
+  readonly platform: Platform
+  readonly emit: (event: MeshEvent) => void
+  readonly engine: Engine
+  readonly queue: Input[]
+  /** Frames of a link wait for the checks of the frames before them. */
+  readonly checks: Map<LinkId, Promise<void>>
+  readonly traffic: Traffic
+  isHandling: boolean
+  isClosed: boolean
+  wallAheadMs: number
+}
+
+/**
+ * @param opened what the store answered to `open`
+ * @param emit is told everything that the screen may show; must not throw
+ */
+export function startRuntime(
+  platform: Platform,
+  opened: OpenedStore,
+  emit: (event: MeshEvent) => void,
+  traffic: Traffic,
+): Runtime {
+  const { keys, links, helpers, timers, seed } = platform
+  const input: Extract<Input, { type: 'start' }> = { type: 'start', self: keys.self, seed, ...opened }
+  const state: State = {
+    platform,
+    emit,
+    engine: createEngine(input, timers.nowMs()),
+    queue: [],
+    checks: new Map(),
+    traffic,
+    isHandling: false,
+    isClosed: false,
+    wallAheadMs: timers.wallMs() - timers.nowMs(),
+  }
+  feed(state, input)
+  links.start({
+    up: (link, peer) => feed(state, { type: 'link-up', link, peer }),
+    down: (link) => {
+      state.checks.delete(link)
+      feed(state, { type: 'link-down', link })
+    },
+    frame: (link, _lane, bytes) => receive(state, link, bytes),
+    drained: (link) => feed(state, { type: 'drained', link }),
+    dialFailed: (peer) => feed(state, { type: 'dial-failed', peer }),
+    signal: (to, payload) => feed(state, { type: 'signal-out', to, payload }),
+    refused: () => undefined,
+  })
+  helpers.start({
+    up: (helper, site, node) => feed(state, { type: 'helper-up', helper, site, node }),
+    down: (helper) => feed(state, { type: 'helper-down', helper }),
+    peers: (helper, up, down) => feed(state, { type: 'helper-peers', helper, up, down }),
+    signal: (helper, from, payload) => feed(state, { type: 'signal-in', helper, from, payload }),
+    unreachable: (helper, to) => feed(state, { type: 'signal-unreachable', helper, to }),
+  })
+  return {
+    command: (command) => feed(state, { type: 'command', command }),
+    close: () => close(state),
+  }
+}
+
+function close(state: State): void {
+  if (state.isClosed) return
+  state.isClosed = true
+  state.platform.timers.cancel()
+  state.platform.helpers.close()
+  state.platform.links.close()
+}
+
+/** Inputs that arise while one is handled wait their turn. */
+function feed(state: State, input: Input): void {
+  state.queue.push(input)
+  if (state.isHandling) return
+  state.isHandling = true
+  try {
+    for (let next = state.queue.shift(); next !== undefined; next = state.queue.shift()) {
+      if (state.isClosed) return
+      const nowMs = state.platform.timers.nowMs()
+      for (const effect of handle(state.engine, next, nowMs)) execute(state, effect)
+    }
+  } finally {
+    state.isHandling = false
+  }
+}
+
+function receive(state: State, link: LinkId, bytes: Uint8Array): void {
+  state.traffic.framesIn += 1
+  state.traffic.bytesIn += bytes.length
+  const frame = decodeFrame(bytes)
+  if (typeof frame === 'string') return state.platform.links.hangUp(link, frame)
+  const claims = frameClaims(frame)
+  const before = state.checks.get(link)
+  if (claims.length === 0 && before === undefined) return feed(state, { type: 'received', link, frame })
+  const checked = Promise.all([before, ...claims.map((claim) => state.platform.keys.verify(claim))]).then(
+    ([, ...verdicts]) => checkedFrame(state, link, frame, verdicts.every(Boolean)),
+  )
+  state.checks.set(link, checked)
+  void checked.then(() => {
+    if (state.checks.get(link) === checked) state.checks.delete(link)
+  })
+}
+
+function checkedFrame(state: State, link: LinkId, frame: Frame, isGenuine: boolean): void {
+  if (isGenuine) feed(state, { type: 'received', link, frame })
+  else state.platform.links.hangUp(link, 'bad-signature')
+}
+
+function execute(state: State, effect: Effect): void {
+  const { keys, store, links, helpers, timers } = state.platform
+  switch (effect.type) {
+    case 'sign':
+      void keys.sign(effect.message).then((signature) => {
+        feed(state, { type: 'signed', token: effect.token, signature })
+      })
+      return
+    case 'store':
+      void store.write(effect.write).then((result) => {
+        const { token } = effect
+        if (typeof result === 'string') feed(state, { type: 'store-failed', token, cause: result })
+        else feed(state, { type: 'stored', token, ...result })
+      })
+      return
+    case 'load':
+      void store.load(effect.room, effect.feed, effect.first, effect.last).then((events) => {
+        feed(state, { type: 'loaded', token: effect.token, events })
+      })
+      return
+    case 'send':
+      return send(state, effect.link, effect.frame)
+    case 'hang-up':
+      return links.hangUp(effect.link, effect.reason)
+    case 'dial':
+      return links.dial(effect.peer)
+    case 'signal-helper':
+      return helpers.signal(effect.helper, effect.to, effect.payload)
+    case 'signal-deliver':
+      return links.signal(effect.from, effect.payload)
+    case 'signal-lost':
+      return links.signalLost(effect.to)
+    case 'schedule':
+      return timers.wake(effect.delayMs, () => tick(state))
+    case 'emit':
+      return state.emit(effect.event)
+    default:
+      unreachable(effect)
+  }
+}
+
+function send(state: State, link: LinkId, frame: Frame): void {
+  const bytes = encodeFrame(frame)
+  state.traffic.framesOut += 1
+  state.traffic.bytesOut += bytes.length
+  const lane = laneOf(frame)
+  const isFree = state.platform.links.send(link, lane, bytes)
+  if (!isFree && lane === 'bulk') feed(state, { type: 'congested', link })
+}
+
+function tick(state: State): void {
+  const { timers } = state.platform
+  const aheadMs = timers.wallMs() - timers.nowMs()
+  const byMs = Math.round(aheadMs - state.wallAheadMs)
+  if (Math.abs(byMs) >= jumpMinMs) {
+    state.wallAheadMs = aheadMs
+    feed(state, { type: 'clock-jumped', byMs })
+  }
+  feed(state, { type: 'tick' })
+}

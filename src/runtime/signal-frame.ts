@@ -1,0 +1,329 @@
+/**
+ * Every frame at `/signal`, between browser and helper and between two helpers: JSON text, at most
+ * `signalFrameBytesMax`, one object with a `type`. Rules H1–H9 in PROTOCOL.md. Parsing is total.
+ */
+import { parsePeerId, type PeerId } from '#mesh/ids.ts'
+import { limits } from '#mesh/limits.ts'
+
+export const signalLimits = {
+  /** design: larger frames close the socket. */
+  frameBytesMax: 65_536,
+  /** design: peers named in one frame. */
+  peersPerFrameMax: 1_100,
+  neighborsMax: 64,
+  stunPortsMax: 8,
+  urlCharactersMax: 200,
+  /** 32 bytes in hex */
+  nonceCharacters: 64,
+  signatureCharacters: 128,
+} as const
+
+/** The wire's version: a peer and a helper that share none cannot talk. */
+export const signalVersion = 1
+
+export interface Neighbor {
+  readonly site: PeerId
+  readonly name: string
+  readonly url: string
+}
+export interface Placed {
+  readonly peer: PeerId
+  readonly site: PeerId
+}
+
+export type SignalFrame =
+  /** Helper, first: prove your key over this nonce. */
+  | {
+      readonly type: 'challenge'
+      readonly version: number
+      readonly helper: PeerId
+      readonly name: string
+      readonly nonce: string
+    }
+  /** Peer or helper: the signature over `proofBytes`. A helper also says who it is and how it is reached. */
+  | {
+      readonly type: 'prove'
+      readonly version: number
+      readonly peer: PeerId
+      readonly nonce: string
+      readonly signature: string
+      readonly helper?: { readonly name: string; readonly url: string }
+    }
+  /** Helper to peer: you are in. `address` is what this socket is seen as. */
+  | {
+      readonly type: 'welcome'
+      readonly site: PeerId
+      readonly node: string
+      readonly address: string
+      readonly stunPorts: readonly number[]
+      readonly neighbors: readonly Neighbor[]
+    }
+  /** Helper to helper: you are in, and this proves me. */
+  | { readonly type: 'accept'; readonly signature: string; readonly name: string; readonly url: string }
+  /** Helper to peer: a bounded sample of who can be signalled to. */
+  | { readonly type: 'peers'; readonly up: readonly Placed[]; readonly down: readonly PeerId[] }
+  | { readonly type: 'neighbors'; readonly neighbors: readonly Neighbor[] }
+  /** Peer to helper: `to`. Helper to peer: `from`. */
+  | { readonly type: 'signal'; readonly peer: PeerId; readonly payload: string }
+  | { readonly type: 'unreachable'; readonly peer: PeerId }
+  /** Helper to helper: what one site looks like. `sequence` orders a site's words; `full` replaces, else adds to `sequence - 1`. */
+  | {
+      readonly type: 'site'
+      readonly site: PeerId
+      readonly sequence: number
+      readonly name: string
+      readonly url: string
+      readonly neighbors: readonly PeerId[]
+      readonly full: boolean
+      readonly up: readonly PeerId[]
+      readonly down: readonly PeerId[]
+    }
+  /** Helper to helper: I missed something of this site; tell me all of it. */
+  | { readonly type: 'ask-site'; readonly site: PeerId }
+  /** Helper to helper: carry this signal on. */
+  | {
+      readonly type: 'relay'
+      readonly id: string
+      readonly hops: number
+      readonly from: PeerId
+      readonly to: PeerId
+      readonly payload: string
+    }
+  | { readonly type: 'ping' }
+  | { readonly type: 'pong' }
+  /** Said just before the socket is closed. */
+  | { readonly type: 'refused'; readonly reason: SignalRefusal }
+
+export type SignalRefusal =
+  | 'too-large'
+  | 'not-text'
+  | 'not-json'
+  | 'unknown-type'
+  | 'bad-field'
+  | 'unexpected'
+  | 'bad-proof'
+  | 'old-version'
+  | 'too-fast'
+  | 'too-many'
+  | 'too-slow'
+  | 'replaced'
+  | 'timeout'
+  | 'profile'
+  | 'closing'
+
+/** What is signed at `/signal`: the helper's key and nonce, then the prover's. Bound to one socket by the nonce. */
+export function proofBytes(helper: PeerId, nonce: string, prover: PeerId, ownNonce: string): Uint8Array {
+  return new TextEncoder().encode(`meshchat/1/sign/signal ${helper} ${nonce} ${prover} ${ownNonce}`)
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** @returns the frame, or why it is none. Never throws. */
+export function parseSignalFrame(text: string): SignalFrame | SignalRefusal {
+  if (text.length > signalLimits.frameBytesMax) return 'too-large'
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // Whatever the parser dislikes: it is not JSON.
+    return 'not-json'
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'bad-field'
+  const fields = value as Fields
+  const parse = typeof fields['type'] === 'string' ? parsers.get(fields['type']) : undefined
+  if (parse === undefined) return 'unknown-type'
+  return parse(fields) ?? 'bad-field'
+}
+
+const parsers = new Map<string, (fields: Fields) => SignalFrame | undefined>([
+  ['challenge', parseChallenge],
+  ['prove', parseProve],
+  ['welcome', parseWelcome],
+  ['accept', parseAccept],
+  ['peers', parsePeers],
+  ['neighbors', parseNeighbors],
+  ['signal', parseSignal],
+  ['unreachable', (f) => withPeer(f, (peer) => ({ type: 'unreachable', peer }))],
+  ['site', parseSite],
+  ['ask-site', parseAskSite],
+  ['relay', parseRelay],
+  ['ping', () => ({ type: 'ping' })],
+  ['pong', () => ({ type: 'pong' })],
+  ['refused', parseRefused],
+])
+
+function withPeer(fields: Fields, make: (peer: PeerId) => SignalFrame): SignalFrame | undefined {
+  const peer = parsePeerId(fields['peer'])
+  return peer === undefined ? undefined : make(peer)
+}
+
+function text(value: unknown, charactersMax: number): string | undefined {
+  return typeof value === 'string' && value.length <= charactersMax ? value : undefined
+}
+
+function hex(value: unknown, characters: number): string | undefined {
+  return typeof value === 'string' && value.length === characters && /^[0-9a-f]*$/.test(value)
+    ? value
+    : undefined
+}
+
+function integer(value: unknown, max: number): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= max
+    ? value
+    : undefined
+}
+
+function list<T>(value: unknown, max: number, parse: (item: unknown) => T | undefined): T[] | undefined {
+  if (!Array.isArray(value) || value.length > max) return undefined
+  const items: T[] = []
+  for (const item of value as unknown[]) {
+    const parsed = parse(item)
+    if (parsed === undefined) return undefined
+    items.push(parsed)
+  }
+  return items
+}
+
+function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
+}
+
+/** An address that a browser or a helper may dial, or the empty string. */
+function url(value: unknown): string | undefined {
+  const address = text(value, signalLimits.urlCharactersMax)
+  if (address === undefined || (address !== '' && !/^https?:\/\/[^\s]+$/.test(address))) return undefined
+  return address
+}
+
+function parseChallenge(f: Fields): SignalFrame | undefined {
+  const version = integer(f['version'], 65_535)
+  const helper = parsePeerId(f['helper'])
+  const name = text(f['name'], 64)
+  const nonce = hex(f['nonce'], signalLimits.nonceCharacters)
+  if (version === undefined || helper === undefined || name === undefined || nonce === undefined)
+    return undefined
+  return { type: 'challenge', version, helper, name, nonce }
+}
+
+function parseProve(f: Fields): SignalFrame | undefined {
+  const version = integer(f['version'], 65_535)
+  const peer = parsePeerId(f['peer'])
+  const nonce = hex(f['nonce'], signalLimits.nonceCharacters)
+  const signature = hex(f['signature'], signalLimits.signatureCharacters)
+  if (version === undefined || peer === undefined || nonce === undefined || signature === undefined) {
+    return undefined
+  }
+  const base = { type: 'prove', version, peer, nonce, signature } as const
+  if (f['helper'] === undefined) return base
+  const helper = fieldsOf(f['helper'])
+  const name = text(helper?.['name'], 64)
+  const address = url(helper?.['url'])
+  return name === undefined || address === undefined ? undefined : { ...base, helper: { name, url: address } }
+}
+
+function parseWelcome(f: Fields): SignalFrame | undefined {
+  const site = parsePeerId(f['site'])
+  const node = text(f['node'], 64)
+  const address = text(f['address'], 64)
+  const stunPorts = list(f['stunPorts'], signalLimits.stunPortsMax, (port) => integer(port, 65_535))
+  const neighbors = list(f['neighbors'], signalLimits.neighborsMax, parseNeighbor)
+  if (site === undefined || node === undefined || address === undefined) return undefined
+  if (stunPorts === undefined || neighbors === undefined) return undefined
+  return { type: 'welcome', site, node, address, stunPorts, neighbors }
+}
+
+function parseNeighbor(value: unknown): Neighbor | undefined {
+  const f = fieldsOf(value)
+  const site = parsePeerId(f?.['site'])
+  const name = text(f?.['name'], 64)
+  const address = url(f?.['url'])
+  if (site === undefined || name === undefined || address === undefined) return undefined
+  return { site, name, url: address }
+}
+
+function parseAccept(f: Fields): SignalFrame | undefined {
+  const signature = hex(f['signature'], signalLimits.signatureCharacters)
+  const name = text(f['name'], 64)
+  const address = url(f['url'])
+  if (signature === undefined || name === undefined || address === undefined) return undefined
+  return { type: 'accept', signature, name, url: address }
+}
+
+function parsePeers(f: Fields): SignalFrame | undefined {
+  const up = list(f['up'], signalLimits.peersPerFrameMax, (item) => {
+    const placed = fieldsOf(item)
+    const peer = parsePeerId(placed?.['peer'])
+    const site = parsePeerId(placed?.['site'])
+    return peer === undefined || site === undefined ? undefined : { peer, site }
+  })
+  const down = list(f['down'], signalLimits.peersPerFrameMax, parsePeerId)
+  return up === undefined || down === undefined ? undefined : { type: 'peers', up, down }
+}
+
+function parseNeighbors(f: Fields): SignalFrame | undefined {
+  const neighbors = list(f['neighbors'], signalLimits.neighborsMax, parseNeighbor)
+  return neighbors === undefined ? undefined : { type: 'neighbors', neighbors }
+}
+
+function parseSignal(f: Fields): SignalFrame | undefined {
+  const payload = text(f['payload'], limits.signalBytesMax)
+  if (payload === undefined) return undefined
+  return withPeer(f, (peer) => ({ type: 'signal', peer, payload }))
+}
+
+function parseSite(f: Fields): SignalFrame | undefined {
+  const site = parsePeerId(f['site'])
+  const sequence = integer(f['sequence'], Number.MAX_SAFE_INTEGER)
+  const name = text(f['name'], 64)
+  const address = url(f['url'])
+  const neighbors = list(f['neighbors'], signalLimits.neighborsMax, parsePeerId)
+  const up = list(f['up'], signalLimits.peersPerFrameMax, parsePeerId)
+  const down = list(f['down'], signalLimits.peersPerFrameMax, parsePeerId)
+  const full = f['full']
+  if (site === undefined || sequence === undefined || name === undefined || address === undefined) {
+    return undefined
+  }
+  if (neighbors === undefined || up === undefined || down === undefined || typeof full !== 'boolean') {
+    return undefined
+  }
+  return { type: 'site', site, sequence, name, url: address, neighbors, full, up, down }
+}
+
+function parseAskSite(f: Fields): SignalFrame | undefined {
+  const site = parsePeerId(f['site'])
+  return site === undefined ? undefined : { type: 'ask-site', site }
+}
+
+function parseRelay(f: Fields): SignalFrame | undefined {
+  const id = hex(f['id'], 32)
+  const hops = integer(f['hops'], 64)
+  const from = parsePeerId(f['from'])
+  const to = parsePeerId(f['to'])
+  const payload = text(f['payload'], limits.signalBytesMax)
+  if (id === undefined || hops === undefined || from === undefined || to === undefined) return undefined
+  return payload === undefined ? undefined : { type: 'relay', id, hops, from, to, payload }
+}
+
+const refusals: readonly string[] = [
+  'too-large',
+  'not-text',
+  'not-json',
+  'unknown-type',
+  'bad-field',
+  'unexpected',
+  'bad-proof',
+  'old-version',
+  'too-fast',
+  'too-many',
+  'too-slow',
+  'replaced',
+  'timeout',
+  'profile',
+  'closing',
+] satisfies readonly SignalRefusal[]
+
+function parseRefused(f: Fields): SignalFrame | undefined {
+  const reason = f['reason']
+  if (typeof reason !== 'string' || !refusals.includes(reason)) return undefined
+  return { type: 'refused', reason: reason as SignalRefusal }
+}
