@@ -97,7 +97,9 @@ export class Scene {
   private wrapper(namespace: string): string {
     const file = join(this.folder, `chromium-${namespace}`)
     if (!existsSync(file)) {
-      writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${namespace} ${chromiumPath} "$@"\n`, { mode: 0o755 })
+      writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${namespace} ${chromiumPath} "$@"\n`, {
+        mode: 0o755,
+      })
     }
     return file
   }
@@ -180,7 +182,9 @@ export class Person {
   }
 
   article(text: string): Locator {
-    return this.page.locator('article').filter({ has: this.page.locator('.text', { hasText: exactly(text) }) })
+    return this.page
+      .locator('article')
+      .filter({ has: this.page.locator('.text', { hasText: exactly(text) }) })
   }
 
   async sees(text: string): Promise<void> {
@@ -197,7 +201,8 @@ export class Person {
       ([wanted, state]) =>
         [...document.querySelectorAll('article')].some(
           (one) =>
-            one.querySelector('.text')?.textContent === wanted && one.ariaLabel?.endsWith(`, ${state}`) === true,
+            one.querySelector('.text')?.textContent === wanted &&
+            one.ariaLabel?.endsWith(`, ${state}`) === true,
         ),
       [text, words] as const,
     )

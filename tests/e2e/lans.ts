@@ -26,10 +26,10 @@ export function namespacesMissing(): string | undefined {
 export type Side = 'a' | 'b'
 
 export class Lans {
-  private readonly prefix = `mc${process.pid.toString(36)}${(Lans.made++).toString(36)}`
+  private readonly prefix = `mc${process.pid.toString(36)}${(Lans.count++).toString(36)}`
   private readonly made: string[] = []
   private readonly hosts = { a: 0, b: 0 }
-  private static made = 0
+  private static count = 0
 
   constructor() {
     this.namespace('na')

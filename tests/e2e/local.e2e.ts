@@ -8,7 +8,9 @@ describe('one node on this machine', () => {
 
   it('first run, a message each way, states up to delivered, unread counts, history after a reload', async () => {
     scene = new Scene()
-    const helper = await scene.helper({ args: ['--port', '0', '--stun-port', '0', '--memory', '--no-resident'] })
+    const helper = await scene.helper({
+      args: ['--port', '0', '--stun-port', '0', '--memory', '--no-resident'],
+    })
     const ana = await Person.arrive(await scene.browser(), helper.url, 'Ana')
     const bill = await Person.arrive(await scene.browser(), helper.url, 'Bill')
     await ana.reaches(1)

@@ -22,13 +22,27 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
 
   function helper(side: Side): Promise<HelperProcess> {
     const other = lans.coreAddress(side === 'a' ? 'b' : 'a')
-    const args = ['--name', `node-${side}`, '--memory', '--no-resident', '--neighbor', `http://${other}:8080/`]
+    const args = [
+      '--name',
+      `node-${side}`,
+      '--memory',
+      '--no-resident',
+      '--neighbor',
+      `http://${other}:8080/`,
+    ]
     return scene.helper({ args, namespace: lans.node(side) })
   }
 
   function metrics(side: Side): string {
     const url = `http://${lans.address(side)}:8080/metrics`
-    return execFileSync('ip', ['netns', 'exec', lans.node(side), process.execPath, '-e', fetchScript(url)]).toString()
+    return execFileSync('ip', [
+      'netns',
+      'exec',
+      lans.node(side),
+      process.execPath,
+      '-e',
+      fetchScript(url),
+    ]).toString()
   }
 
   async function arrive(side: Side, name: string): Promise<Person> {
@@ -90,7 +104,11 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
     expect(await cara.connections()).toHaveLength(1)
 
     for (const one of helpers) await one.kill('SIGKILL')
-    await ana.page.getByRole('status', { name: 'Connection' }).first().filter({ hasText: 'node lost' }).waitFor()
+    await ana.page
+      .getByRole('status', { name: 'Connection' })
+      .first()
+      .filter({ hasText: 'node lost' })
+      .waitFor()
     await ana.say('Still here?')
     await bill.sees('Still here?')
     await bill.say('Still here.')
@@ -99,7 +117,10 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
 
     lans.unblock()
     const people = cara.page.getByRole('complementary', { name: 'People' })
-    await people.getByRole('listitem', { name: 'Bill, here' }).filter({ hasText: 'direct' }).waitFor({ timeout: 90_000 })
+    await people
+      .getByRole('listitem', { name: 'Bill, here' })
+      .filter({ hasText: 'direct' })
+      .waitFor({ timeout: 90_000 })
     expect(await cara.connections()).toHaveLength(2)
     await cara.say('Direct now')
     await bill.sees('Direct now')

@@ -1,0 +1,207 @@
+import { readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Person, Scene, type Browser } from './harness.ts'
+
+const helperArgs = ['--stun-port', '0', '--memory', '--no-resident']
+
+/** E2E 4, 5 and 6. */
+describe('nothing is lost', () => {
+  let scene: Scene
+  afterEach(() => scene.close())
+
+  it('opens from its cache without any node, and what was typed goes out by itself later', async () => {
+    scene = new Scene()
+    const first = await scene.helper({ args: ['--port', '0', ...helperArgs] })
+    const port = new URL(first.url).port
+    const browser = await scene.browser({ profile: 'ana' })
+    const ana = await Person.arrive(browser, first.url, 'Ana')
+    await ana.say('Before the node went')
+    await ana.page.waitForFunction(
+      async () => (await navigator.serviceWorker.ready).active?.state === 'activated',
+    )
+    await first.kill()
+    await browser.context.close()
+
+    const again = await scene.browser({ profile: 'ana' })
+    const page = again.context.pages()[0] ?? (await again.context.newPage())
+    await page.goto(first.url)
+    const back = new Person(page, 'Ana')
+    await back.sees('Before the node went')
+    await page.getByRole('button', { name: 'Send when in reach' }).waitFor()
+    await back.say('Written while alone')
+    await back.seesState('Written while alone', 'waiting')
+
+    await scene.helper({ args: ['--port', port, ...helperArgs] })
+    const bill = await Person.arrive(await scene.browser(), first.url, 'Bill')
+    await bill.sees('Written while alone')
+    await back.seesState('Written while alone', 'delivered 1 of 1')
+    await bill.sees('Before the node went')
+  })
+
+  it('keeps every message that had left the composer, through five kills on each side', async () => {
+    scene = new Scene()
+    const helper = await scene.helper({ args: ['--port', '0', ...helperArgs] })
+    const sent: string[] = []
+    const open = async (profile: string): Promise<[Person, Browser]> => {
+      const browser = await scene.browser({ profile })
+      const page = browser.context.pages()[0] ?? (await browser.context.newPage())
+      await page.goto(helper.url)
+      const person = new Person(page, profile)
+      await person.composer('general').waitFor()
+      return [person, browser]
+    }
+    for (const profile of ['ana', 'bill']) {
+      const browser = await scene.browser({ profile })
+      await Person.arrive(browser, helper.url, profile)
+      await browser.context.close()
+    }
+
+    for (let round = 0; round < 5; round++) {
+      const victims = [await open('ana'), await open('bill')]
+      await Promise.all(victims.map(([person]) => person.reaches(1)))
+      const left = await Promise.all(
+        victims.map(([person, browser]) => sendUntilKilled(person, round, () => kill(browser))),
+      )
+      sent.push(...left.flat())
+    }
+    expect(sent.length).toBeGreaterThan(20)
+
+    const [ana] = await open('ana')
+    const [bill] = await open('bill')
+    for (const person of [ana, bill]) {
+      await person.reaches(1)
+      await person.page.waitForFunction(countStored, sent.length, { polling: 250 })
+      const stored = await person.page.evaluate(storedTexts)
+      expect(sent.filter((text) => !stored.includes(text))).toEqual([])
+      expect(new Set(stored).size).toBe(stored.length)
+    }
+    expect(await ana.page.evaluate(storedTexts)).toEqual(await bill.page.evaluate(storedTexts))
+  })
+
+  it('shows a newcomer the newest first and then all, and gives a returner only what it missed', async () => {
+    scene = new Scene()
+    const helper = await scene.helper({ args: ['--port', '0', ...helperArgs] })
+    const ana = await Person.arrive(await scene.browser(), helper.url, 'Ana')
+    await ana.page.evaluate(typeMany, { from: 1, to: 1000 })
+    await ana.sees('message 1000')
+
+    const bill = await Person.arrive(await scene.browser({ profile: 'bill' }), helper.url, 'Bill')
+    const firstSeen = await bill.page.evaluate(firstArticles, 50)
+    expect(firstSeen.at(-1)).toBe('message 1000')
+    expect(firstSeen.slice(-50)).toEqual(Array.from({ length: 50 }, (_, i) => `message ${951 + i}`))
+    await bill.page.waitForFunction(countStored, 1000, { polling: 250 })
+    await ana.seesState('message 1000', 'delivered 1 of 1')
+    const whole = await bill.connections()
+
+    await bill.page.goto('about:blank')
+    await ana.page.evaluate(typeMany, { from: 1001, to: 1010 })
+    await ana.sees('message 1010')
+    await bill.page.goto(helper.url)
+    await bill.sees('message 1010')
+    await bill.page.waitForFunction(countStored, 1010, { polling: 250 })
+    const missed = await bill.connections()
+    const all = whole.reduce((sum, one) => sum + one.bytesReceived, 0)
+    const few = missed.reduce((sum, one) => sum + one.bytesReceived, 0)
+    console.log(`1,000 messages: ${all} B received; 10 missed: ${few} B received`)
+    expect(few).toBeLessThan(all / 5)
+    expect(few).toBeLessThan(16_000)
+  })
+})
+
+/** SIGKILL to the browser's process, as Android does it. */
+async function kill({ context, folder }: Browser): Promise<void> {
+  // Chromium writes `host-pid` into this link; the process is ours, its profile is in our folder.
+  const pid = Number(readlinkSync(join(folder, 'SingletonLock')).split('-').at(-1))
+  const gone = new Promise((resolve) => context.once('close', resolve))
+  process.kill(pid, 'SIGKILL')
+  await gone
+  // The kill leaves its locks behind.
+  for (const name of ['SingletonLock', 'SingletonSocket', 'SingletonCookie'])
+    rmSync(join(folder, name), { force: true })
+}
+
+/** Sends 200 as fast as the composer clears; @returns what had left the composer when the kill came. */
+async function sendUntilKilled(person: Person, round: number, end: () => Promise<void>): Promise<string[]> {
+  const left: string[] = []
+  let reached: () => void = () => undefined
+  const middle = new Promise<void>((resolve) => (reached = resolve))
+  await person.page.exposeFunction('hasLeft', (text: string) => {
+    left.push(text)
+    if (left.length === 30 + 17 * round) reached()
+  })
+  const sending = person.page.evaluate(typeMany, { from: 1, to: 200, prefix: `${person.name} ${round} ` })
+  await Promise.race([middle, sending])
+  const ending = end()
+  await sending.catch(() => undefined)
+  await ending
+  return left
+}
+
+function typeMany({
+  from,
+  to,
+  prefix = 'message ',
+}: {
+  from: number
+  to: number
+  prefix?: string
+}): Promise<void> {
+  const { hasLeft } = globalThis as { hasLeft?: (text: string) => Promise<void> }
+  const box = [...document.querySelectorAll('textarea')].find((one) => one.ariaLabel === 'Message #general')
+  if (box === undefined) throw new Error('no composer')
+  const send = async () => {
+    for (let i = from; i <= to; i++) {
+      const text = `${prefix}${i}`
+      box.value = text
+      box.dispatchEvent(new Event('input', { bubbles: true }))
+      box.form?.requestSubmit()
+      while (box.value !== '') await new Promise((resolve) => requestAnimationFrame(resolve))
+      void hasLeft?.(text)
+    }
+  }
+  return send()
+}
+
+/** The texts on the screen at the first moment when so many are there. */
+function firstArticles(count: number): Promise<string[]> {
+  return new Promise((resolve) => {
+    const look = () => {
+      const texts = [...document.querySelectorAll('article .text')].map((one) => one.textContent)
+      if (texts.length >= count) resolve(texts)
+      else requestAnimationFrame(look)
+    }
+    look()
+  })
+}
+
+async function storedTexts(): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open('meshchat')
+    opening.onerror = () => reject(new Error('cannot open'))
+    opening.onsuccess = () => {
+      const database = opening.result
+      const request = database.transaction('events').objectStore('events').index('position').getAll()
+      request.onerror = () => reject(new Error('cannot read'))
+      request.onsuccess = () => {
+        database.close()
+        const events = request.result as { body: Uint8Array }[]
+        resolve(events.map((event) => new TextDecoder().decode(event.body)))
+      }
+    }
+  })
+}
+
+function countStored(wanted: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const opening = indexedDB.open('meshchat')
+    opening.onsuccess = () => {
+      const database = opening.result
+      const request = database.transaction('events').objectStore('events').count()
+      request.onsuccess = () => {
+        database.close()
+        resolve(request.result >= wanted)
+      }
+    }
+  })
+}
