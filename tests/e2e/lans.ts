@@ -23,13 +23,14 @@ export function namespacesMissing(): string | undefined {
   }
 }
 
+let scenes = 0
+
 export type Side = 'a' | 'b'
 
 export class Lans {
-  private readonly prefix = `mc${process.pid.toString(36)}${(Lans.count++).toString(36)}`
+  private readonly prefix = `mc${process.pid.toString(36)}${(scenes++).toString(36)}`
   private readonly made: string[] = []
   private readonly hosts = { a: 0, b: 0 }
-  private static count = 0
 
   constructor() {
     this.namespace('na')
