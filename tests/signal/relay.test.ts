@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest'
+import { applySite, changeOwn, createDirectory, wholeSite } from '../../signal/directory.ts'
+import {
+  admitHelper,
+  admitPeer,
+  createRelay,
+  dismiss,
+  flush,
+  helperFrame,
+  peerFrame,
+  relayLimits,
+  type Action,
+  type Relay,
+} from '../../signal/relay.ts'
+import type { PeerId } from '../../src/mesh/ids.ts'
+import { signalLimits, type SignalFrame } from '../../src/runtime/signal-frame.ts'
+import { keyOf } from '../mesh/make.ts'
+
+const [a, b, c] = [keyOf(1).peer, keyOf(2).peer, keyOf(3).peer] as const
+const [ana, bill] = [keyOf(11).peer, keyOf(12).peer] as const
+let ids = 0
+const newId = () => (++ids).toString(16).padStart(32, '0')
+
+/** Helpers in memory: a socket number names the way from one to the other. */
+class Wires {
+  readonly relays = new Map<PeerId, Relay>()
+  private readonly ends = new Map<string, readonly [PeerId, number]>()
+  private last = 100
+  readonly toPeers: { readonly at: PeerId; readonly socket: number; readonly frame: SignalFrame }[] = []
+
+  helper(key: PeerId): Relay {
+    const relay = createRelay(
+      createDirectory(key, `node ${key.slice(0, 3)}`, `http://${key.slice(0, 3)}/`, 1),
+    )
+    this.relays.set(key, relay)
+    return relay
+  }
+
+  link(one: PeerId, other: PeerId): readonly [number, number] {
+    const [s, t] = [++this.last, ++this.last]
+    this.ends.set(`${one} ${s}`, [other, t])
+    this.ends.set(`${other} ${t}`, [one, s])
+    const first = admitHelper(this.at(one), s, other)
+    const second = admitHelper(this.at(other), t, one)
+    this.run(one, first)
+    this.run(other, second)
+    return [s, t]
+  }
+
+  at(key: PeerId): Relay {
+    const relay = this.relays.get(key)
+    if (relay === undefined) throw new Error('no such helper')
+    return relay
+  }
+
+  run(at: PeerId, actions: readonly Action[]): void {
+    for (const action of actions) {
+      if (action.type !== 'send') continue
+      const end = this.ends.get(`${at} ${action.socket}`)
+      if (end === undefined) this.toPeers.push({ at, socket: action.socket, frame: action.frame })
+      else this.run(end[0], helperFrame(this.at(end[0]), end[1], action.frame))
+    }
+  }
+
+  flushAll(): void {
+    for (const [key, relay] of this.relays) this.run(key, flush(relay))
+  }
+}
+
+describe('relay', () => {
+  it('[H3] the newest proven socket of a key replaces the older', () => {
+    const relay = createRelay(createDirectory(a, 'a', '', 1))
+    expect(admitPeer(relay, 1, ana)).toEqual([])
+    expect(admitPeer(relay, 2, ana)).toEqual([{ type: 'close', socket: 1, reason: 'replaced' }])
+    expect(dismiss(relay, 1)).toEqual([])
+    expect(relay.peersByKey.get(ana)?.socket).toBe(2)
+  })
+
+  it('[H4] carries a signal over two helpers to the third, and says when nobody has the peer', () => {
+    const wires = new Wires()
+    for (const key of [a, b, c]) wires.helper(key)
+    wires.link(a, b)
+    wires.link(b, c)
+    admitPeer(wires.at(a), 1, ana)
+    admitPeer(wires.at(c), 2, bill)
+    wires.flushAll()
+    wires.run(a, peerFrame(wires.at(a), 1, { type: 'signal', peer: bill, payload: 'hi' }, newId))
+    expect(wires.toPeers).toContainEqual({
+      at: c,
+      socket: 2,
+      frame: { type: 'signal', peer: ana, payload: 'hi' },
+    })
+    const unknown = { type: 'signal', peer: keyOf(77).peer, payload: 'hi' } as const
+    expect(peerFrame(wires.at(a), 1, unknown, newId)).toMatchObject([{ frame: { type: 'unreachable' } }])
+  })
+
+  it('[H4] drops what it has seen, and what has come too far', () => {
+    const wires = new Wires()
+    for (const key of [a, b]) wires.helper(key)
+    const [, t] = wires.link(a, b)
+    admitPeer(wires.at(b), 2, bill)
+    const relay = { type: 'relay', id: newId(), hops: 1, from: ana, to: bill, payload: 'x' } as const
+    expect(helperFrame(wires.at(b), t, relay)).toHaveLength(1)
+    expect(helperFrame(wires.at(b), t, relay)).toEqual([])
+    expect(helperFrame(wires.at(b), t, { ...relay, id: newId(), hops: relayLimits.hopsMax })).toEqual([])
+  })
+
+  it('[H5] a gap is asked for, an older word stops', () => {
+    const far = createDirectory(b, 'b', '', 1)
+    const directory = createDirectory(a, 'a', '', 1)
+    const first = changeOwn(far, { up: [bill] })
+    const second = changeOwn(far, { up: [ana] })
+    if (first === undefined || second === undefined) throw new Error('no word')
+    expect(applySite(directory, second)).toEqual({ type: 'gap' })
+    const whole = wholeSite(far, b)
+    if (whole === undefined) throw new Error('no site')
+    expect(applySite(directory, whole)).toEqual({ type: 'news' })
+    expect(applySite(directory, first)).toEqual({ type: 'old' })
+  })
+
+  it('[H7] a ring loses a side and still reaches round; a dead helper is gone when its neighbours say so', () => {
+    const wires = new Wires()
+    for (const key of [a, b, c]) wires.helper(key)
+    const [ab, ba] = wires.link(a, b)
+    const [bc, cb] = wires.link(b, c)
+    wires.link(c, a)
+    admitPeer(wires.at(b), 2, bill)
+    wires.flushAll()
+    expect(wires.at(a).directory.ways.get(b)).toBe(b)
+    wires.run(a, dismiss(wires.at(a), ab))
+    wires.run(b, dismiss(wires.at(b), ba))
+    expect(wires.at(a).directory.ways.get(b)).toBe(c)
+    expect(wires.at(a).directory.places.get(bill)).toBe(b)
+    // b dies: its own last word still names c.
+    wires.relays.delete(b)
+    wires.run(c, dismiss(wires.at(c), cb))
+    expect(bc).toBeGreaterThan(0)
+    expect(wires.at(a).directory.places.has(bill)).toBe(false)
+  })
+
+  it('[H8] a helper outdoes a later word of an earlier life', () => {
+    const directory = createDirectory(a, 'a', '', 5)
+    const word = {
+      type: 'site',
+      site: a,
+      sequence: 900,
+      name: 'a',
+      url: '',
+      neighbors: [],
+      full: true,
+      up: [],
+      down: [],
+    } as const
+    expect(applySite(directory, word)).toMatchObject({ type: 'own', word: { sequence: 901 } })
+  })
+
+  it('[H9] tells who came and who went, once, within the sample', () => {
+    const relay = createRelay(createDirectory(a, 'a', '', 1))
+    admitPeer(relay, 1, ana)
+    admitPeer(relay, 2, bill)
+    const told = flush(relay).filter((action) => action.type === 'send' && action.frame.type === 'peers')
+    expect(told).toHaveLength(2)
+    expect(flush(relay)).toEqual([])
+    dismiss(relay, 2)
+    expect(flush(relay)).toContainEqual({
+      type: 'send',
+      socket: 1,
+      frame: { type: 'peers', up: [], down: [bill] },
+    })
+    for (let i = 0; i < 400; i++) admitPeer(relay, 10 + i, keyOf(i % 250).peer)
+    for (const action of flush(relay)) {
+      if (action.type === 'send' && action.frame.type === 'peers') {
+        expect(action.frame.up.length).toBeLessThanOrEqual(relayLimits.samplePeersMax)
+      }
+    }
+  })
+
+  it('a whole site of the largest size fits one frame', () => {
+    const many = Array.from(
+      { length: signalLimits.peersPerFrameMax },
+      (_, i) => ana.slice(0, 48) + i.toString(32).padStart(4, 'a'),
+    )
+    const frame = {
+      type: 'site',
+      site: a,
+      sequence: 2 ** 52,
+      name: 'x'.repeat(64),
+      url: 'x'.repeat(200),
+      neighbors: Array(64).fill(a),
+      full: true,
+      up: many,
+      down: [],
+    }
+    expect(JSON.stringify(frame).length).toBeLessThanOrEqual(signalLimits.frameBytesMax)
+  })
+})

@@ -1,0 +1,221 @@
+import { createSocket } from 'node:dgram'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { openHelperKey } from '../../signal/helper-key.ts'
+import { parseOptions } from '../../signal/options.ts'
+import { serve, type Helper } from '../../signal/server.ts'
+import { plainKey } from '../../src/adapters/signature.ts'
+import { TestPeer } from './client.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'meshchat-signal-'))
+const helpers: Helper[] = []
+let made = 0
+
+beforeAll(() => {
+  writeFileSync(join(folder, 'index.html'), '<p>the app</p>')
+  writeFileSync(join(folder, 'index.html.gz'), gzipSync('<p>the app</p>'))
+})
+afterEach(async () => {
+  for (const helper of helpers.splice(0)) await helper.close()
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+async function open(...args: string[]): Promise<Helper> {
+  made += 1
+  const base = ['--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--memory', '--name', `n${made}`]
+  const options = parseOptions([...base, ...args], {})
+  if (options === undefined) throw new Error('no options')
+  const helper = await serve(options, plainKey(new Uint8Array(32).fill(made)), folder)
+  helpers.push(helper)
+  return helper
+}
+
+function url(helper: Helper): string {
+  return helper.urls[0] ?? ''
+}
+
+async function metric(helper: Helper, line: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${helper.port}/metrics`)).text()
+  return Number(
+    text
+      .split('\n')
+      .find((one) => one.startsWith(line))
+      ?.split(' ')
+      .at(-1) ?? 0,
+  )
+}
+
+describe('HTTP', () => {
+  it('serves the app at once, precompressed, and the API as the contract says', async () => {
+    const helper = await open('--base', '/mc/')
+    const page = await fetch(url(helper), { redirect: 'manual' })
+    expect([page.status, page.headers.get('content-encoding'), page.headers.get('cache-control')]).toEqual([
+      200,
+      'gzip',
+      'no-cache',
+    ])
+    expect(await page.text()).toBe('<p>the app</p>')
+    expect(await (await fetch(`http://127.0.0.1:${helper.port}/healthz`)).json()).toEqual({ status: 'ok' })
+    const node = await fetch(`http://127.0.0.1:${helper.port}/api/node`)
+    expect(node.headers.get('access-control-allow-origin')).toBe('*')
+    expect(await node.json()).toEqual({
+      name: `n${made}`,
+      version: '0.1.0',
+      profile: 'open',
+      url: url(helper),
+      neighbors: [],
+      peers: 0,
+      rooms: 0,
+      stunPorts: [helper.stunPort],
+    })
+    expect(await metric(helper, 'meshchat_frames_total{lane="chat",direction="in"}')).toBe(0)
+  })
+
+  it('answers 421 to a strange host, 403 to a strange origin, 404 outside, 405 to a POST', async () => {
+    const helper = await open()
+    expect(await rawStatus(helper, 'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n')).toBe(421)
+    expect((await fetch(`${url(helper)}nothing`)).status).toBe(404)
+    expect((await fetch(url(helper), { method: 'POST' })).status).toBe(405)
+    for (const path of ['/../package.json', '/%2e%2e/package.json', '/..%2fpackage.json', '//etc/passwd']) {
+      expect(await rawStatus(helper, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)).toBe(404)
+    }
+    const evil = new WebSocket(`ws://127.0.0.1:${helper.port}/signal`, {
+      headers: { origin: 'http://evil.example' },
+    })
+    const failure = await new Promise<Error>((resolve) => evil.once('error', resolve))
+    expect(failure.message).toContain('403')
+  })
+})
+
+function rawStatus(helper: Helper, text: string): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = connect(helper.port, '127.0.0.1', () => socket.write(text))
+    socket.once('data', (data) => {
+      resolve(Number(data.toString().split(' ')[1]))
+      socket.destroy()
+    })
+  })
+}
+
+describe('signalling', () => {
+  it('[H1] lets in who proves its key, and tells it how it is seen', async () => {
+    const helper = await open()
+    const peer = new TestPeer(url(helper), 1)
+    const welcome = await peer.enter()
+    expect(welcome).toMatchObject({ address: '127.0.0.1', node: `n${made}`, stunPorts: [helper.stunPort] })
+    const other = new TestPeer(url(helper), 2)
+    await other.enter()
+    await peer.until(() =>
+      peer.frames.find((one) => one.type === 'peers' && one.up.some((up) => up.peer === other.key.peer)),
+    )
+    other.send({ type: 'signal', peer: peer.key.peer, payload: 'offer' })
+    expect(await peer.frame('signal')).toEqual({ type: 'signal', peer: other.key.peer, payload: 'offer' })
+  })
+
+  it('a shelter of 64 browsers behind one address gets in, a flood of sockets does not', async () => {
+    const helper = await open()
+    const peers = Array.from({ length: 64 }, (_, i) => new TestPeer(url(helper), 100 + i))
+    await Promise.all(peers.map((peer) => peer.enter()))
+    expect(await metric(helper, 'meshchat_peers')).toBe(64)
+    const flood = Array.from({ length: 80 }, (_, i) => new TestPeer(url(helper), 300 + i))
+    const reasons = await Promise.all(flood.slice(64).map((peer) => peer.refusal()))
+    expect(new Set(reasons)).toEqual(new Set(['too-many']))
+    const [first] = peers
+    expect(first?.closeCode).toBeUndefined()
+  })
+
+  it('--max-peers holds', async () => {
+    const helper = await open('--max-peers', '1')
+    await new TestPeer(url(helper), 1).enter()
+    const second = new TestPeer(url(helper), 2)
+    await second.prove()
+    expect(await second.refusal()).toBe('too-many')
+    const replaced = new TestPeer(url(helper), 1)
+    await replaced.enter()
+  })
+
+  it('paces a key without touching the others', async () => {
+    const helper = await open()
+    const calm = new TestPeer(url(helper), 1)
+    const loud = new TestPeer(url(helper), 2)
+    await calm.enter()
+    await loud.enter()
+    for (let i = 0; i < 2_000; i++) loud.send({ type: 'ping' })
+    expect(await loud.refusal()).toContain('too-fast')
+    calm.send({ type: 'ping' })
+    await calm.frame('pong')
+  })
+})
+
+describe('neighbours', () => {
+  it('link both ways, carry signals, and notice within 10 s that one died and came back', async () => {
+    const first = await open()
+    const second = await open('--neighbor', url(first))
+    const ana = new TestPeer(url(first), 1)
+    const bill = new TestPeer(url(second), 2)
+    await ana.enter()
+    await bill.enter()
+    await ana.until(() =>
+      ana.frames.find((one) => one.type === 'peers' && one.up.some((up) => up.peer === bill.key.peer)),
+    )
+    ana.send({ type: 'signal', peer: bill.key.peer, payload: 'over there' })
+    expect(await bill.frame('signal')).toMatchObject({ peer: ana.key.peer, payload: 'over there' })
+    await ana.until(() =>
+      ana.frames.find((one) => one.type === 'neighbors' && one.neighbors[0]?.name === `n${made}`),
+    )
+
+    const atMs = performance.now()
+    helpers.splice(helpers.indexOf(second), 1)
+    await second.close()
+    await ana.until(() => ana.frames.find((one) => one.type === 'peers' && one.down.includes(bill.key.peer)))
+    expect(performance.now() - atMs).toBeLessThan(10_000)
+  })
+
+  it('[H6] two that dial each other keep one socket', async () => {
+    const first = await open()
+    // The second dials the first; then a third takes the first's key and dials the second too.
+    const second = await open('--neighbor', url(first))
+    const third = await open('--neighbor', url(first), '--neighbor', url(second))
+    const ana = new TestPeer(url(third), 1)
+    await ana.enter()
+    await ana.until(() => ana.frames.find((one) => one.type === 'neighbors' && one.neighbors.length === 2))
+    const node = (await (await fetch(`http://127.0.0.1:${third.port}/api/node`)).json()) as {
+      neighbors: { state: string }[]
+    }
+    expect(node.neighbors.map((one) => one.state)).toEqual(['up', 'up'])
+  })
+})
+
+describe('STUN on the wire', () => {
+  it('answers a request and is silent to garbage', async () => {
+    const helper = await open()
+    const socket = createSocket('udp4')
+    const answers: Buffer[] = []
+    socket.on('message', (message) => answers.push(message))
+    for (let i = 0; i < 20; i++) socket.send(Buffer.alloc(i * 3, i), helper.stunPort, '127.0.0.1')
+    const request = Buffer.from('000100002112a442000102030405060708090a0b', 'hex')
+    const first = new Promise((resolve) => socket.once('message', resolve))
+    socket.send(request, helper.stunPort, '127.0.0.1')
+    await first
+    expect(answers).toHaveLength(1)
+    expect(await metric(helper, 'meshchat_refused_total{reason="stun-garbage"}')).toBeGreaterThan(0)
+    socket.close()
+  })
+})
+
+describe('the helper’s key', () => {
+  it('is kept in the data directory, and a damaged one is moved aside', () => {
+    const data = join(folder, 'data')
+    const first = openHelperKey(data, () => undefined)
+    expect(openHelperKey(data, () => undefined).peer).toBe(first.peer)
+    writeFileSync(join(data, 'helper.key'), 'short')
+    const warnings: string[] = []
+    expect(openHelperKey(data, (sentence) => warnings.push(sentence)).peer).not.toBe(first.peer)
+    expect(warnings).toHaveLength(1)
+  })
+})
