@@ -21,6 +21,13 @@ export interface StoreEvents {
 }
 
 const writeStores = ['events', 'feeds', 'presences', 'receipts', 'drafts', 'meta'] as const
+/** Before the lead was taken. */
+const noTerm = 0
+
+function newIncarnation(): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(16))
+}
+
 type WriteTransaction = IDBPTransaction<Schema, (typeof writeStores)[number][], 'readwrite'>
 
 /** Thrown inside a transaction to end it without a trace; never leaves this file. */
@@ -35,7 +42,9 @@ class Refused extends Error {
 export class IndexedDbStore implements Store {
   private connection: Promise<Database> | undefined
   /** Rises with each tab that takes the lead; a write under an older one is refused. */
-  private term = 0
+  private term = noTerm
+  /** Chosen while it could not be written down. */
+  private incarnation: Uint8Array | undefined
   private readonly name: string
   private readonly events: StoreEvents
   private readonly witness: Witness
@@ -64,8 +73,8 @@ export class IndexedDbStore implements Store {
   async open(): Promise<OpenedStore> {
     if (this.witness.isDirty()) await this.repair()
     this.witness.setDirty(true)
+    const incarnation = await this.leadOrRead()
     const database = await this.database()
-    const incarnation = await this.lead(database)
     const [feeds, presences, receipts, rooms, name] = await Promise.all([
       database.getAll('feeds'),
       database.getAll('presences'),
@@ -84,20 +93,34 @@ export class IndexedDbStore implements Store {
     return { stored, incarnation }
   }
 
+  /** With a full disk nobody can take the lead, but what is there can be read; the first write tries again. */
+  private async leadOrRead(): Promise<Uint8Array> {
+    try {
+      return await this.lead(await this.database())
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error
+      this.term = noTerm
+      const kept = await (await this.database()).get('meta', 'incarnation')
+      this.incarnation = kept instanceof Uint8Array ? kept : newIncarnation()
+      return this.incarnation
+    }
+  }
+
   /** A store that starts empty, or that is older than its witness, writes under a new incarnation. */
   private async lead(database: Database): Promise<Uint8Array> {
     const tx = database.transaction('meta', 'readwrite', { durability: 'strict' })
-    this.term = Number((await tx.store.get('term')) ?? 0) + 1
-    await tx.store.put(this.term, 'term')
+    const term = Number((await tx.store.get('term')) ?? 0) + 1
+    await tx.store.put(term, 'term')
     const kept = await tx.store.get('incarnation')
     const ownWrites = Number((await tx.store.get('own-writes')) ?? 0)
     const isIntact = kept instanceof Uint8Array && !this.witness.isAheadOf(bytesToHex(kept), ownWrites)
-    const incarnation = isIntact ? kept : crypto.getRandomValues(new Uint8Array(16))
+    const incarnation = isIntact ? kept : (this.incarnation ?? newIncarnation())
     if (!isIntact) {
       await tx.store.put(incarnation, 'incarnation')
       await tx.store.put(0, 'own-writes')
     }
     await tx.done
+    this.term = term
     this.witness.note(bytesToHex(incarnation), isIntact ? ownWrites : 0)
     return incarnation
   }
@@ -130,6 +153,7 @@ export class IndexedDbStore implements Store {
     let ownWrites = 0
     try {
       const database = await this.database()
+      if (this.term === noTerm) await this.lead(database)
       const tx = database.transaction([...writeStores], 'readwrite', { durability: 'strict' })
       try {
         placement = await this.writeAll(tx, write)

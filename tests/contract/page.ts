@@ -1,0 +1,198 @@
+/** The contracts inside a real page: bundled, served from localhost, called by tests/e2e/contract.e2e.ts. */
+import SimplePeer from 'simple-peer'
+import { openWebSocket } from '../../src/adapters/browser/ws-socket.ts'
+import { IndexedDbStore } from '../../src/adapters/browser/indexeddb-store.ts'
+import { openKeys, type StoredKey } from '../../src/adapters/browser/keys.ts'
+import { RtcLinks } from '../../src/adapters/browser/rtc-links.ts'
+import { signPlainly, verifyPlainly } from '../../src/adapters/signature.ts'
+import { WsLinks } from '../../src/adapters/ws-links.ts'
+import { bytesToHex, peerIdFromBytes } from '../../src/mesh/ids.ts'
+import type { Keys } from '../../src/runtime/ports.ts'
+import { keyOf, runOf } from '../mesh/make.ts'
+import { equal, type ContractCase } from './check.ts'
+import { linksContract, type LinkPair } from './links-contract.ts'
+import { storeContract, writeRun } from './store-contract.ts'
+
+function testKeys(seed: number): Keys {
+  const key = keyOf(seed)
+  return {
+    self: key.peer,
+    sign: (message) => Promise.resolve(signPlainly(key, message)),
+    verify: (claim) => Promise.resolve(verifyPlainly(claim)),
+  }
+}
+
+function rtcPair(): LinkPair {
+  const [keysA, keysB] = [testKeys(1), testKeys(2)]
+  const load = () => Promise.resolve(SimplePeer)
+  const a = new RtcLinks(keysA, load)
+  const b = new RtcLinks(keysB, load)
+  const signal: LinkPair['signal'] = (to, from, payload) =>
+    setTimeout(() => (to === 'a' ? a : b).signal(from, payload), 0)
+  return { a, b, peerA: keysA.self, peerB: keysB.self, signal, close: () => Promise.resolve() }
+}
+
+let names = 0
+const quiet = { outdated: () => undefined, blocked: () => undefined }
+
+function freshStore(): IndexedDbStore {
+  names += 1
+  return new IndexedDbStore(`contract-${Date.now()}-${names}`, quiet)
+}
+
+/** What only IndexedDB can do to a store (`reliability.md` §0). */
+const indexedDbCases: readonly ContractCase<string>[] = [
+  {
+    name: 'a second opener takes the lead, and the first one is fenced',
+    run: async (name) => {
+      const first = new IndexedDbStore(name, quiet)
+      const second = new IndexedDbStore(name, quiet)
+      await first.open()
+      await first.write(writeRun(runOf({ count: 1 })))
+      await second.open()
+      equal(await first.write(writeRun(runOf({ first: 1, count: 1 }))), 'fenced', 'the first')
+      equal(typeof (await second.write(writeRun(runOf({ first: 1, count: 1 })))), 'object', 'the second')
+    },
+  },
+  {
+    name: 'a wiped database starts a new incarnation',
+    run: async (name) => {
+      const first = new IndexedDbStore(name, quiet)
+      const before = await first.open()
+      await first.write(writeRun(runOf({ count: 1 }), true))
+      first.close()
+      await new Promise((resolve) => (indexedDB.deleteDatabase(name).onsuccess = resolve))
+      const after = await new IndexedDbStore(name, quiet).open()
+      equal(bytesToHex(before.incarnation) === bytesToHex(after.incarnation), false, 'same incarnation')
+    },
+  },
+  {
+    name: 'a database that is older than its witness starts a new incarnation',
+    run: async (name) => {
+      const first = new IndexedDbStore(name, quiet)
+      const before = await first.open()
+      await first.write(writeRun(runOf({ count: 1 }), true))
+      first.close()
+      localStorage.setItem(`${name}:witness`, `${bytesToHex(before.incarnation)} 9`)
+      const after = await new IndexedDbStore(name, quiet).open()
+      equal(bytesToHex(before.incarnation) === bytesToHex(after.incarnation), false, 'same incarnation')
+      equal(
+        (await new IndexedDbStore(name, quiet).open()).incarnation,
+        after.incarnation,
+        'kept from then on',
+      )
+    },
+  },
+  {
+    name: 'after an unclean end the store repairs itself and keeps what it had',
+    run: async (name) => {
+      const first = new IndexedDbStore(name, quiet)
+      await first.open()
+      await first.write(writeRun(runOf({ count: 3 })))
+      equal(localStorage.getItem(`${name}:dirty`), '1', 'marked while open')
+      const second = new IndexedDbStore(name, quiet)
+      const { stored } = await second.open()
+      equal(stored.feeds.length, 1, 'feeds after the repair')
+      second.close()
+      equal(localStorage.getItem(`${name}:dirty`), '0', 'a clean end')
+    },
+  },
+  {
+    name: 'a newer version elsewhere makes this one let go, and says so',
+    run: async (name) => {
+      const told: string[] = []
+      const store = new IndexedDbStore(name, {
+        outdated: () => told.push('outdated'),
+        blocked: () => told.push('blocked'),
+      })
+      await store.open()
+      const request = indexedDB.open(name, 99)
+      await new Promise((resolve) => (request.onsuccess = resolve))
+      equal(told, ['outdated'], 'what the store said')
+      request.result.close()
+      equal(await store.write(writeRun(runOf({ count: 1 }))), 'closed', 'a write under the old version')
+    },
+  },
+]
+
+/** Run with a quota that the test has taken away: what was there stays, and nothing half is stored. */
+async function writeWithoutSpace(): Promise<string> {
+  const store = new IndexedDbStore('quota', quiet)
+  await store.open()
+  const result = await store.write(writeRun(runOf({ count: 64, text: 'x'.repeat(2_000) })))
+  return typeof result === 'string' ? result : 'stored'
+}
+
+async function countQuota(): Promise<number> {
+  const store = new IndexedDbStore('quota', quiet)
+  const { stored } = await store.open()
+  return stored.feeds.reduce((sum, feed) => sum + (feed.ranges[0]?.last ?? -1) + 1, 0)
+}
+
+/** One verdict on every page: WebCrypto and noble over mutated signatures and strange keys. */
+async function verdicts(
+  cases: readonly { signer: string; message: string; signature: string }[],
+): Promise<boolean[]> {
+  let kept: StoredKey | undefined
+  const keys = await openKeys({
+    read: () => Promise.resolve(kept),
+    write: (value) => {
+      kept = value
+      return Promise.resolve()
+    },
+  })
+  const hex = (text: string) => Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  const own = await keys.sign(hex('00'))
+  equal(await keys.verify({ signer: keys.self, message: hex('00'), signature: own }), true, 'own signature')
+  return Promise.all(
+    cases.map(({ signer, message, signature }) =>
+      keys.verify({ signer: peerIdFromBytes(hex(signer)), message: hex(message), signature: hex(signature) }),
+    ),
+  )
+}
+
+async function runAll<T>(cases: readonly ContractCase<T>[], make: () => T): Promise<string[]> {
+  const lines: string[] = []
+  for (const one of cases) {
+    try {
+      await one.run(make())
+      lines.push(`ok ${one.name}`)
+    } catch (error) {
+      lines.push(`FAILED ${one.name}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  return lines
+}
+
+/** The browser side of WebSocket links against a Node side that the test runs. */
+async function dialNode(url: string, peer: string): Promise<string> {
+  const links = new WsLinks(testKeys(1), () => openWebSocket(url))
+  return new Promise((resolve) => {
+    const ignore = () => undefined
+    links.start({
+      up: (link, who) => {
+        links.send(link, 'chat', new Uint8Array([1, 2, 3]))
+        if (who !== peer) resolve('wrong peer')
+      },
+      frame: (_link, lane, bytes) => resolve(`${lane} ${[...bytes].join()}`),
+      down: ignore,
+      drained: ignore,
+      dialFailed: () => resolve('failed'),
+      signal: ignore,
+      refused: (_who, reason) => resolve(reason),
+    })
+    links.dial(keyOf(2).peer)
+  })
+}
+
+Object.assign(globalThis, {
+  contracts: {
+    store: () => runAll(storeContract, freshStore),
+    links: () => runAll(linksContract, rtcPair),
+    indexedDb: () => runAll(indexedDbCases, () => `case-${Date.now()}-${(names += 1)}`),
+    writeWithoutSpace,
+    countQuota,
+    verdicts,
+    dialNode,
+  },
+})

@@ -1,0 +1,140 @@
+/** What every store guarantees (ports.ts `Store`). */
+import type { NewEvent, StoreWrite } from '../../src/mesh/effects.ts'
+import type { Run } from '../../src/mesh/event.ts'
+import { recordWith, createLog } from '../../src/mesh/log.ts'
+import type { Store } from '../../src/runtime/ports.ts'
+import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
+import { equal, type ContractCase } from './check.ts'
+
+export function writeOf(change: Partial<StoreWrite> = {}): StoreWrite {
+  const nothing = { events: [], feeds: [], presences: [], receipts: [], rooms: undefined, name: undefined }
+  return { ...nothing, clearDrafts: [], ...change }
+}
+
+export function writeRun(run: Run, isOwn = false): StoreWrite {
+  const events: NewEvent[] = run.events.map((event) => ({ ...event, audience: isOwn ? [] : undefined }))
+  return writeOf({ events, feeds: [recordWith(createLog([]), run.events, run.room, run.feed)] })
+}
+
+async function texts(store: Store, query: Partial<Parameters<Store['history']>[0]> = {}): Promise<string[]> {
+  const events = await store.history({ room: general, limit: 100, ...query })
+  return events.map((event) => new TextDecoder().decode(event.body))
+}
+
+export const storeContract: readonly ContractCase<Store>[] = [
+  {
+    name: 'starts empty, and gives back at the next opening what was written',
+    run: async (store) => {
+      const empty = await store.open()
+      equal(empty.incarnation.length, 16, 'incarnation')
+      equal(empty.stored, { rooms: [], feeds: [], presences: [], receipts: [], name: '' }, 'an empty store')
+      const rooms = [{ room: general, name: 'general', joinedAtMs: 5 }]
+      const receipt = {
+        device: keyOf(2).peer,
+        room: general,
+        counter: 1,
+        role: 'reader' as const,
+        entries: [{ feed: feedOf(1), first: 0, last: 1 }],
+        signature: new Uint8Array(64),
+      }
+      const state = { rooms, name: 'Ana', presences: [presenceOf(1)], receipts: [receipt] }
+      const run = writeRun(runOf({ count: 2 }))
+      await store.write({ ...run, ...state })
+      const opened = await store.open()
+      equal(opened.stored, { ...state, feeds: run.feeds }, 'what was written')
+      equal(opened.incarnation, empty.incarnation, 'the incarnation')
+    },
+  },
+  {
+    name: 'the same event again is nothing, another one in its place keeps nothing of the write',
+    run: async (store) => {
+      await store.open()
+      const run = runOf({ count: 3 })
+      const first = await store.write(writeRun(run))
+      equal(typeof first === 'string' ? first : first.added.length, 3, 'added')
+      const again = await store.write(writeRun(run))
+      equal(typeof again === 'string' ? again : again.added.length, 0, 'added again')
+      const other = runOf({ count: 4, text: 'other' })
+      equal(await store.write({ ...writeRun(other), name: 'Eve' }), 'conflict', 'another history')
+      equal(await texts(store), ['text 0', 'text 1', 'text 2'], 'the history')
+      equal((await store.open()).stored.name, '', 'the name of the refused write')
+    },
+  },
+  {
+    name: 'loads a range and on through the next signature',
+    run: async (store) => {
+      await store.open()
+      await store.write(writeRun(runOf({ count: 10 })))
+      await store.write(writeRun(runOf({ first: 10, count: 5 })))
+      const seqs = async (first: number, last: number) =>
+        (await store.load(general, feedOf(1), first, last)).map((event) => event.seq)
+      equal(await seqs(2, 4), [2, 3, 4, 5, 6, 7, 8, 9], 'through 9, the signed one')
+      equal(await seqs(12, 14), [12, 13, 14], 'to the end')
+      equal(await seqs(20, 30), [], 'nothing there')
+    },
+  },
+  {
+    name: 'gives history in order, from either side of a place',
+    run: async (store) => {
+      await store.open()
+      await store.write(writeRun(runOf({ seed: 1, count: 5, startMs: 1_000, text: 'a' })))
+      await store.write(writeRun(runOf({ seed: 2, count: 5, startMs: 1_000, text: 'b' })))
+      const all = await store.history({ room: general, limit: 100 })
+      equal(all.length, 10, 'everything')
+      const sorted = [...all].sort((x, y) => x.effective - y.effective || (x.id < y.id ? -1 : 1))
+      equal(
+        all.map((event) => event.id),
+        sorted.map((event) => event.id),
+        'sorted',
+      )
+      const [third, seventh] = [all[2], all[6]]
+      if (third === undefined || seventh === undefined) throw new Error('ten events')
+      const ids = async (query: Partial<Parameters<Store['history']>[0]>) =>
+        (await store.history({ room: general, limit: 3, ...query })).map((event) => event.id)
+      equal(
+        await ids({}),
+        all.slice(7).map((event) => event.id),
+        'the newest three',
+      )
+      equal(
+        await ids({ before: seventh }),
+        all.slice(3, 6).map((event) => event.id),
+        'before',
+      )
+      equal(
+        await ids({ after: third }),
+        all.slice(3, 6).map((event) => event.id),
+        'after',
+      )
+      equal(await store.countAfter(general, third, keyOf(9).peer, 100), 7, 'count after')
+      const own = all.slice(3).filter((event) => event.feed === feedOf(1)).length
+      equal(await store.countAfter(general, third, keyOf(1).peer, 100), 7 - own, 'count of others')
+    },
+  },
+  {
+    name: 'places descendants again when an ancestor comes late',
+    run: async (store) => {
+      await store.open()
+      const old = runOf({ seed: 1, count: 1, startMs: 900_000, text: 'ancestor' })
+      const deps = old.events.map((event) => event.id)
+      const young = runOf({ seed: 2, count: 2, startMs: 10, deps, text: 'child' })
+      await store.write(writeRun(young))
+      equal(await texts(store), ['child 0', 'child 1'], 'before')
+      const placed = await store.write(writeRun(old))
+      equal(typeof placed === 'string' ? placed : placed.moved.length, 2, 'moved')
+      equal(await texts(store), ['ancestor 0', 'child 0', 'child 1'], 'after')
+    },
+  },
+  {
+    name: 'a draft goes with the message that it became, and read marks stay',
+    run: async (store) => {
+      await store.open()
+      await store.saveDraft(general, 'half a sen')
+      equal(await store.draft(general), 'half a sen', 'draft')
+      await store.write({ ...writeRun(runOf({ count: 1 })), clearDrafts: [general] })
+      equal(await store.draft(general), '', 'draft after the post')
+      await store.saveReadMark(general, { effective: 7, id: 'x' })
+      equal(await store.readMark(general), { effective: 7, id: 'x' }, 'read mark')
+    },
+  },
+]
