@@ -41,7 +41,7 @@ export function startMesh(home: string): Mesh {
   const tell = (event: MeshEvent | TabEvent) => {
     for (const listener of listeners) listener(event)
   }
-  const traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0 }
+  const traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
   const store = new IndexedDbStore(databaseName, {
     outdated: () => tell({ type: 'unreadable', cause: 'outdated' }),
     blocked: () => tell({ type: 'unreadable', cause: 'blocked' }),

@@ -121,7 +121,6 @@ export function eventIdFromBytes(bytes: Uint8Array): EventId {
  */
 export function cleanName(text: string, charactersMax: number): string {
   const visible = text
-    // eslint-disable-next-line no-control-regex -- these are the characters that must not pass
     .replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()

@@ -36,6 +36,8 @@ export interface Traffic {
   framesOut: number
   bytesIn: number
   bytesOut: number
+  /** Connections that were cut off, by the name of the reason. */
+  readonly refused: Map<string, number>
 }
 
 /** A wall clock that moved this much against the running time was set, not slow. */
@@ -88,7 +90,7 @@ export function startRuntime(
     drained: (link) => feed(state, { type: 'drained', link }),
     dialFailed: (peer) => feed(state, { type: 'dial-failed', peer }),
     signal: (to, payload) => feed(state, { type: 'signal-out', to, payload }),
-    refused: () => undefined,
+    refused: (_peer, reason) => traffic.refused.set(reason, (traffic.refused.get(reason) ?? 0) + 1),
   })
   helpers.start({
     up: (helper, site, node) => feed(state, { type: 'helper-up', helper, site, node }),

@@ -3,20 +3,10 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MemoryHub, MemoryLinks } from '../../src/adapters/memory/memory-links.ts'
 import { wrapWebSocket } from '../../src/adapters/node/ws-socket.ts'
-import { signPlainly, verifyPlainly } from '../../src/adapters/signature.ts'
 import { WsLinks } from '../../src/adapters/ws-links.ts'
-import type { Keys } from '../../src/runtime/ports.ts'
 import { keyOf } from '../mesh/make.ts'
+import { testKeys } from './test-keys.ts'
 import { linksContract, type LinkPair } from './links-contract.ts'
-
-export function testKeys(seed: number): Keys {
-  const key = keyOf(seed)
-  return {
-    self: key.peer,
-    sign: (message) => Promise.resolve(signPlainly(key, message)),
-    verify: (claim) => Promise.resolve(verifyPlainly(claim)),
-  }
-}
 
 function memoryPair(): Promise<LinkPair> {
   const hub = new MemoryHub()

@@ -4,23 +4,19 @@ import { openWebSocket } from '../../src/adapters/browser/ws-socket.ts'
 import { IndexedDbStore } from '../../src/adapters/browser/indexeddb-store.ts'
 import { openKeys, type StoredKey } from '../../src/adapters/browser/keys.ts'
 import { RtcLinks } from '../../src/adapters/browser/rtc-links.ts'
-import { signPlainly, verifyPlainly } from '../../src/adapters/signature.ts'
 import { WsLinks } from '../../src/adapters/ws-links.ts'
-import { bytesToHex, peerIdFromBytes } from '../../src/mesh/ids.ts'
-import type { Keys } from '../../src/runtime/ports.ts'
+import { createMemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import { createTimers } from '../../src/adapters/browser/timers.ts'
+import { encodeFrame } from '../../src/mesh/frame.ts'
+import { bytesToHex, parsePeerId, peerIdFromBytes, type PeerId } from '../../src/mesh/ids.ts'
+import { startRuntime } from '../../src/runtime/runtime.ts'
+import type { LinkEvents, Store } from '../../src/runtime/ports.ts'
 import { keyOf, runOf } from '../mesh/make.ts'
-import { equal, type ContractCase } from './check.ts'
+import { hostileFrames } from './hostile-frames.ts'
+import { testKeys } from './test-keys.ts'
+import { Fact, equal, type ContractCase } from './check.ts'
 import { linksContract, type LinkPair } from './links-contract.ts'
 import { storeContract, writeRun } from './store-contract.ts'
-
-function testKeys(seed: number): Keys {
-  const key = keyOf(seed)
-  return {
-    self: key.peer,
-    sign: (message) => Promise.resolve(signPlainly(key, message)),
-    verify: (claim) => Promise.resolve(verifyPlainly(claim)),
-  }
-}
 
 function rtcPair(): LinkPair {
   const [keysA, keysB] = [testKeys(1), testKeys(2)]
@@ -36,8 +32,7 @@ let names = 0
 const quiet = { outdated: () => undefined, blocked: () => undefined }
 
 function freshStore(): IndexedDbStore {
-  names += 1
-  return new IndexedDbStore(`contract-${Date.now()}-${names}`, quiet)
+  return new IndexedDbStore(`contract-${Date.now()}-${++names}`, quiet)
 }
 
 /** What only IndexedDB can do to a store (`reliability.md` §0). */
@@ -185,11 +180,90 @@ async function dialNode(url: string, peer: string): Promise<string> {
   })
 }
 
+/**
+ * An honest runtime on real links, an honest friend, and one attacker for each hostile frame. @returns what the
+ * runtime called each of them, and whether the friend's message came through after every attack.
+ */
+async function attackRuntime(): Promise<string[]> {
+  const links = new Map<string, RtcLinks>()
+  const load = () => Promise.resolve(SimplePeer)
+  const traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map<string, number>() }
+  const honest = testKeys(90)
+  const carry = (from: string, to: string, payload: string) =>
+    setTimeout(() => links.get(to)?.signal(parsePeerId(from) ?? honest.self, payload), 0)
+  const wire = (self: PeerId): LinkEvents => {
+    const ignore = () => undefined
+    const signal = (to: string, payload: string) => carry(self, to, payload)
+    return {
+      up: ignore,
+      down: ignore,
+      frame: ignore,
+      drained: ignore,
+      dialFailed: ignore,
+      signal,
+      refused: ignore,
+    }
+  }
+  const own = new RtcLinks(honest, load)
+  const start = own.start.bind(own)
+  own.start = (events) => start({ ...events, signal: wire(honest.self).signal })
+  links.set(honest.self, own)
+  const store = createMemoryStore(new Uint8Array(16), () => Date.now())
+  const shown = new Fact<string>()
+  const helpers = {
+    start: () => undefined,
+    signal: () => undefined,
+    retry: () => undefined,
+    close: () => undefined,
+  }
+  const platform = { keys: honest, store, links: own, helpers, timers: createTimers(), seed: 1 }
+  const runtime = startRuntime(
+    platform,
+    await store.open(),
+    (event) => {
+      if (event.type !== 'messages') return
+      for (const one of event.added) shown.add(new TextDecoder().decode(one.body))
+    },
+    traffic,
+  )
+  runtime.command({ type: 'rename', name: 'Honest' })
+  runtime.command({ type: 'join', name: 'general' })
+  const enter = async (seed: number) => {
+    const keys = testKeys(seed)
+    const side = new RtcLinks(keys, load)
+    links.set(keys.self, side)
+    const up = new Fact<number>()
+    const down = new Fact<number>()
+    side.start({ ...wire(keys.self), up: (link) => up.add(link), down: (link) => down.add(link) })
+    side.dial(honest.self)
+    const [link = 0] = await up.count(1, 'a link to the honest peer')
+    return { side, link, down }
+  }
+  const friend = await enter(91)
+  const lines: string[] = []
+  for (const [i, { name, reason, bytes }] of hostileFrames.entries()) {
+    const before = traffic.refused.get(reason) ?? 0
+    const attacker = await enter(100 + i)
+    attacker.side.send(attacker.link, 'control', bytes)
+    await attacker.down.count(1, `the end of ${name}`)
+    const isNamed = (traffic.refused.get(reason) ?? 0) === before + 1
+    const run = runOf({ seed: 91, first: i, count: 1 })
+    friend.side.send(friend.link, 'chat', encodeFrame({ type: 'events', answer: false, runs: [run] }))
+    await shown.count(i + 1, 'the message of the friend')
+    lines.push(`${isNamed && friend.down.all.length === 0 ? 'ok' : 'FAILED'} ${name}: ${reason}`)
+    attacker.side.close()
+  }
+  runtime.close()
+  friend.side.close()
+  return lines
+}
+
 Object.assign(globalThis, {
   contracts: {
-    store: () => runAll(storeContract, freshStore),
+    store: () => runAll<Store>(storeContract, freshStore),
     links: () => runAll(linksContract, rtcPair),
-    indexedDb: () => runAll(indexedDbCases, () => `case-${Date.now()}-${(names += 1)}`),
+    indexedDb: () => runAll(indexedDbCases, () => `case-${Date.now()}-${++names}`),
+    attackRuntime,
     writeWithoutSpace,
     countQuota,
     verdicts,

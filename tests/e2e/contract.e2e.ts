@@ -17,6 +17,7 @@ interface Contracts {
   store(): Promise<string[]>
   links(): Promise<string[]>
   indexedDb(): Promise<string[]>
+  attackRuntime(): Promise<string[]>
   writeWithoutSpace(): Promise<string>
   countQuota(): Promise<number>
   verdicts(cases: readonly { signer: string; message: string; signature: string }[]): Promise<boolean[]>
@@ -46,7 +47,7 @@ describe('contracts in a real page', () => {
     })
     const script = readFileSync(join(outDir, 'page.js'))
     server = createServer((request, response) => {
-      response.setHeader('Content-Type', request.url === '/page.js' ? 'text/javascript' : 'text/html')
+      response.setHeader('Content-Type', `text/${request.url === '/page.js' ? 'javascript' : 'html'}; charset=utf-8`)
       response.end(request.url === '/page.js' ? script : '<!doctype html><script src="/page.js"></script>')
     })
     const sockets = new WebSocketServer({ server })
@@ -103,6 +104,10 @@ describe('contracts in a real page', () => {
 
   it('what only IndexedDB can do', async () => {
     allOk(await page.evaluate(() => contracts.indexedDb()), 5)
+  })
+
+  it('hostile frames on a data channel: the sender is cut off by name, a friend notices nothing', async () => {
+    allOk(await page.evaluate(() => contracts.attackRuntime()), 20)
   })
 
   it('links over WebSockets, browser side', async () => {

@@ -6,10 +6,10 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { root } from '../root.ts'
 import { chromium, type BrowserContext, type Locator, type Page } from 'playwright-core'
 
-export const root = fileURLToPath(new URL('../..', import.meta.url))
+export { root }
 export const chromiumPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
 /** Debian's Chromium as root, without calls to its maker (`dependencies.md` §2). */
@@ -213,7 +213,7 @@ export class Person {
     await this.page.waitForFunction(
       (wanted) =>
         [...document.querySelectorAll('[role=status]')].some((one) =>
-          one.textContent?.trim().match(new RegExp(`(^|\\s)${wanted} in reach`)),
+          one.textContent.trim().match(new RegExp(`(^|\\s)${wanted} in reach`)),
         ),
       people,
     )

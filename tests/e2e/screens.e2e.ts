@@ -46,8 +46,7 @@ describe('screens', () => {
       const helper = await scene.helper({ args })
       const others = ['Bill N7IE', 'Cara']
       const persons: Person[] = []
-      for (const name of others)
-        persons.push(await Person.arrive(await scene.browser(), helper.url, `${name}`))
+      for (const name of others) persons.push(await Person.arrive(await scene.browser(), helper.url, name))
       const laptop = await scene.browser({ colorScheme, viewport: sizes.laptop })
       const page = laptop.context.pages()[0] ?? (await laptop.context.newPage())
       for (const [size, viewport] of Object.entries(sizes)) {

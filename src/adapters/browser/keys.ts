@@ -44,7 +44,7 @@ async function makeKey(): Promise<StoredKey> {
   const subtle = subtleCrypto()
   if (subtle !== undefined) {
     try {
-      const pair = (await subtle.generateKey({ name: 'Ed25519' }, false, ['sign', 'verify'])) as CryptoKeyPair
+      const pair = await subtle.generateKey({ name: 'Ed25519' }, false, ['sign', 'verify'])
       const publicKey = new Uint8Array(await subtle.exportKey('raw', pair.publicKey))
       return { type: 'webcrypto', pair, publicKey }
     } catch (error) {

@@ -207,6 +207,7 @@ function withReachableCopy(data: SignalData, address: string | undefined): Signa
   const { candidate } = data.candidate as unknown as { candidate: unknown }
   const hidden = typeof candidate === 'string' ? / ([0-9a-f-]{36}\.local) /.exec(candidate)?.[1] : undefined
   if (typeof candidate !== 'string' || hidden === undefined) return [data]
-  const copy = { ...data.candidate, candidate: candidate.replace(hidden, address) }
+  const { sdpMid, sdpMLineIndex } = data.candidate
+  const copy = { candidate: candidate.replace(hidden, address), sdpMid, sdpMLineIndex }
   return [data, { type: 'candidate', candidate: copy as unknown as Candidate }]
 }
