@@ -47,7 +47,10 @@ describe('contracts in a real page', () => {
     })
     const script = readFileSync(join(outDir, 'page.js'))
     server = createServer((request, response) => {
-      response.setHeader('Content-Type', `text/${request.url === '/page.js' ? 'javascript' : 'html'}; charset=utf-8`)
+      response.setHeader(
+        'Content-Type',
+        `text/${request.url === '/page.js' ? 'javascript' : 'html'}; charset=utf-8`,
+      )
       response.end(request.url === '/page.js' ? script : '<!doctype html><script src="/page.js"></script>')
     })
     const sockets = new WebSocketServer({ server })

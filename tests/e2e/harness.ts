@@ -263,11 +263,3 @@ async function reportConnections(): Promise<ConnectionReport[]> {
 function exactly(text: string): RegExp {
   return new RegExp(`^${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`)
 }
-
-export async function metric(url: string, name: string): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', url))).text()
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(name))
-    .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
-}

@@ -35,14 +35,13 @@ export class RtcLinks implements Links {
   private constructed = 0
   private vantage: Vantage = { address: undefined, stunUrls: [] }
   private readonly keys: Keys
-  private readonly loading: Promise<void>
+  private readonly load: () => Promise<typeof SimplePeer>
+  private loading: Promise<void> | undefined
 
   /** @param load brings the library; it is a quarter of the app, and nobody needs it before the first dial */
   constructor(keys: Keys, load: () => Promise<typeof SimplePeer>) {
     this.keys = keys
-    this.loading = load().then((library) => {
-      this.library = library
-    })
+    this.load = load
   }
 
   setVantage(vantage: Vantage): void {
@@ -54,16 +53,23 @@ export class RtcLinks implements Links {
   }
 
   dial(peer: PeerId): void {
-    void this.loading.then(() => {
-      if (this.connections.has(peer)) return
-      this.connect(peer, true, randomAttempt())
+    this.whenLoaded(() => {
+      if (!this.connections.has(peer)) this.connect(peer, true, randomAttempt())
     })
   }
 
   signal(from: PeerId, payload: string): void {
     const envelope = parseEnvelope(payload)
     if (envelope === undefined) return
-    void this.loading.then(() => this.signalled(from, envelope))
+    this.whenLoaded(() => this.signalled(from, envelope))
+  }
+
+  /** In order: what was asked first happens first. A library that did not come is tried for again next time. */
+  private whenLoaded(run: () => void): void {
+    this.loading ??= this.load().then((library) => {
+      this.library = library
+    })
+    void this.loading.then(run, () => (this.loading = undefined))
   }
 
   private signalled(from: PeerId, { attempt, data }: Envelope): void {
