@@ -1,12 +1,13 @@
 /**
- * Who is where: every helper tells its neighbours which peers and which neighbours it has; the words are passed
- * on, and each helper computes the ways itself (link state). Pure. Rules H5–H8 in src/mesh/PROTOCOL.md.
+ * Who is where: every helper tells its neighbours which peers and which neighbours it has; the words are signed,
+ * passed on as they are, and each helper computes the ways itself (link state). Pure but for the signer that it is
+ * given. Rules H5–H8 in src/mesh/PROTOCOL.md.
  *
  * A way counts only when both ends name each other, so a helper that died disappears at once with its last
  * neighbour's word, although its own last word is still known.
  */
 import type { PeerId } from '#mesh/ids.ts'
-import { signalLimits, type Neighbor, type SignalFrame } from '#runtime/signal-frame.ts'
+import { signalLimits, siteBytes, type Neighbor, type SignalFrame } from '#runtime/signal-frame.ts'
 
 export type SiteFrame = Extract<SignalFrame, { type: 'site' }>
 
@@ -16,22 +17,53 @@ interface Site {
   url: string
   neighbors: readonly PeerId[]
   readonly peers: Set<PeerId>
+  /** A whole word and the changes since, as they were signed: what is given to those who ask. */
+  words: SiteFrame[]
 }
+
+export const directoryLimits = {
+  /** guess: sites remembered; those out of reach go first. */
+  sitesMax: 512,
+  /** guess: changes told one by one before a site tells all of itself again. */
+  changesMax: 16,
+  /** guess: two helpers with one key outdo each other; not faster than this. */
+  outdoIntervalMs: 3_000,
+} as const
 
 export interface Directory {
   readonly self: PeerId
+  readonly sign: (message: Uint8Array) => string
   readonly sites: Map<PeerId, Site>
-  /** Next hop by site; only sites that can be reached now. */
-  ways: Map<PeerId, PeerId>
-  /** Site by peer, of sites that can be reached now. */
-  places: Map<PeerId, PeerId>
+  computed: Computed | undefined
+  outdoneAtMs: number
 }
 
-/** @param sequence to start from; a clock that went back is outdone by `applySite` */
-export function createDirectory(self: PeerId, name: string, url: string, sequence: number): Directory {
-  const own: Site = { sequence, name, url, neighbors: [], peers: new Set() }
-  const directory: Directory = { self, sites: new Map([[self, own]]), ways: new Map(), places: new Map() }
-  compute(directory)
+interface Computed {
+  /** Next hop by site; only sites that can be reached now, nearest first. */
+  readonly ways: ReadonlyMap<PeerId, PeerId>
+  /** Site by peer, of sites that can be reached now; own peers first. */
+  readonly places: ReadonlyMap<PeerId, PeerId>
+}
+
+export interface DirectoryParts {
+  readonly self: PeerId
+  readonly name: string
+  readonly url: string
+  /** To start from; a clock that went back is outdone by `applySite`. */
+  readonly sequence: number
+  readonly sign: (message: Uint8Array) => string
+}
+
+export function createDirectory({ self, name, url, sequence, sign }: DirectoryParts): Directory {
+  const own: Site = { sequence, name, url, neighbors: [], peers: new Set(), words: [] }
+  const directory: Directory = {
+    self,
+    sign,
+    sites: new Map([[self, own]]),
+    computed: undefined,
+    outdoneAtMs: Number.NEGATIVE_INFINITY,
+  }
+  tell(directory, own, { full: true, up: [], down: [] })
   return directory
 }
 
@@ -41,44 +73,51 @@ function own(directory: Directory): Site {
   return site
 }
 
+export interface Change {
+  readonly up?: Iterable<PeerId>
+  readonly down?: Iterable<PeerId>
+  readonly neighbors?: readonly PeerId[]
+}
+
 /** @returns the word to tell all neighbours, or undefined when nothing changed. */
-export function changeOwn(
-  directory: Directory,
-  change: {
-    readonly up?: Iterable<PeerId>
-    readonly down?: Iterable<PeerId>
-    readonly neighbors?: readonly PeerId[]
-  },
-): SiteFrame | undefined {
+export function changeOwn(directory: Directory, change: Change): SiteFrame | undefined {
   const site = own(directory)
-  const up = [...(change.up ?? [])].filter((peer) => !site.peers.has(peer))
   const down = [...(change.down ?? [])].filter((peer) => site.peers.has(peer))
   const space = Math.max(0, signalLimits.peersPerFrameMax - site.peers.size + down.length)
-  const neighbors = change.neighbors ?? site.neighbors
+  const up = [...(change.up ?? [])].filter((peer) => !site.peers.has(peer)).slice(0, space)
+  const neighbors = (change.neighbors ?? site.neighbors).slice(0, signalLimits.neighborsMax)
   const sameNeighbors = neighbors.join() === site.neighbors.join()
   if (up.length === 0 && down.length === 0 && sameNeighbors) return undefined
   for (const peer of down) site.peers.delete(peer)
-  for (const peer of up.slice(0, space)) site.peers.add(peer)
-  site.neighbors = neighbors.slice(0, signalLimits.neighborsMax)
+  for (const peer of up) site.peers.add(peer)
+  site.neighbors = neighbors
   site.sequence += 1
-  compute(directory)
-  return frameOf(directory.self, site, { full: false, up: up.slice(0, space), down })
+  const isDue = site.words.length > directoryLimits.changesMax
+  return tell(directory, site, isDue ? whole(site) : { full: false, up, down })
 }
 
-function frameOf(
-  id: PeerId,
-  site: Site,
-  part: { readonly full: boolean; readonly up: readonly PeerId[]; readonly down: readonly PeerId[] },
-): SiteFrame {
+interface Part {
+  readonly full: boolean
+  readonly up: readonly PeerId[]
+  readonly down: readonly PeerId[]
+}
+
+function whole(site: Site): Part {
+  return { full: true, up: [...site.peers], down: [] }
+}
+
+function tell(directory: Directory, site: Site, part: Part): SiteFrame {
   const { sequence, name, url, neighbors } = site
-  return { type: 'site', site: id, sequence, name, url, neighbors, ...part }
+  const word = { type: 'site', site: directory.self, sequence, name, url, neighbors, ...part } as const
+  const signed = { ...word, signature: directory.sign(siteBytes(word)) }
+  site.words = part.full ? [signed] : [...site.words, signed]
+  directory.computed = undefined
+  return signed
 }
 
-/** @returns everything about one site, to answer `ask-site` or to greet a neighbour. */
-export function wholeSite(directory: Directory, id: PeerId): SiteFrame | undefined {
-  const site = directory.sites.get(id)
-  if (site === undefined) return undefined
-  return frameOf(id, site, { full: true, up: [...site.peers], down: [] })
+/** @returns everything that a site has said of itself, to answer `ask-site` or to greet a neighbour. */
+export function wordsOf(directory: Directory, id: PeerId): readonly SiteFrame[] {
+  return directory.sites.get(id)?.words ?? []
 }
 
 export type Applied =
@@ -90,61 +129,78 @@ export type Applied =
   /** Somebody still tells of an earlier life of this helper: tell the present. */
   | { readonly type: 'own'; readonly word: SiteFrame }
 
-export function applySite(directory: Directory, frame: SiteFrame): Applied {
-  if (frame.site === directory.self) return outdo(directory, frame)
+/** @param frame whose signature has been checked */
+export function applySite(directory: Directory, frame: SiteFrame, nowMs: number): Applied {
+  if (frame.site === directory.self) return outdo(directory, frame, nowMs)
   const known = directory.sites.get(frame.site)
   if (known !== undefined && frame.sequence <= known.sequence) return { type: 'old' }
   if (!frame.full && frame.sequence !== (known?.sequence ?? -1) + 1) return { type: 'gap' }
-  if (known === undefined && directory.sites.size >= sitesMax) return { type: 'old' }
+  if (known === undefined && !makeRoom(directory)) return { type: 'old' }
   const peers = frame.full ? new Set<PeerId>() : (known?.peers ?? new Set<PeerId>())
   for (const peer of frame.down) peers.delete(peer)
   for (const peer of frame.up) if (peers.size < signalLimits.peersPerFrameMax) peers.add(peer)
   const { sequence, name, url, neighbors } = frame
-  directory.sites.set(frame.site, { sequence, name, url, neighbors, peers })
-  compute(directory)
+  const before = frame.full ? [] : (known?.words ?? []).slice(-2 * directoryLimits.changesMax)
+  directory.sites.set(frame.site, { sequence, name, url, neighbors, peers, words: [...before, frame] })
+  directory.computed = undefined
   return { type: 'news' }
 }
 
-/** guess: sites remembered, reachable or not. */
-const sitesMax = 512
+/** A site that nobody reaches makes room for one that speaks now. */
+function makeRoom(directory: Directory): boolean {
+  if (directory.sites.size < directoryLimits.sitesMax) return true
+  const { ways } = compute(directory)
+  for (const id of directory.sites.keys()) {
+    if (id === directory.self || ways.has(id)) continue
+    directory.sites.delete(id)
+    return true
+  }
+  return false
+}
 
-function outdo(directory: Directory, frame: SiteFrame): Applied {
+function outdo(directory: Directory, frame: SiteFrame, nowMs: number): Applied {
   const site = own(directory)
-  if (frame.sequence < site.sequence) return { type: 'old' }
-  if (frame.sequence === site.sequence && !frame.full) return { type: 'old' }
-  if (frame.sequence === site.sequence && sameSet(site.peers, frame.up)) return { type: 'old' }
+  const isOurs = site.words.some((word) => word.signature === frame.signature)
+  const isSoon = nowMs - directory.outdoneAtMs < directoryLimits.outdoIntervalMs
+  if (isOurs || isSoon || frame.sequence < site.sequence) return { type: 'old' }
+  directory.outdoneAtMs = nowMs
   site.sequence = frame.sequence + 1
-  return { type: 'own', word: frameOf(directory.self, site, { full: true, up: [...site.peers], down: [] }) }
+  return { type: 'own', word: tell(directory, site, whole(site)) }
 }
 
-function sameSet(set: ReadonlySet<PeerId>, items: readonly PeerId[]): boolean {
-  return set.size === items.length && items.every((item) => set.has(item))
-}
-
-/** Breadth first from here over ways that both ends name. */
-function compute(directory: Directory): void {
+/** Breadth first from here over ways that both ends name; done when it is asked for, once per change. */
+function compute(directory: Directory): Computed {
   const { self, sites } = directory
+  if (directory.computed !== undefined) return directory.computed
   const ways = new Map<PeerId, PeerId>()
   const queue: PeerId[] = [self]
   for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
     for (const next of sites.get(id)?.neighbors ?? []) {
-      const mutual = sites.get(next)?.neighbors.includes(id) === true
-      if (!mutual || next === self || ways.has(next)) continue
+      const isMutual = sites.get(next)?.neighbors.includes(id) === true
+      if (!isMutual || next === self || ways.has(next)) continue
       ways.set(next, id === self ? next : (ways.get(id) ?? next))
       queue.push(next)
     }
   }
   const places = new Map<PeerId, PeerId>()
-  for (const id of [...ways.keys()].reverse())
-    for (const peer of sites.get(id)?.peers ?? []) places.set(peer, id)
-  for (const peer of own(directory).peers) places.set(peer, self)
-  directory.ways = ways
-  directory.places = places
+  for (const id of [self, ...ways.keys()]) {
+    for (const peer of sites.get(id)?.peers ?? []) if (!places.has(peer)) places.set(peer, id)
+  }
+  directory.computed = { ways, places }
+  return directory.computed
 }
 
-/** @returns the reachable sites other than this one. */
+export function waysOf(directory: Directory): Computed['ways'] {
+  return compute(directory).ways
+}
+
+export function placesOf(directory: Directory): Computed['places'] {
+  return compute(directory).places
+}
+
+/** @returns the reachable sites other than this one, nearest first, as many as a frame may name. */
 export function reachableSites(directory: Directory): Neighbor[] {
-  return [...directory.ways.keys()].flatMap((id) => {
+  return [...waysOf(directory).keys()].slice(0, signalLimits.neighborsMax).flatMap((id) => {
     const site = directory.sites.get(id)
     return site === undefined ? [] : [{ site: id, name: site.name, url: site.url }]
   })

@@ -34,6 +34,8 @@ async function start(options: Options): Promise<Helper> {
       const { port, stunPort } = options
       fail(1, `Port ${port} (TCP) or ${stunPort} (UDP) is taken; choose others with --port and --stun-port.`)
     }
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      fail(1, `--host ${options.host} is no address of this machine.`)
     if (code === 'EACCES') fail(1, 'This port or directory needs rights that this user does not have.')
     throw error
   }

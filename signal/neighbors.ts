@@ -61,9 +61,13 @@ class Neighbor {
     socket.on('error', () => this.context.counters.refuse('neighbor-error'))
     socket.on('close', () => this.retry())
     socket.on('open', () => {
-      this.failures = 0
       const session = this.context.sockets.dial(socket, target)
-      socket.on('message', () => (this.site = session.site() ?? this.site))
+      socket.on('message', () => {
+        const site = session.site()
+        if (site === undefined) return
+        this.site = site
+        this.failures = 0
+      })
     })
   }
 

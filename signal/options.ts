@@ -108,7 +108,7 @@ export function parseOptions(
   return {
     port: whole(values, 'port', 8080, 65_535),
     host: text(values, 'host') ?? '0.0.0.0',
-    name: nodeName(text(values, 'name') ?? hostname()),
+    name: nodeName(text(values, 'name') ?? (hostname().slice(0, 32) || 'node')),
     neighbors: many(values, 'neighbor').map(neighborUrl),
     stunPort: whole(values, 'stun-port', 3478, 65_535),
     base: basePath(text(values, 'base') ?? '/'),
@@ -130,8 +130,13 @@ function readFlags(args: readonly string[], env: Readonly<Record<string, string 
   for (const flag of Object.keys(flags) as Flag[]) {
     const variable = env[`MESHCHAT_${flag.toUpperCase().replaceAll('-', '_')}`]
     if (variable === undefined || variable === '' || values[flag] !== undefined) continue
-    if (flags[flag].type === 'boolean') values[flag] = variable !== '0' && variable !== 'false'
-    else values[flag] = 'multiple' in flags[flag] ? variable.split(',').map((part) => part.trim()) : variable
+    // A flag wins, also over the variable of what it excludes.
+    if ((flag === 'data' && values.memory === true) || (flag === 'memory' && values.data !== undefined))
+      continue
+    if (flags[flag].type === 'boolean') {
+      if (variable !== '0' && variable !== 'false') values[flag] = true
+    } else
+      values[flag] = 'multiple' in flags[flag] ? variable.split(',').map((part) => part.trim()) : variable
   }
   return values
 }

@@ -7,8 +7,10 @@ import type { Placed, SignalFrame, SignalRefusal } from '#runtime/signal-frame.t
 import {
   applySite,
   changeOwn,
+  placesOf,
   reachableSites,
-  wholeSite,
+  waysOf,
+  wordsOf,
   type Directory,
   type SiteFrame,
 } from './directory.ts'
@@ -24,6 +26,8 @@ interface PeerSession {
   readonly peer: PeerId
   /** Peers that this session has been told of. */
   readonly told: Set<PeerId>
+  /** The list of neighbours that it was told last, as text. */
+  neighbors: string
 }
 
 interface HelperSession {
@@ -36,6 +40,8 @@ export const relayLimits = {
   samplePeersMax: 256,
   /** design decision 12: hops between helpers. */
   hopsMax: 16,
+  /** guess: helpers linked to this one, dialled and dialling. */
+  helpersMax: 64,
   /** guess: ids of relayed signals remembered against loops. */
   seenMax: 4_096,
 } as const
@@ -70,7 +76,7 @@ export function createRelay(directory: Directory): Relay {
 /** H3: the newest proven socket of a key replaces the older. */
 export function admitPeer(relay: Relay, socket: SocketId, peer: PeerId): Action[] {
   const older = relay.peersByKey.get(peer)
-  const session: PeerSession = { socket, peer, told: new Set() }
+  const session: PeerSession = { socket, peer, told: new Set(), neighbors: '[]' }
   relay.peersBySocket.set(socket, session)
   relay.peersByKey.set(peer, session)
   relay.came.add(peer)
@@ -93,8 +99,8 @@ export function admitHelper(relay: Relay, socket: SocketId, site: PeerId): Actio
   }
   actions.push(...tellNeighbors(relay))
   for (const id of relay.directory.sites.keys()) {
-    const word = wholeSite(relay.directory, id)
-    if (word !== undefined && id !== site) actions.push({ type: 'send', socket, frame: word })
+    if (id === site) continue
+    for (const frame of wordsOf(relay.directory, id)) actions.push({ type: 'send', socket, frame })
   }
   return actions
 }
@@ -153,8 +159,8 @@ function deliver(relay: Relay, { from, to, payload, id, hops }: Carried): Action
   if (local !== undefined) {
     return [{ type: 'send', socket: local.socket, frame: { type: 'signal', peer: from, payload } }]
   }
-  const site = relay.directory.places.get(to)
-  const next = site === undefined ? undefined : relay.directory.ways.get(site)
+  const site = placesOf(relay.directory).get(to)
+  const next = site === undefined ? undefined : waysOf(relay.directory).get(site)
   const helper = next === undefined ? undefined : relay.helpersBySite.get(next)
   if (helper === undefined) return undefined
   const frame = { type: 'relay', id, hops: hops + 1, from, to, payload } as const
@@ -162,17 +168,16 @@ function deliver(relay: Relay, { from, to, payload, id, hops }: Carried): Action
 }
 
 /** A frame of a proven neighbour. */
-export function helperFrame(relay: Relay, socket: SocketId, frame: SignalFrame): Action[] {
+export function helperFrame(relay: Relay, socket: SocketId, frame: SignalFrame, nowMs: number): Action[] {
   switch (frame.type) {
     case 'ping':
       return [{ type: 'send', socket, frame: { type: 'pong' } }]
     case 'pong':
       return []
     case 'site':
-      return siteFrame(relay, socket, frame)
+      return siteFrame(relay, socket, frame, nowMs)
     case 'ask-site': {
-      const word = wholeSite(relay.directory, frame.site)
-      return word === undefined ? [] : [{ type: 'send', socket, frame: word }]
+      return wordsOf(relay.directory, frame.site).map((word) => ({ type: 'send', socket, frame: word }))
     }
     case 'relay':
       // H4: what was seen or has come too far ends here.
@@ -192,8 +197,8 @@ function remember(relay: Relay, id: string): void {
   }
 }
 
-function siteFrame(relay: Relay, socket: SocketId, frame: SiteFrame): Action[] {
-  const applied = applySite(relay.directory, frame)
+function siteFrame(relay: Relay, socket: SocketId, frame: SiteFrame, nowMs: number): Action[] {
+  const applied = applySite(relay.directory, frame, nowMs)
   if (applied.type === 'old') return []
   if (applied.type === 'gap') return [{ type: 'send', socket, frame: { type: 'ask-site', site: frame.site } }]
   relay.changed = true
@@ -211,15 +216,18 @@ export function flush(relay: Relay): Action[] {
   relay.went.clear()
   if (word !== undefined) actions.push(...toHelpers(relay, word, undefined))
   const neighbors = reachableSites(relay.directory)
+  const list = JSON.stringify(neighbors)
   for (const session of relay.peersBySocket.values()) {
     actions.push(...tellPeer(relay, session))
+    if (session.neighbors === list) continue
+    session.neighbors = list
     actions.push({ type: 'send', socket: session.socket, frame: { type: 'neighbors', neighbors } })
   }
   return actions
 }
 
 function tellPeer(relay: Relay, session: PeerSession): Action[] {
-  const { places } = relay.directory
+  const places = placesOf(relay.directory)
   const down = [...session.told].filter((peer) => !places.has(peer))
   for (const peer of down) session.told.delete(peer)
   const up: Placed[] = []

@@ -1,11 +1,12 @@
 /** HTTP around the relay: the app, the API, the metrics, and the way into `/signal`. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { networkInterfaces } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
-import sirv from 'sirv'
 import { WebSocketServer } from 'ws'
-import type { PlainKey } from '../src/adapters/signature.ts'
+import { signPlainly, type PlainKey } from '../src/adapters/signature.ts'
+import { bytesToHex } from '#mesh/ids.ts'
 import { signalLimits } from '#runtime/signal-frame.ts'
+import { Assets } from './assets.ts'
 import { createDirectory, reachableSites } from './directory.ts'
 import { allowsHost, allowsOrigin, plainAddress, type Guard } from './guards.ts'
 import { Counters } from './metrics.ts'
@@ -34,15 +35,18 @@ interface Context {
   readonly sockets: Sockets
   readonly neighbors: Neighbors
   readonly self: Self
-  readonly assets: ReturnType<typeof sirv>
+  readonly assets: Assets
   readonly buckets: TokenBuckets
 }
 
 /** @param appDir the built app @throws when a port is taken */
 export async function serve(options: Options, key: PlainKey, appDir: string): Promise<Helper> {
   const counters = new Counters()
+  const assets = new Assets(appDir)
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 })
   server.maxHeadersCount = 64
+  server.maxConnections = 4_096
+  server.setTimeout(30_000)
   await listen(server, options.port, options.host)
   const port = portOf(server)
   const urls = ownUrls(options, port)
@@ -50,27 +54,28 @@ export async function serve(options: Options, key: PlainKey, appDir: string): Pr
   const self: Self = {
     key,
     name: options.name,
-    url: urls.find((url) => !url.includes('//localhost')) ?? urls[0] ?? '',
+    url: announcedUrl(options, urls),
     maxPeers: options.maxPeers,
     stunPorts: () => [stun.port],
   }
-  const relay = createRelay(createDirectory(key.peer, options.name, self.url, Date.now()))
+  const sign = (message: Uint8Array) => bytesToHex(signPlainly(key, message))
+  const place = { self: key.peer, name: options.name, url: self.url, sequence: Date.now(), sign }
+  const relay = createRelay(createDirectory(place))
   const sockets = new Sockets(self, relay, counters)
   const guard: Guard = {
-    names: ['localhost', options.name.toLowerCase(), ...options.hostNames, ...ownAddresses()],
+    names: [
+      'localhost',
+      hostname().toLowerCase(),
+      options.name.toLowerCase(),
+      ...options.hostNames,
+      ...ownAddresses(),
+    ],
     origins: [...options.origins, ...options.neighbors.map((url) => new URL(url).origin)],
     prefixes: options.prefixes,
     ownTargets: options.neighbors,
   }
   const isLinked = (site: Self['key']['peer']) => relay.helpersBySite.has(site)
   const neighbors = new Neighbors(options.neighbors, { sockets, guard, counters, isLinked })
-  const assets = sirv(appDir, {
-    etag: true,
-    gzip: true,
-    brotli: true,
-    dotfiles: false,
-    setHeaders: setCaching,
-  })
   const buckets = new TokenBuckets({ perSecond: 100, burst: 2_000, keysMax: 8_192 })
   const context: Context = { options, guard, counters, relay, sockets, neighbors, self, assets, buckets }
   server.on('request', (request, response) => respond(context, request, response))
@@ -102,7 +107,6 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   })
 }
 
-/** With `--port 0` (several helpers on one machine, tests) STUN takes a free port too when its own is taken. */
 async function openStun(options: Options, counters: Counters, server: Server): Promise<StunServer> {
   try {
     return await serveStun(options.host, options.stunPort, counters)
@@ -133,9 +137,10 @@ function ownUrls({ host, base }: Options, port: number): string[] {
   return hosts.map((name) => `http://${name}:${port}${base}`)
 }
 
-function setCaching(response: ServerResponse, pathname: string): void {
-  const isHashed = pathname.includes('/_app/immutable/')
-  response.setHeader('Cache-Control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
+/** Others cannot reach loopback; it is told only where this node was bound to it on purpose. */
+function announcedUrl({ host }: Options, urls: readonly string[]): string {
+  const isOpen = host === '0.0.0.0' || host === '::'
+  return urls.find((url) => !isOpen || !url.includes('//localhost')) ?? ''
 }
 
 function respond(context: Context, request: IncomingMessage, response: ServerResponse): void {
@@ -144,17 +149,27 @@ function respond(context: Context, request: IncomingMessage, response: ServerRes
   response.setHeader('Referrer-Policy', 'no-referrer')
   response.setHeader('Content-Security-Policy', "frame-ancestors 'none'")
   const address = plainAddress(request.socket.remoteAddress ?? '')
-  if (!buckets.take(address, Date.now())) return refuse(response, counters, 429, 'http-too-fast')
+  if (!buckets.take(address, performance.now())) return refuse(response, counters, 429, 'http-too-fast')
   if (!allowsHost(guard, request.headers.host)) return refuse(response, counters, 421, 'host')
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, counters, 405, 'method')
-  const path = (request.url ?? '/').split('?')[0] ?? '/'
+  const url = request.url ?? '/'
+  const at = url.indexOf('?')
+  const path = at < 0 ? url : url.slice(0, at)
+  const search = at < 0 ? '' : url.slice(at)
   if (path === '/healthz') return json(response, { status: 'ok' })
   if (path === '/metrics') return metrics(context, response)
   if (path === '/api/node') return node(context, response)
-  if (!`${path}/`.startsWith(options.base)) return refuse(response, counters, 404, 'path')
-  // sirv sees the app at its own root.
-  request.url = `/${(request.url ?? '/').slice(options.base.length)}`
-  assets(request, response, () => refuse(response, counters, 404, 'path'))
+  if (`${path}/` === options.base) return redirect(response, `${options.base}${search}`)
+  const isOurs =
+    path.startsWith(options.base) && assets.answer(`/${path.slice(options.base.length)}`, request, response)
+  if (!isOurs) refuse(response, counters, 404, 'path')
+}
+
+/** The app's addresses are relative, so its folder needs its slash. */
+function redirect(response: ServerResponse, to: string): void {
+  response.statusCode = 301
+  response.setHeader('Location', to)
+  response.end()
 }
 
 function refuse(response: ServerResponse, counters: Counters, status: number, reason: string): void {
@@ -220,6 +235,8 @@ function acceptSockets(context: Context, server: Server): () => void {
     if (!allowsOrigin(guard, origin)) return refuseUpgrade(socket, counters, '403 Forbidden', 'origin')
     if (path !== `${options.base}signal`) return refuseUpgrade(socket, counters, '404 Not Found', 'path')
     const address = plainAddress(request.socket.remoteAddress ?? '')
+    // A WebSocket may be quiet for longer than a request.
+    request.socket.setTimeout(0)
     webSockets.handleUpgrade(request, socket, head, (webSocket) => sockets.accept(webSocket, address))
   })
   return () => webSockets.close()
@@ -227,5 +244,6 @@ function acceptSockets(context: Context, server: Server): () => void {
 
 function refuseUpgrade(socket: Duplex, counters: Counters, status: string, reason: string): void {
   counters.refuse(reason)
+  socket.once('finish', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

@@ -11,9 +11,11 @@ import {
   proofBytes,
   signalLimits,
   signalVersion,
+  siteBytes,
   type SignalFrame,
   type SignalRefusal,
 } from '#runtime/signal-frame.ts'
+import { wordsOf, type SiteFrame } from './directory.ts'
 import type { Counters } from './metrics.ts'
 import {
   admitHelper,
@@ -22,6 +24,7 @@ import {
   flush,
   helperFrame,
   peerFrame,
+  relayLimits,
   type Action,
   type Relay,
   type SocketId,
@@ -43,6 +46,10 @@ export const socketLimits = {
   flushMs: 150,
   /** guess: per key; a start with 16 dials is about 300 frames. */
   keyBucket: { perSecond: 60, burst: 600, keysMax: 8_192 },
+  /** guess: a neighbour speaks for a whole site. */
+  helperBucket: { perSecond: 300, burst: 6_000, keysMax: 256 },
+  /** guess: proofs cost a few milliseconds each; 64 browsers may come at once. */
+  proofBucket: { perSecond: 20, burst: 256, keysMax: 8_192 },
   /** guess: 64 browsers behind one address. */
   addressBucket: { perSecond: 1_000, burst: 20_000, keysMax: 8_192 },
 } as const
@@ -64,6 +71,9 @@ interface Session {
   readonly socket: WebSocket
   readonly address: string
   phase: Phase
+  readonly openedMs: number
+  /** What the other side has proven to be, also when this socket had to give way. */
+  site: PeerId | undefined
   lastHeardMs: number
   pingedMs: number
   pings: number
@@ -81,6 +91,8 @@ export class Sockets {
   private readonly sessions = new Map<SocketId, Session>()
   private readonly socketsByAddress = new Map<string, number>()
   private readonly keyBuckets = new TokenBuckets(socketLimits.keyBucket)
+  private readonly helperBuckets = new TokenBuckets(socketLimits.helperBucket)
+  private readonly proofBuckets = new TokenBuckets(socketLimits.proofBucket)
   private readonly addressBuckets = new TokenBuckets(socketLimits.addressBucket)
   private readonly timer: NodeJS.Timeout
   private lastId = 0
@@ -110,16 +122,18 @@ export class Sockets {
   dial(socket: WebSocket, address: string): { readonly site: () => PeerId | undefined } {
     const nonce = randomBytes(32).toString('hex')
     const session = this.open(socket, address, { type: 'dialed', nonce, challenge: undefined })
-    return { site: () => (session.phase.type === 'helper' ? session.phase.site : undefined) }
+    return { site: () => session.site }
   }
 
   private open(socket: WebSocket, address: string, phase: Phase): Session {
-    const nowMs = Date.now()
+    const nowMs = performance.now()
     const session: Session = {
       id: ++this.lastId,
       socket,
       address,
       phase,
+      openedMs: nowMs,
+      site: undefined,
       lastHeardMs: nowMs,
       pingedMs: nowMs,
       pings: 0,
@@ -146,11 +160,15 @@ export class Sockets {
     const left = (this.socketsByAddress.get(session.address) ?? 1) - 1
     if (left > 0) this.socketsByAddress.set(session.address, left)
     else this.socketsByAddress.delete(session.address)
+    this.dialers.delete(session.id)
+    if (session.site !== undefined && !this.relay.helpersBySite.has(session.site)) {
+      this.rttByHelper.delete(session.site)
+    }
     this.perform(dismiss(this.relay, session.id))
   }
 
   private heard(session: Session): void {
-    session.lastHeardMs = Date.now()
+    session.lastHeardMs = performance.now()
     session.pings = 0
   }
 
@@ -168,9 +186,8 @@ export class Sockets {
 
   private isPaced(session: Session): boolean {
     const { phase, address } = session
-    // A neighbour speaks for a whole site; it is paced by its own helper.
-    if (phase.type === 'helper') return true
-    const nowMs = Date.now()
+    const nowMs = performance.now()
+    if (phase.type === 'helper') return this.helperBuckets.take(phase.site, nowMs)
     const byKey = phase.type !== 'peer' || this.keyBuckets.take(phase.peer, nowMs)
     return this.addressBuckets.take(address, nowMs) && byKey
   }
@@ -186,11 +203,20 @@ export class Sockets {
       case 'peer':
         return this.perform(peerFrame(this.relay, session.id, frame, () => randomBytes(16).toString('hex')))
       case 'helper':
-        if (frame.type === 'pong') this.rttByHelper.set(phase.site, Date.now() - session.pingedMs)
-        return this.perform(helperFrame(this.relay, session.id, frame))
+        if (frame.type === 'pong') this.rttByHelper.set(phase.site, performance.now() - session.pingedMs)
+        if (frame.type === 'site' && !this.isSigned(frame)) return this.refuse(session, 'bad-proof')
+        return this.perform(helperFrame(this.relay, session.id, frame, performance.now()))
       case 'closed':
         return
     }
+  }
+
+  /** Words that are known already are not checked again: they arrive once per neighbour. */
+  private isSigned(word: SiteFrame): boolean {
+    const known = wordsOf(this.relay.directory, word.site)
+    if (known.some((one) => one.signature === word.signature)) return true
+    const signature = Buffer.from(word.signature, 'hex')
+    return verifyPlainly({ signer: word.site, message: siteBytes(word), signature })
   }
 
   /** H1, H2: the key is proven over our nonce, or the socket ends. */
@@ -198,11 +224,15 @@ export class Sockets {
     if (frame.type !== 'prove') return this.refuse(session, 'unexpected')
     if (frame.version !== signalVersion) return this.refuse(session, 'old-version')
     const { key, name, url } = this.self
+    if (!this.proofBuckets.take(session.address, performance.now())) return this.refuse(session, 'too-fast')
     const message = proofBytes(key.peer, nonce, frame.peer, frame.nonce)
     const signature = Buffer.from(frame.signature, 'hex')
     const isProven = verifyPlainly({ signer: frame.peer, message, signature })
     if (!isProven || frame.peer === key.peer) return this.refuse(session, 'bad-proof')
     if (frame.helper !== undefined) {
+      const isNew = !this.relay.helpersBySite.has(frame.peer)
+      if (isNew && this.relay.helpersBySite.size >= relayLimits.helpersMax)
+        return this.refuse(session, 'too-many')
       const own = signPlainly(key, proofBytes(frame.peer, frame.nonce, key.peer, nonce))
       this.send(session, { type: 'accept', signature: Buffer.from(own).toString('hex'), name, url })
       return this.admitNeighbor(session, frame.peer, frame.peer)
@@ -243,6 +273,7 @@ export class Sockets {
   /** H6: of two sockets between two helpers the one stays that the smaller key dialled; else the newer one. */
   private admitNeighbor(session: Session, site: PeerId, dialer: PeerId): void {
     session.phase = { type: 'helper', site }
+    session.site = site
     const older = this.relay.helpersBySite.get(site)
     const stands = older !== undefined && this.dialers.get(older.socket) !== dialer
     const smaller = this.self.key.peer < site ? this.self.key.peer : site
@@ -283,7 +314,7 @@ export class Sockets {
   }
 
   private tick(): void {
-    const nowMs = Date.now()
+    const nowMs = performance.now()
     this.perform(flush(this.relay))
     for (const session of this.sessions.values()) {
       const silentMs = nowMs - session.lastHeardMs
@@ -293,7 +324,8 @@ export class Sockets {
         else if (nowMs - session.pingedMs >= socketLimits.neighborPingMs) this.ping(session, nowMs)
       } else if (type === 'peer') {
         if (nowMs - session.pingedMs >= socketLimits.peerPingMs) this.ping(session, nowMs)
-      } else if (type !== 'closed' && silentMs > socketLimits.proofTimeoutMs) this.refuse(session, 'timeout')
+      } else if (type !== 'closed' && nowMs - session.openedMs > socketLimits.proofTimeoutMs)
+        this.refuse(session, 'timeout')
     }
   }
 

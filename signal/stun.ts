@@ -17,6 +17,8 @@ const messageBytesMax = 548
 
 /** @returns the answer, or undefined for everything that is no Binding request. RFC 8489 §5, §6.3, §14.2. */
 export function answerStun(message: Buffer, address: string, port: number): Buffer | undefined {
+  // A packet that claims to come from port 0 cannot be answered.
+  if (port === 0) return undefined
   if (message.length < headerBytes || message.length > messageBytesMax) return undefined
   if (message.readUInt16BE(0) !== bindingRequest || message.readUInt32BE(4) !== magicCookie) return undefined
   const length = message.readUInt16BE(2)
@@ -63,7 +65,7 @@ export async function serveStun(host: string, port: number, counters: Counters):
   socket.on('message', (message: Buffer, from: RemoteInfo) => {
     const answer = answerStun(message, from.address, from.port)
     if (answer === undefined) return counters.refuse('stun-garbage')
-    if (!buckets.take(from.address, Date.now())) return counters.refuse('stun-too-fast')
+    if (!buckets.take(from.address, performance.now())) return counters.refuse('stun-too-fast')
     counters.stunAnswers += 1
     socket.send(answer, from.port, from.address)
   })

@@ -34,7 +34,8 @@ function ensureDebianPackages() {
   }
   console.log(`Installing ${missing.join(', ')} …`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const quiet = { env, stdio: /** @type {const} */ (['ignore', 'ignore', 'inherit']) }
+  /** @type {import('node:child_process').SpawnSyncOptions} */
+  const quiet = { env, stdio: ['ignore', 'ignore', 'inherit'] }
   spawnSync('apt-get', ['update', '-qq'], quiet)
   const { status } = spawnSync('sh', ['-c', `${line} -qq`], quiet)
   if (status === 0) return true

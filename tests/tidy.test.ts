@@ -92,7 +92,7 @@ const layers: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[
       /^src\/runtime\//,
       /^src\/adapters\/(node\/|[^/]+$)/,
       /^node:/,
-      /^(ws|sirv)$/,
+      /^ws$/,
     ],
   },
 ]

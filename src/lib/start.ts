@@ -34,6 +34,8 @@ export type TabEvent =
   | { readonly type: 'unreadable'; readonly cause: 'outdated' | 'blocked' | 'failed' }
 
 const databaseName = 'meshchat'
+/** guess: wishes that wait while the history opens. */
+const waitingMax = 256
 
 /** @param home the folder that this page was opened from, with a slash at the end */
 export function startMesh(home: string): Mesh {
@@ -81,26 +83,40 @@ export function startMesh(home: string): Mesh {
     runtime = undefined
   }
 
-  const command = (wish: Command) => {
+  const runHere = (wish: Command) => {
     if (runtime !== undefined) runtime.command(wish)
-    else if (tabs.isFollowing()) tabs.sendCommand(wish)
-    else waiting.push(wish)
+    else if (waiting.length < waitingMax) waiting.push(wish)
+  }
+
+  const command = (wish: Command) => {
+    if (runtime === undefined && tabs.isFollowing()) tabs.sendCommand(wish)
+    else runHere(wish)
   }
 
   const tabs = new TabLock({
     name: databaseName,
-    lead: () => void lead().catch((error: unknown) => failed(error, tell)),
+    lead: () => {
+      lead().catch((error: unknown) => {
+        failed(error, tell)
+        tabs.giveUp()
+      })
+    },
     follow: () => {
       stop()
+      store.follow()
       tell({ type: 'tab', role: 'following' })
       for (const wish of waiting.splice(0)) tabs.sendCommand(wish)
     },
-    command: (wish) => runtime?.command(wish),
+    command: (wish) => {
+      // A tab in the background may say that it is hidden while this one is looked at.
+      const isHidden = wish.type === 'set-visible' && !wish.visible
+      if (!isHidden || document.visibilityState === 'hidden') runHere(wish)
+    },
     event: tell,
   })
 
   document.addEventListener('visibilitychange', () => {
-    runtime?.command({ type: 'set-visible', visible: document.visibilityState === 'visible' })
+    command({ type: 'set-visible', visible: document.visibilityState === 'visible' })
   })
   addEventListener('pagehide', () => {
     runtime?.command({ type: 'depart' })

@@ -2,7 +2,7 @@
  * What is due: after every input this file alone looks at the state and decides what to sign, store, tell, ask,
  * serve, dial and show. Inputs only change state; nothing else starts work.
  */
-import { nextStamp } from './clock.ts'
+import { nextStamp, wallMs } from './clock.ts'
 import { dueReceipts, holdersOf } from './delivery.ts'
 import type { Effect, MeshEvent } from './effects.ts'
 import type { Engine, Signing } from './engine.ts'
@@ -85,8 +85,7 @@ function sayOwn(engine: Engine, nowMs: number, out: Effect[]): void {
 }
 
 function confirmAndTell(engine: Engine, nowMs: number, out: Effect[]): void {
-  if (engine.tellAtMs === undefined || nowMs < engine.tellAtMs || engine.journal.inFlight !== undefined)
-    return
+  if (engine.tellAtMs === undefined || nowMs < engine.tellAtMs) return
   engine.tellAtMs = undefined
   const counter = () => nextCounter(engine, nowMs)
   for (const fields of dueReceipts(engine.delivery, engine.log, engine.self, counter)) {
@@ -109,7 +108,12 @@ function* dialCandidates(engine: Engine, nowMs: number): Generator<PeerId> {
 
 export function showPeople(engine: Engine, nowMs: number, out: Effect[]): void {
   const linked = new Set(engine.overlay.linksByPeer.keys())
-  const people = listPeople(engine.presence, linked, socketedPeers(engine.signalling), nowMs)
+  const people = listPeople(engine.presence, linked, socketedPeers(engine.signalling), nowMs).map(
+    (person) => ({
+      ...person,
+      sinceMs: wallMs(engine.clock, person.sinceMs),
+    }),
+  )
   const reach = {
     people: people.filter((person) => person.inReach).length,
     links: engine.overlay.links.size,
@@ -123,7 +127,7 @@ export function showPeople(engine: Engine, nowMs: number, out: Effect[]): void {
 }
 
 function showMissing(engine: Engine, out: Effect[]): void {
-  const missing = missingCount(engine.reconcile, engine.log)
+  const missing = missingCount(engine.reconcile, engine.log, new Set(engine.rooms.keys()))
   if (missing === engine.lastMissing) return
   engine.lastMissing = missing
   emit(out, { type: 'catching-up', missing })

@@ -29,12 +29,14 @@ export interface Clock {
   jumpedMs: number
   /** Milliseconds to add to this device's wall clock, by its neighbours. */
   offsetMs: number
+  /** When the offset last moved; frames may come as fast as they like. */
+  slewedAtMs: number
   /** What each linked peer's clock said, as an offset to ours, in ms. */
   readonly offsetsByPeer: Map<PeerId, number>
 }
 
 export function createClock(): Clock {
-  return { last: 0, jumpedMs: 0, offsetMs: 0, offsetsByPeer: new Map() }
+  return { last: 0, jumpedMs: 0, offsetMs: 0, slewedAtMs: Number.NEGATIVE_INFINITY, offsetsByPeer: new Map() }
 }
 
 /** This device's wall clock in ms. */
@@ -47,9 +49,13 @@ export function presentMs(clock: Clock, nowMs: number): number {
   return wallMs(clock, nowMs) + clock.offsetMs
 }
 
-/** T1: a new stamp is later than every stamp used or accepted before, and not before the estimated present. */
-export function nextStamp(clock: Clock, nowMs: number): number {
-  clock.last = Math.min(limits.stampMax, Math.max(stampFromMs(presentMs(clock, nowMs)), clock.last + 1))
+/**
+ * T1: a new stamp is later than every stamp used or accepted before, and not before the estimated present.
+ * @param after the feed's own newest stamp: a feed's stamps rise, whatever the clock says
+ */
+export function nextStamp(clock: Clock, nowMs: number, after = 0): number {
+  const least = Math.max(clock.last, after) + 1
+  clock.last = Math.min(limits.stampMax, Math.max(stampFromMs(presentMs(clock, nowMs)), least))
   return clock.last
 }
 
@@ -64,7 +70,16 @@ export function witnessPeerClock(clock: Clock, peer: PeerId, theirNowMs: number,
   clock.offsetsByPeer.set(peer, theirNowMs - wallMs(clock, nowMs))
   const target = agreedOffset([...clock.offsetsByPeer.values()])
   const step = Math.max(-limits.clockSlewMs, Math.min(limits.clockSlewMs, target - clock.offsetMs))
+  if (step === 0 || nowMs - clock.slewedAtMs < limits.heartbeatIntervalMs) return
+  clock.slewedAtMs = nowMs
   clock.offsetMs += step
+}
+
+/** The device's clock was set while running, or ran on while the device slept: what it says now counts. */
+export function noteJump(clock: Clock, byMs: number): void {
+  clock.jumpedMs += byMs
+  clock.offsetMs = 0
+  clock.offsetsByPeer.clear()
 }
 
 export function forgetPeerClock(clock: Clock, peer: PeerId): void {

@@ -86,6 +86,8 @@ export type Input =
     }
   | { readonly type: 'command'; readonly command: Command }
   | { readonly type: 'signed'; readonly token: number; readonly signature: Uint8Array }
+  /** The key is not to be had: what was to be signed is not said. */
+  | { readonly type: 'sign-failed'; readonly token: number }
   | {
       readonly type: 'stored'
       readonly token: number

@@ -5,7 +5,7 @@
  * Pure and synchronous: time and chance come in as arguments, everything else goes out as effects.
  */
 import { assert, unreachable } from './effects.ts'
-import { createClock, witnessStamp, type Clock, type PlacedEvent } from './clock.ts'
+import { createClock, noteJump, witnessStamp, type Clock, type PlacedEvent } from './clock.ts'
 import {
   acceptReceipt,
   createDelivery,
@@ -39,7 +39,7 @@ import {
 import { createJournal, settleFailed, settleStored, type Journal } from './journal.ts'
 import { limits } from './limits.ts'
 import { evaluate, showPeople } from './agenda.ts'
-import { acceptRun, createLog, forgetRoom, type Log } from './log.ts'
+import { acceptRun, createLog, type Log } from './log.ts'
 import { createOutbox, enqueue, failBatch, finishBatch, ownsBatch, sealBatch } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
 import { createOverlay, forgiveDial, noteDialFailed, silentLinks, type Overlay } from './overlay.ts'
@@ -158,8 +158,13 @@ function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void
     case 'dial-failed':
       return noteDialFailed(engine.overlay, input.peer, nowMs)
     case 'clock-jumped':
-      engine.clock.jumpedMs += input.byMs
-      engine.clock.offsetMs -= input.byMs
+      noteJump(engine.clock, input.byMs)
+      return
+    case 'sign-failed':
+      if (engine.signing.get(input.token)?.type === 'batch') {
+        for (const event of failBatch(engine.outbox, 'closed')) emit(out, event)
+      }
+      engine.signing.delete(input.token)
       return
     case 'tick':
       engine.tickAtMs = Number.POSITIVE_INFINITY
@@ -223,7 +228,6 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
       return join(engine, wish.name, nowMs, out)
     case 'leave':
       if (!engine.rooms.delete(wish.room)) return
-      forgetRoom(engine.log, wish.room)
       return roomsChanged(engine, out)
     case 'rename': {
       const name = cleanName(wish.name, limits.nameCharactersMax)
@@ -288,10 +292,13 @@ function signed(engine: Engine, input: Extract<Input, { type: 'signed' }>, out: 
       const events = sealBatch(engine.outbox, input.token, signature)
       const first = events?.[0]
       assert(events !== undefined && first !== undefined, 'a batch without events was signed')
-      const accepted = acceptRun(engine.log, { room: first.room, feed: first.feed, events })
-      assert(accepted.type === 'new', `own run is ${accepted.type}`)
+      const accepted = acceptRun(engine.log, { room: first.room, feed: first.feed, events }, true)
+      if (accepted.type !== 'new') {
+        // Own history came back from others while this was signed: the numbers are taken.
+        for (const event of failBatch(engine.outbox, 'conflict')) emit(out, event)
+        return
+      }
       engine.journal.events.push(...events)
-      engine.journal.clearDrafts.add(first.room)
       return
     }
     case 'presence':

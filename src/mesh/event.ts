@@ -25,6 +25,8 @@ import { limits } from './limits.ts'
 export const eventVersion = 1
 export const signatureBytesLength = 64
 const seqMax = Number.MAX_SAFE_INTEGER - 1
+/** A run, its head and its signature stay within one frame. */
+const servableBytesMax = limits.frameBytesMax - limits.frameHeadBytesMax
 
 /** Kinds of event. A kind that this version does not know is stored and passed on, never shown (E8). */
 export const eventKinds = { message: 1 } as const
@@ -129,6 +131,7 @@ export function decodeRun(reader: Reader): Run {
   for (let i = 0; i < count; i++) {
     const fields = decodeEvent(reader, { room, feed, seq: firstSeq + i, prev })
     const id = eventIdOf(fields)
+    if (fields.hlc <= (unsigned[i - 1]?.hlc ?? -1)) throw new Malformed('stamps do not rise')
     unsigned.push({ ...fields, id })
     prev = id
   }
@@ -171,7 +174,9 @@ export function cutRuns(events: readonly Event[]): Run[] {
   let signedCount = 0
   const close = () => {
     const first = open[0]
-    if (first !== undefined && signedCount > 0) {
+    // A stretch without signatures that no frame can hold cannot be served from here (E6).
+    const isServable = signedCount > 0 && signedCount <= limits.runEventsMax && openBytes <= servableBytesMax
+    if (first !== undefined && isServable) {
       runs.push({ room: first.room, feed: first.feed, events: open.slice(0, signedCount) })
     }
     open = open.slice(signedCount)

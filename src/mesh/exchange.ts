@@ -18,7 +18,8 @@ import { acceptRun } from './log.ts'
 import { addLink, removeLink, type Link } from './overlay.ts'
 import { acceptPresence, hear, hearThrough, hearings, statusOf } from './presence.ts'
 import {
-  closeWant,
+  noteAnswer,
+  noteRefusal,
   digestOf,
   dueHaves,
   dueWants,
@@ -76,13 +77,14 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
       session.told.clear()
       return tell(engine, link, session, out)
     case 'have':
-      noteHave(session, frame.room, frame.entries)
+      // A room that is not ours is told again when we enter it.
+      if (engine.rooms.has(frame.room)) noteHave(session, frame.room, frame.entries)
       engine.mayAsk = true
       return
     case 'want':
       return enqueueServing(session, frame)
     case 'lacking':
-      noteLacking(session, frame)
+      noteRefusal(session, frame)
       engine.mayAsk = true
       return
     case 'events':
@@ -117,7 +119,7 @@ function receiveRun(engine: Engine, source: Source, run: Run, nowMs: number, out
   const { link, session } = source
   const first = run.events[0]?.seq ?? 0
   const span = { room: run.room, feed: run.feed, first, last: first + run.events.length - 1 }
-  const want = source.answer ? closeWant(session, run.room, run.feed) : undefined
+  const isAsked = source.answer && noteAnswer(session, span, nowMs)
   engine.mayAsk = true
   if (!engine.rooms.has(run.room) || !hasSpace(engine.journal)) return
   const accepted = acceptRun(engine.log, run)
@@ -133,7 +135,7 @@ function receiveRun(engine: Engine, source: Source, run: Run, nowMs: number, out
     noteLacking(session, span)
   }
   // R5: an answer that brought nothing is not asked for again.
-  if (want !== undefined) noteLacking(session, want)
+  if (isAsked) noteLacking(session, span)
 }
 
 /** Sends a run to everybody who may lack it; what was given need not be told. */

@@ -14,7 +14,6 @@ export interface Journal {
   receipts: Receipt[]
   rooms: readonly RoomRecord[] | undefined
   name: string | undefined
-  clearDrafts: Set<RoomId>
   inFlight: { readonly token: number; readonly write: StoreWrite } | undefined
   /** After a failure nothing is written before this, ms. */
   retryAtMs: number
@@ -28,7 +27,6 @@ export function createJournal(): Journal {
     receipts: [],
     rooms: undefined,
     name: undefined,
-    clearDrafts: new Set(),
     inFlight: undefined,
     retryAtMs: 0,
     failure: undefined,
@@ -53,7 +51,10 @@ function isEmpty(journal: Journal): boolean {
 /** @returns the next transaction, if one is due (J1). */
 export function nextWrite(journal: Journal, log: Log, token: number, nowMs: number): StoreWrite | undefined {
   if (journal.inFlight !== undefined || isEmpty(journal) || nowMs < journal.retryAtMs) return undefined
-  const events = journal.events.slice(0, limits.transactionEventsMax)
+  // An own batch is never split, so that what is told as posted is durable as a whole.
+  const own = journal.events.filter((event) => event.audience !== undefined)
+  const others = journal.events.filter((event) => event.audience === undefined)
+  const events = [...own, ...others.slice(0, Math.max(0, limits.transactionEventsMax - own.length))]
   const write: StoreWrite = {
     events,
     feeds: feedRecords(log, events),
@@ -61,14 +62,13 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
     receipts: journal.receipts,
     rooms: journal.rooms,
     name: journal.name,
-    clearDrafts: [...journal.clearDrafts],
+    clearDrafts: [...new Set(own.map((event) => event.room))],
   }
-  journal.events = journal.events.slice(events.length)
+  journal.events = others.slice(events.length - own.length)
   journal.presences = []
   journal.receipts = []
   journal.rooms = undefined
   journal.name = undefined
-  journal.clearDrafts = new Set()
   journal.inFlight = { token, write }
   return write
 }

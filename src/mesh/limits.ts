@@ -7,6 +7,8 @@ export const limits = {
   // Frames
   /** design: bytes from a link are refused above this before they are decoded. */
   frameBytesMax: 65_536,
+  /** guess: what stands around the events of a run. */
+  frameHeadBytesMax: 1_024,
   /** measured: one SCTP packet carries at most this much; what is larger is two packets. */
   packetPayloadBytesMax: 1_160,
   /** design (reliability T11): frames stay below 16 KiB where they can. */
@@ -49,6 +51,10 @@ export const limits = {
   roomsMax: 64,
   /** guess: feeds kept per room; a flood of new keys stops here. */
   feedsPerRoomMax: 4_096,
+  /** guess: incarnations of one device; each is a wiped or restored store. */
+  feedsPerDeviceMax: 64,
+  /** guess: holes of one feed; what would make more is asked for later. */
+  heldRangesMax: 256,
   /** guess: devices whose presence is remembered. */
   presencesMax: 1_024,
   /** design (Message states): receipts by name up to this many people. */
@@ -68,8 +74,8 @@ export const limits = {
   dialTimeoutMs: 30_000,
   /** guess: first wait after a failed dial; doubles up to `redialMaxMs`. */
   redialMinMs: 3_000,
-  /** guess */
-  redialMaxMs: 120_000,
+  /** guess: ten peers out of reach cost 40 of the page's 300 connections an hour. */
+  redialMaxMs: 900_000,
   /** guess: the peer with the larger id lets the other dial first. */
   dialPolitenessMs: 2_500,
   /** measured: Chromium counts 500 per page and returns them late; stay well below. */
@@ -96,6 +102,13 @@ export const limits = {
   servingQueueMax: 64,
   /** guess: how long changes collect before they are announced or confirmed. */
   batchDelayMs: 200,
+
+  // Signature checks
+  /** guess: per link; a plain page checks about 600 a second (measured: `gossip.md` §7.11). */
+  checksPerSecondMax: 200,
+  checksBurst: 2_000,
+  /** guess: frames of one link that wait for a check. */
+  checksQueueMax: 1_024,
 
   // Signals
   /** guess: an offer with its candidates is about 1 KiB. */

@@ -5,7 +5,7 @@
  * Leaves to others: fetching what is missing (reconcile.ts), writing it down (journal.ts), order (clock.ts).
  */
 import type { Event, Run } from './event.ts'
-import type { EventId, FeedId, RoomId } from './ids.ts'
+import { feedAuthor, type EventId, type FeedId, type RoomId } from './ids.ts'
 import type { Range } from './frame.ts'
 import { limits } from './limits.ts'
 
@@ -82,21 +82,42 @@ export function coveredRanges(log: Log, room: RoomId, feed: FeedId): readonly Ra
 }
 
 /** L1–L4: which events of a checked run are new here. Marks them pending. */
-export function acceptRun(log: Log, run: Run): Accepted {
+export function acceptRun(log: Log, run: Run, isOwn = false): Accepted {
   const room = openRoomLog(log, run.room)
   let state = room.feeds.get(run.feed)
   if (state === undefined) {
-    if (room.feeds.size >= limits.feedsPerRoomMax) return { type: 'full' }
+    if (!isOwn && isCrowded(room, run.feed)) return { type: 'full' }
     state = { newest: 0, ranges: [], pending: [] }
     room.feeds.set(run.feed, state)
   }
   const covered = [...state.ranges, ...state.pending]
   if (run.events.some((event) => contradicts(event, covered))) return { type: 'fork' }
-  const events = run.events.filter((event) => !covers(covered, event.seq))
-  if (events.length === 0) return { type: 'duplicate' }
+  const fresh = run.events.filter((event) => !covers(covered, event.seq))
+  if (fresh.length === 0) return { type: 'duplicate' }
+  if (covered.length >= limits.heldRangesMax && !touches(run, covered)) return { type: 'full' }
+  // L2: the signed end goes along although it is held, in case it is held without its signature.
+  const end = run.events.at(-1)
+  const events = end === undefined || fresh.includes(end) ? fresh : [...fresh, end]
   state.pending = mergeRanges([...state.pending, ...toRanges(events)])
   noteHeads(room, events)
   return { type: 'new', events }
+}
+
+/** A run that joins something held makes no new hole. */
+function touches(run: Run, covered: readonly Range[]): boolean {
+  const first = run.events[0]?.seq ?? 0
+  const last = first + run.events.length - 1
+  return covered.some((range) => first <= range.last + 1 && last >= range.first - 1)
+}
+
+/** L4: too many feeds, or too many of one device. Its own feed a device always keeps. */
+function isCrowded(room: RoomLog, feed: FeedId): boolean {
+  if (room.feeds.size >= limits.feedsPerRoomMax) return true
+  if (room.feeds.size < limits.feedsPerDeviceMax) return false
+  const author = feedAuthor(feed)
+  let count = 0
+  for (const known of room.feeds.keys()) if (known.startsWith(author)) count += 1
+  return count >= limits.feedsPerDeviceMax
 }
 
 /** L3: an event that touches a held range must be the one that the range is chained to. */
@@ -164,10 +185,6 @@ export function nextOwn(log: Log, room: RoomId, feed: FeedId): { seq: number; pr
 
 export function feedsOf(log: Log, room: RoomId): ReadonlyMap<FeedId, Readonly<FeedState>> {
   return log.rooms.get(room)?.feeds ?? new Map()
-}
-
-export function forgetRoom(log: Log, room: RoomId): void {
-  log.rooms.delete(room)
 }
 
 export function covers(ranges: readonly Range[], seq: number): boolean {

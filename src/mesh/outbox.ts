@@ -16,7 +16,7 @@ import {
 } from './event.ts'
 import type { EventId, FeedId, PeerId, RoomId } from './ids.ts'
 import { limits } from './limits.ts'
-import { nextOwn, takeDeps, type Log } from './log.ts'
+import { feedsOf, nextOwn, takeDeps, type Log } from './log.ts'
 
 export interface Post {
   readonly token: string
@@ -66,6 +66,7 @@ export function openBatch(
   const { log, clock, author } = world
   const room = first.room
   let { seq, prev } = nextOwn(log, room, author.feed)
+  const newest = feedsOf(log, room).get(author.feed)?.newest ?? 0
   let deps = takeDeps(log, room, author.feed)
   const audience = author.audienceOf(room)
   const posts: Post[] = []
@@ -78,7 +79,7 @@ export function openBatch(
       feed: author.feed,
       seq,
       prev,
-      hlc: nextStamp(clock, nowMs),
+      hlc: nextStamp(clock, nowMs, newest),
       deps,
       kind: eventKinds.message,
       flags: 0,

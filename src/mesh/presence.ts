@@ -51,7 +51,8 @@ export function createPresence(records: readonly Presence[], self: PeerId, name:
       stale: true,
     },
   }
-  for (const record of records) {
+  const newest = [...records].sort((a, b) => b.counter - a.counter).slice(0, limits.presencesMax)
+  for (const record of newest) {
     if (record.peer === self) continue
     const thenMs = stampToMs(record.counter)
     learn(state, { record, learnedMs: thenMs, heardMs: Number.NEGATIVE_INFINITY })

@@ -107,11 +107,20 @@ export function noteLacking(session: Session, lacking: Want): void {
   theirs.set(lacking.feed, { ...entry, ranges: subtractRanges(entry.ranges, [lacking]) })
 }
 
-/** R4: an answer has come; @returns the want that it answers. */
-export function closeWant(session: Session, room: RoomId, feed: FeedId): Want | undefined {
-  const want = session.wants.get(wantKey(room, feed))
-  session.wants.delete(wantKey(room, feed))
-  return want
+/** R4: a part of an answer has come; the want stands until its end is there. @returns whether it was asked for */
+export function noteAnswer(session: Session, span: Want, nowMs: number): boolean {
+  const key = wantKey(span.room, span.feed)
+  const want = session.wants.get(key)
+  if (want === undefined || span.last < want.first || span.first > want.last) return false
+  if (span.last >= want.last) session.wants.delete(key)
+  else session.wants.set(key, { ...want, first: span.last + 1, atMs: nowMs })
+  return true
+}
+
+/** R5: the other side says that it cannot serve what it was asked for; anything else that it says is ignored. */
+export function noteRefusal(session: Session, lacking: Want): void {
+  const want = session.wants.get(wantKey(lacking.room, lacking.feed))
+  if (want !== undefined) noteLacking(session, want)
 }
 
 /** R6: @returns wants that nobody answered in time; they are free to be asked elsewhere. */
@@ -163,11 +172,12 @@ function newestMissing(reconcile: Reconcile, log: Log, room: RoomId, entry: Have
 }
 
 /** @returns how many events somebody linked has and this peer lacks. */
-export function missingCount(reconcile: Reconcile, log: Log): number {
+export function missingCount(reconcile: Reconcile, log: Log, rooms: ReadonlySet<RoomId>): number {
   let count = 0
   const seen = new Map<string, Range[]>()
   for (const session of reconcile.sessions.values()) {
     for (const [room, feeds] of session.theirs) {
+      if (!rooms.has(room)) continue
       for (const { feed, ranges } of feeds.values()) {
         const key = wantKey(room, feed)
         const covered = [...coveredRanges(log, room, feed), ...(seen.get(key) ?? [])]

@@ -78,6 +78,8 @@ export function passSignal(
   nowMs: number,
 ): Effect | undefined {
   if (frame.from === signalling.self || !spend(signalling, source.id, nowMs)) return undefined
+  // S4: what a link brings is from its peer, or from somebody whom that peer says it hears.
+  if (frame.from !== source.peer && !source.hears.has(peerHint(frame.from))) return undefined
   if (frame.to === signalling.self) {
     notePath(signalling, frame.from, { link: source.id }, nowMs)
     return { type: 'signal-deliver', from: frame.from, payload: frame.payload }

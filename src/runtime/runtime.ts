@@ -12,6 +12,7 @@ import {
 } from '#mesh/effects.ts'
 import { createEngine, handle, type Engine } from '#mesh/engine.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '#mesh/frame.ts'
+import { limits } from '#mesh/limits.ts'
 import type { Helpers, Keys, Links, OpenedStore, Store, Timers } from './ports.ts'
 
 export interface Platform {
@@ -50,6 +51,7 @@ interface State {
   readonly queue: Input[]
   /** Frames of a link wait for the checks of the frames before them. */
   readonly checks: Map<LinkId, Promise<void>>
+  readonly budgets: Map<LinkId, { left: number; atMs: number; waiting: number }>
   readonly traffic: Traffic
   isHandling: boolean
   isClosed: boolean
@@ -74,6 +76,7 @@ export function startRuntime(
     engine: createEngine(input, timers.nowMs()),
     queue: [],
     checks: new Map(),
+    budgets: new Map(),
     traffic,
     isHandling: false,
     isClosed: false,
@@ -84,6 +87,7 @@ export function startRuntime(
     up: (link, peer) => feed(state, { type: 'link-up', link, peer }),
     down: (link) => {
       state.checks.delete(link)
+      state.budgets.delete(link)
       feed(state, { type: 'link-down', link })
     },
     frame: (link, _lane, bytes) => receive(state, link, bytes),
@@ -135,15 +139,30 @@ function receive(state: State, link: LinkId, bytes: Uint8Array): void {
   const frame = decodeFrame(bytes)
   if (typeof frame === 'string') return state.platform.links.hangUp(link, frame)
   const claims = frameClaims(frame)
+  if (!spend(state, link, claims.length)) return state.platform.links.hangUp(link, 'too-fast')
   const before = state.checks.get(link)
   if (claims.length === 0 && before === undefined) return feed(state, { type: 'received', link, frame })
   const checked = Promise.all([before, ...claims.map((claim) => state.platform.keys.verify(claim))]).then(
     ([, ...verdicts]) => checkedFrame(state, link, frame, verdicts.every(Boolean)),
   )
+  const budget = state.budgets.get(link)
+  if (budget !== undefined) budget.waiting += 1
   state.checks.set(link, checked)
   void checked.then(() => {
+    if (budget !== undefined) budget.waiting -= 1
     if (state.checks.get(link) === checked) state.checks.delete(link)
   })
+}
+
+/** What a link may have checked: so many at once, so many a second, so many waiting. */
+function spend(state: State, link: LinkId, claims: number): boolean {
+  const nowMs = state.platform.timers.nowMs()
+  const budget = state.budgets.get(link) ?? { left: limits.checksBurst, atMs: nowMs, waiting: 0 }
+  const earned = ((nowMs - budget.atMs) / 1_000) * limits.checksPerSecondMax
+  budget.left = Math.min(limits.checksBurst, budget.left + earned) - claims
+  budget.atMs = nowMs
+  state.budgets.set(link, budget)
+  return budget.left >= 0 && budget.waiting <= limits.checksQueueMax
 }
 
 function checkedFrame(state: State, link: LinkId, frame: Frame, isGenuine: boolean): void {
@@ -155,21 +174,27 @@ function execute(state: State, effect: Effect): void {
   const { keys, store, links, helpers, timers } = state.platform
   switch (effect.type) {
     case 'sign':
-      void keys.sign(effect.message).then((signature) => {
-        feed(state, { type: 'signed', token: effect.token, signature })
-      })
+      void keys.sign(effect.message).then(
+        (signature) => feed(state, { type: 'signed', token: effect.token, signature }),
+        () => feed(state, { type: 'sign-failed', token: effect.token }),
+      )
       return
     case 'store':
-      void store.write(effect.write).then((result) => {
-        const { token } = effect
-        if (typeof result === 'string') feed(state, { type: 'store-failed', token, cause: result })
-        else feed(state, { type: 'stored', token, ...result })
-      })
+      void store.write(effect.write).then(
+        (result) => {
+          const { token } = effect
+          if (typeof result === 'string') feed(state, { type: 'store-failed', token, cause: result })
+          else feed(state, { type: 'stored', token, ...result })
+        },
+        () => feed(state, { type: 'store-failed', token: effect.token, cause: 'closed' }),
+      )
       return
     case 'load':
-      void store.load(effect.room, effect.feed, effect.first, effect.last).then((events) => {
-        feed(state, { type: 'loaded', token: effect.token, events })
-      })
+      void store.load(effect.room, effect.feed, effect.first, effect.last).then(
+        (events) => feed(state, { type: 'loaded', token: effect.token, events }),
+        // A store that cannot be read now serves nothing now; others have it too.
+        () => feed(state, { type: 'loaded', token: effect.token, events: [] }),
+      )
       return
     case 'send':
       return send(state, effect.link, effect.frame)

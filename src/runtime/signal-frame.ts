@@ -8,14 +8,16 @@ import { limits } from '#mesh/limits.ts'
 export const signalLimits = {
   /** design: larger frames close the socket. */
   frameBytesMax: 65_536,
-  /** design: peers named in one frame. */
-  peersPerFrameMax: 1_100,
+  /** design: peers named in one frame; a whole site with its signature stays within one frame. */
+  peersPerFrameMax: 1_080,
   neighborsMax: 64,
   stunPortsMax: 8,
   urlCharactersMax: 200,
   /** 32 bytes in hex */
   nonceCharacters: 64,
   signatureCharacters: 128,
+  /** design: 2^48, so that a word can always be outdone. */
+  sequenceMax: 2 ** 48,
 } as const
 
 /** The wire's version: a peer and a helper that share none cannot talk. */
@@ -77,6 +79,8 @@ export type SignalFrame =
       readonly full: boolean
       readonly up: readonly PeerId[]
       readonly down: readonly PeerId[]
+      /** By the site's key over `siteBytes`: nobody speaks for another site. */
+      readonly signature: string
     }
   /** Helper to helper: I missed something of this site; tell me all of it. */
   | { readonly type: 'ask-site'; readonly site: PeerId }
@@ -114,6 +118,13 @@ export type SignalRefusal =
 /** What is signed at `/signal`: the helper's key and nonce, then the prover's. Bound to one socket by the nonce. */
 export function proofBytes(helper: PeerId, nonce: string, prover: PeerId, ownNonce: string): Uint8Array {
   return new TextEncoder().encode(`meshchat/1/sign/signal ${helper} ${nonce} ${prover} ${ownNonce}`)
+}
+
+/** What a helper signs when it tells of itself; others pass it on as it is. */
+export function siteBytes(word: Omit<Extract<SignalFrame, { type: 'site' }>, 'signature'>): Uint8Array {
+  const { site, sequence, name, url, neighbors, full, up, down } = word
+  const text = JSON.stringify([site, sequence, name, url, neighbors, full, up, down])
+  return new TextEncoder().encode(`meshchat/1/sign/site ${text}`)
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -188,10 +199,15 @@ function fieldsOf(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
 }
 
+/** @returns whether this can be the address of a helper: scheme, host, perhaps a port, and a folder. */
+export function isHelperUrl(address: string): boolean {
+  return /^https?:\/\/[A-Za-z0-9.\-_[\]:]+(\/[A-Za-z0-9._~-]+)*\/$/.test(address) && URL.canParse(address)
+}
+
 /** An address that a browser or a helper may dial, or the empty string. */
 function url(value: unknown): string | undefined {
   const address = text(value, signalLimits.urlCharactersMax)
-  if (address === undefined || (address !== '' && !/^https?:\/\/[^\s]+$/.test(address))) return undefined
+  if (address === undefined || (address !== '' && !isHelperUrl(address))) return undefined
   return address
 }
 
@@ -265,15 +281,22 @@ function parseNeighbors(f: Fields): SignalFrame | undefined {
   return neighbors === undefined ? undefined : { type: 'neighbors', neighbors }
 }
 
+/** An offer or a candidate as JSON is printable ASCII, so its bytes in a frame are bounded too. */
+function payloadOf(value: unknown): string | undefined {
+  const payload = text(value, limits.signalBytesMax)
+  return payload !== undefined && /^[\x20-\x7e]*$/.test(payload) ? payload : undefined
+}
+
 function parseSignal(f: Fields): SignalFrame | undefined {
-  const payload = text(f['payload'], limits.signalBytesMax)
+  const payload = payloadOf(f['payload'])
   if (payload === undefined) return undefined
   return withPeer(f, (peer) => ({ type: 'signal', peer, payload }))
 }
 
 function parseSite(f: Fields): SignalFrame | undefined {
   const site = parsePeerId(f['site'])
-  const sequence = integer(f['sequence'], Number.MAX_SAFE_INTEGER)
+  const sequence = integer(f['sequence'], signalLimits.sequenceMax)
+  const signature = hex(f['signature'], signalLimits.signatureCharacters)
   const name = text(f['name'], 64)
   const address = url(f['url'])
   const neighbors = list(f['neighbors'], signalLimits.neighborsMax, parsePeerId)
@@ -286,7 +309,8 @@ function parseSite(f: Fields): SignalFrame | undefined {
   if (neighbors === undefined || up === undefined || down === undefined || typeof full !== 'boolean') {
     return undefined
   }
-  return { type: 'site', site, sequence, name, url: address, neighbors, full, up, down }
+  if (signature === undefined) return undefined
+  return { type: 'site', site, sequence, name, url: address, neighbors, full, up, down, signature }
 }
 
 function parseAskSite(f: Fields): SignalFrame | undefined {
@@ -299,7 +323,7 @@ function parseRelay(f: Fields): SignalFrame | undefined {
   const hops = integer(f['hops'], 64)
   const from = parsePeerId(f['from'])
   const to = parsePeerId(f['to'])
-  const payload = text(f['payload'], limits.signalBytesMax)
+  const payload = payloadOf(f['payload'])
   if (id === undefined || hops === undefined || from === undefined || to === undefined) return undefined
   return payload === undefined ? undefined : { type: 'relay', id, hops, from, to, payload }
 }

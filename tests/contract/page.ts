@@ -10,7 +10,7 @@ import { createTimers } from '../../src/adapters/browser/timers.ts'
 import { encodeFrame } from '../../src/mesh/frame.ts'
 import { bytesToHex, parsePeerId, peerIdFromBytes, type PeerId } from '../../src/mesh/ids.ts'
 import { startRuntime } from '../../src/runtime/runtime.ts'
-import type { LinkEvents, Store } from '../../src/runtime/ports.ts'
+import type { LinkEvents, Links, Store } from '../../src/runtime/ports.ts'
 import { keyOf, runOf } from '../mesh/make.ts'
 import { hostileFrames } from './hostile-frames.ts'
 import { testKeys } from './test-keys.ts'
@@ -205,9 +205,17 @@ async function attackRuntime(): Promise<string[]> {
     }
   }
   const own = new RtcLinks(honest, load)
-  const start = own.start.bind(own)
-  own.start = (events) => start({ ...events, signal: wire(honest.self).signal })
   links.set(honest.self, own)
+  // There is no helper here: what would go to one is carried by hand.
+  const honestLinks: Links = {
+    start: (events) => own.start({ ...events, signal: wire(honest.self).signal }),
+    dial: (peer) => own.dial(peer),
+    signal: (from, payload) => own.signal(from, payload),
+    signalLost: (to) => own.signalLost(to),
+    send: (link, lane, bytes) => own.send(link, lane, bytes),
+    hangUp: (link, reason) => own.hangUp(link, reason),
+    close: () => own.close(),
+  }
   const store = createMemoryStore(new Uint8Array(16), () => Date.now())
   const shown = new Fact<string>()
   const helpers = {
@@ -216,7 +224,7 @@ async function attackRuntime(): Promise<string[]> {
     retry: () => undefined,
     close: () => undefined,
   }
-  const platform = { keys: honest, store, links: own, helpers, timers: createTimers(), seed: 1 }
+  const platform = { keys: honest, store, links: honestLinks, helpers, timers: createTimers(), seed: 1 }
   const runtime = startRuntime(
     platform,
     await store.open(),

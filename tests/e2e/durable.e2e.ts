@@ -17,9 +17,7 @@ describe('nothing is lost', () => {
     const browser = await scene.browser({ profile: 'ana' })
     const ana = await Person.arrive(browser, first.url, 'Ana')
     await ana.say('Before the node went')
-    await ana.page.waitForFunction(
-      async () => (await navigator.serviceWorker.ready).active?.state === 'activated',
-    )
+    await ana.page.evaluate(workerActive)
     await first.kill()
     await browser.context.close()
 
@@ -71,7 +69,7 @@ describe('nothing is lost', () => {
     const [bill] = await open('bill')
     for (const person of [ana, bill]) {
       await person.reaches(1)
-      await person.page.waitForFunction(countStored, sent.length, { polling: 250 })
+      await person.page.evaluate(storeHolds, sent.length)
       const stored = await person.page.evaluate(storedTexts)
       expect(sent.filter((text) => !stored.includes(text))).toEqual([])
       expect(new Set(stored).size).toBe(stored.length)
@@ -90,7 +88,7 @@ describe('nothing is lost', () => {
     const firstSeen = await bill.page.evaluate(firstArticles, 50)
     expect(firstSeen.at(-1)).toBe('message 1000')
     expect(firstSeen.slice(-50)).toEqual(Array.from({ length: 50 }, (_, i) => `message ${951 + i}`))
-    await bill.page.waitForFunction(countStored, 1000, { polling: 250 })
+    await bill.page.evaluate(storeHolds, 1000)
     await ana.seesState('message 1000', 'delivered 1 of 1')
     const whole = await bill.connections()
 
@@ -99,7 +97,7 @@ describe('nothing is lost', () => {
     await ana.sees('message 1010')
     await bill.page.goto(helper.url)
     await bill.sees('message 1010')
-    await bill.page.waitForFunction(countStored, 1010, { polling: 250 })
+    await bill.page.evaluate(storeHolds, 1010)
     const missed = await bill.connections()
     const all = whole.reduce((sum, one) => sum + one.bytesReceived, 0)
     const few = missed.reduce((sum, one) => sum + one.bytesReceived, 0)
@@ -192,16 +190,24 @@ async function storedTexts(): Promise<string[]> {
   })
 }
 
-function countStored(wanted: number): Promise<boolean> {
-  return new Promise((resolve) => {
+/** Resolves when the service worker has kept the app. */
+async function workerActive(): Promise<void> {
+  const { active } = await navigator.serviceWorker.ready
+  while (active?.state !== 'activated') await new Promise((resolve) => requestAnimationFrame(resolve))
+}
+
+/** Resolves when so many events are durable in this page's store. */
+async function storeHolds(wanted: number): Promise<void> {
+  const database = await new Promise<IDBDatabase>((resolve, reject) => {
     const opening = indexedDB.open('meshchat')
-    opening.onsuccess = () => {
-      const database = opening.result
-      const request = database.transaction('events').objectStore('events').count()
-      request.onsuccess = () => {
-        database.close()
-        resolve(request.result >= wanted)
-      }
-    }
+    opening.onerror = () => reject(new Error('cannot open'))
+    opening.onsuccess = () => resolve(opening.result)
   })
+  for (let count = 0; count < wanted;) {
+    const request = database.transaction('events').objectStore('events').count()
+    await new Promise((resolve) => (request.onsuccess = resolve))
+    count = request.result
+    await new Promise((resolve) => requestAnimationFrame(resolve))
+  }
+  database.close()
 }

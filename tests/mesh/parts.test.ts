@@ -35,7 +35,7 @@ import {
   peerHint,
 } from '../../src/mesh/presence.ts'
 import {
-  closeWant,
+  noteAnswer,
   createReconcile,
   digestOf,
   dueHaves,
@@ -220,7 +220,8 @@ describe('reconciliation', () => {
     expect(dueWants(reconcile, one, log, [general], 0)).toMatchObject([{ first: 136, last: 199 }])
     expect(dueWants(reconcile, one, log, [general], 0)).toEqual([])
     expect(dueWants(reconcile, two, log, [general], 0)).toMatchObject([{ first: 72, last: 135 }])
-    expect(missingCount(reconcile, log)).toBe(200)
+    expect(missingCount(reconcile, log, new Set([general]))).toBe(200)
+    expect(missingCount(reconcile, log, new Set())).toBe(0)
   })
 
   it('[R3] the newest feeds come first, four at a time', () => {
@@ -238,7 +239,11 @@ describe('reconciliation', () => {
     noteHave(session, general, [{ ...entry, ranges: [{ first: 0, last: 3 }] }])
     const [want] = dueWants(reconcile, session, createLog([]), [general], 0)
     if (want === undefined) throw new Error('no want')
-    expect(closeWant(session, general, feed)).toMatchObject({ first: 0, last: 3 })
+    expect(noteAnswer(session, { ...want, last: 1 }, 1)).toBe(true)
+    expect(session.wants.size).toBe(1)
+    expect(noteAnswer(session, { ...want, first: 2 }, 1)).toBe(true)
+    expect(session.wants.size).toBe(0)
+    expect(noteAnswer(session, want, 1)).toBe(false)
     noteLacking(session, want)
     expect(dueWants(reconcile, session, createLog([]), [general], 0)).toEqual([])
   })

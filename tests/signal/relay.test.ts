@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { applySite, changeOwn, createDirectory, wholeSite } from '../../signal/directory.ts'
+import {
+  applySite,
+  changeOwn,
+  createDirectory,
+  directoryLimits,
+  placesOf,
+  waysOf,
+  wordsOf,
+  type Directory,
+} from '../../signal/directory.ts'
 import {
   admitHelper,
   admitPeer,
@@ -12,7 +21,7 @@ import {
   type Action,
   type Relay,
 } from '../../signal/relay.ts'
-import type { PeerId } from '../../src/mesh/ids.ts'
+import { parsePeerId, type PeerId } from '../../src/mesh/ids.ts'
 import { signalLimits, type SignalFrame } from '../../src/runtime/signal-frame.ts'
 import { keyOf } from '../mesh/make.ts'
 
@@ -20,6 +29,12 @@ const [a, b, c] = [keyOf(1).peer, keyOf(2).peer, keyOf(3).peer] as const
 const [ana, bill] = [keyOf(11).peer, keyOf(12).peer] as const
 let ids = 0
 const newId = () => (++ids).toString(16).padStart(32, '0')
+
+/** The server checks signatures; here they only have to differ. */
+function directoryOf(self: PeerId, sequence = 1): Directory {
+  const sign = () => newId().padStart(128, '0')
+  return createDirectory({ self, name: self.slice(0, 4), url: `http://${self.slice(0, 4)}/`, sequence, sign })
+}
 
 /** Helpers in memory: a socket number names the way from one to the other. */
 class Wires {
@@ -29,9 +44,7 @@ class Wires {
   readonly toPeers: { readonly at: PeerId; readonly socket: number; readonly frame: SignalFrame }[] = []
 
   helper(key: PeerId): Relay {
-    const relay = createRelay(
-      createDirectory(key, `node ${key.slice(0, 3)}`, `http://${key.slice(0, 3)}/`, 1),
-    )
+    const relay = createRelay(directoryOf(key))
     this.relays.set(key, relay)
     return relay
   }
@@ -58,7 +71,7 @@ class Wires {
       if (action.type !== 'send') continue
       const end = this.ends.get(`${at} ${action.socket}`)
       if (end === undefined) this.toPeers.push({ at, socket: action.socket, frame: action.frame })
-      else this.run(end[0], helperFrame(this.at(end[0]), end[1], action.frame))
+      else this.run(end[0], helperFrame(this.at(end[0]), end[1], action.frame, 0))
     }
   }
 
@@ -69,7 +82,7 @@ class Wires {
 
 describe('relay', () => {
   it('[H3] the newest proven socket of a key replaces the older', () => {
-    const relay = createRelay(createDirectory(a, 'a', '', 1))
+    const relay = createRelay(directoryOf(a))
     expect(admitPeer(relay, 1, ana)).toEqual([])
     expect(admitPeer(relay, 2, ana)).toEqual([{ type: 'close', socket: 1, reason: 'replaced' }])
     expect(dismiss(relay, 1)).toEqual([])
@@ -100,22 +113,20 @@ describe('relay', () => {
     const [, t] = wires.link(a, b)
     admitPeer(wires.at(b), 2, bill)
     const relay = { type: 'relay', id: newId(), hops: 1, from: ana, to: bill, payload: 'x' } as const
-    expect(helperFrame(wires.at(b), t, relay)).toHaveLength(1)
-    expect(helperFrame(wires.at(b), t, relay)).toEqual([])
-    expect(helperFrame(wires.at(b), t, { ...relay, id: newId(), hops: relayLimits.hopsMax })).toEqual([])
+    expect(helperFrame(wires.at(b), t, relay, 0)).toHaveLength(1)
+    expect(helperFrame(wires.at(b), t, relay, 0)).toEqual([])
+    expect(helperFrame(wires.at(b), t, { ...relay, id: newId(), hops: relayLimits.hopsMax }, 0)).toEqual([])
   })
 
   it('[H5] a gap is asked for, an older word stops', () => {
-    const far = createDirectory(b, 'b', '', 1)
-    const directory = createDirectory(a, 'a', '', 1)
+    const far = directoryOf(b)
+    const directory = directoryOf(a)
     const first = changeOwn(far, { up: [bill] })
     const second = changeOwn(far, { up: [ana] })
     if (first === undefined || second === undefined) throw new Error('no word')
-    expect(applySite(directory, second)).toEqual({ type: 'gap' })
-    const whole = wholeSite(far, b)
-    if (whole === undefined) throw new Error('no site')
-    expect(applySite(directory, whole)).toEqual({ type: 'news' })
-    expect(applySite(directory, first)).toEqual({ type: 'old' })
+    expect(applySite(directory, second, 0)).toEqual({ type: 'gap' })
+    for (const word of wordsOf(far, b)) expect(applySite(directory, word, 0)).toEqual({ type: 'news' })
+    expect(applySite(directory, first, 0)).toEqual({ type: 'old' })
   })
 
   it('[H7] a ring loses a side and still reaches round; a dead helper is gone when its neighbours say so', () => {
@@ -126,24 +137,24 @@ describe('relay', () => {
     wires.link(c, a)
     admitPeer(wires.at(b), 2, bill)
     wires.flushAll()
-    expect(wires.at(a).directory.ways.get(b)).toBe(b)
+    expect(waysOf(wires.at(a).directory).get(b)).toBe(b)
     wires.run(a, dismiss(wires.at(a), ab))
     wires.run(b, dismiss(wires.at(b), ba))
-    expect(wires.at(a).directory.ways.get(b)).toBe(c)
-    expect(wires.at(a).directory.places.get(bill)).toBe(b)
+    expect(waysOf(wires.at(a).directory).get(b)).toBe(c)
+    expect(placesOf(wires.at(a).directory).get(bill)).toBe(b)
     // b dies: its own last word still names c.
     wires.relays.delete(b)
     wires.run(c, dismiss(wires.at(c), cb))
     expect(bc).toBeGreaterThan(0)
-    expect(wires.at(a).directory.places.has(bill)).toBe(false)
+    expect(placesOf(wires.at(a).directory).has(bill)).toBe(false)
   })
 
-  it('[H8] a helper outdoes a later word of an earlier life', () => {
-    const directory = createDirectory(a, 'a', '', 5)
-    const word = {
+  it('[H8] a helper outdoes a later word of an earlier life, but not faster than every three seconds', () => {
+    const directory = directoryOf(a, 5)
+    const word = (sequence: number) => ({ ...earlier, sequence, signature: newId().padStart(128, '0') })
+    const earlier = {
       type: 'site',
       site: a,
-      sequence: 900,
       name: 'a',
       url: '',
       neighbors: [],
@@ -151,11 +162,37 @@ describe('relay', () => {
       up: [],
       down: [],
     } as const
-    expect(applySite(directory, word)).toMatchObject({ type: 'own', word: { sequence: 901 } })
+    expect(applySite(directory, word(900), 0)).toMatchObject({ type: 'own', word: { sequence: 901 } })
+    expect(applySite(directory, word(950), 1)).toEqual({ type: 'old' })
+    expect(applySite(directory, word(960), directoryLimits.outdoIntervalMs)).toMatchObject({ type: 'own' })
+  })
+
+  it('[H5] after some changes a site tells all of itself, and the oldest out of reach makes room', () => {
+    const far = directoryOf(b)
+    for (let i = 0; i < 40; i++) changeOwn(far, { up: [keyOf(i + 100).peer] })
+    expect(wordsOf(far, b).length).toBeLessThanOrEqual(directoryLimits.changesMax + 1)
+    const directory = directoryOf(a)
+    for (const frame of wordsOf(far, b)) applySite(directory, frame, 0)
+    expect(directory.sites.get(b)?.peers.size).toBe(40)
+    const stray = wordsOf(far, b)[0]
+    if (stray === undefined) throw new Error('no word')
+    for (let i = 0; i < 600; i++) {
+      const site =
+        parsePeerId(
+          b.slice(0, 48) +
+            i
+              .toString(32)
+              .padStart(3, 'c')
+              .replace(/[^a-z2-7]/g, 'x') +
+            'a',
+        ) ?? b
+      applySite(directory, { ...stray, site, full: true }, 0)
+    }
+    expect(directory.sites.size).toBeLessThanOrEqual(directoryLimits.sitesMax)
   })
 
   it('[H9] tells who came and who went, once, within the sample', () => {
-    const relay = createRelay(createDirectory(a, 'a', '', 1))
+    const relay = createRelay(directoryOf(a))
     admitPeer(relay, 1, ana)
     admitPeer(relay, 2, bill)
     const told = flush(relay).filter((action) => action.type === 'send' && action.frame.type === 'peers')
@@ -183,7 +220,8 @@ describe('relay', () => {
     const frame = {
       type: 'site',
       site: a,
-      sequence: 2 ** 52,
+      sequence: 2 ** 48,
+      signature: '0'.repeat(128),
       name: 'x'.repeat(64),
       url: 'x'.repeat(200),
       neighbors: Array(64).fill(a),

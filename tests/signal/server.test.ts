@@ -10,6 +10,7 @@ import { openHelperKey } from '../../signal/helper-key.ts'
 import { parseOptions } from '../../signal/options.ts'
 import { serve, type Helper } from '../../signal/server.ts'
 import { plainKey } from '../../src/adapters/signature.ts'
+import { keyOf } from '../mesh/make.ts'
 import { TestPeer } from './client.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'meshchat-signal-'))
@@ -60,6 +61,11 @@ describe('HTTP', () => {
       'no-cache',
     ])
     expect(await page.text()).toBe('<p>the app</p>')
+    const bare = await fetch(url(helper).slice(0, -1) + '?x=1', { redirect: 'manual' })
+    expect([bare.status, bare.headers.get('location')]).toEqual([301, '/mc/?x=1'])
+    const etag = page.headers.get('etag') ?? ''
+    expect((await fetch(url(helper), { headers: { 'if-none-match': etag } })).status).toBe(304)
+    expect((await fetch(url(helper), { headers: { range: 'bytes=5-2' } })).status).toBe(200)
     expect(await (await fetch(`http://127.0.0.1:${helper.port}/healthz`)).json()).toEqual({ status: 'ok' })
     const node = await fetch(`http://127.0.0.1:${helper.port}/api/node`)
     expect(node.headers.get('access-control-allow-origin')).toBe('*')
@@ -149,6 +155,32 @@ describe('signalling', () => {
     expect(await loud.refusal()).toContain('too-fast')
     calm.send({ type: 'ping' })
     await calm.frame('pong')
+  })
+})
+
+describe('hostile helpers', () => {
+  it('[H5] nobody speaks for another site, and a signal cannot outgrow a frame on its way', async () => {
+    const first = await open()
+    const evil = new TestPeer(url(first), 9)
+    await evil.prove({ helper: { name: 'evil', url: '' } })
+    await evil.frame('accept')
+    const word = {
+      type: 'site',
+      site: keyOf(1).peer,
+      sequence: 2 ** 47,
+      name: 'x',
+      url: '',
+      neighbors: [],
+      full: true,
+      up: [],
+      down: [],
+    } as const
+    evil.send({ ...word, signature: '0'.repeat(128) })
+    expect(await evil.refusal()).toBe('bad-proof')
+    const loud = new TestPeer(url(first), 10)
+    await loud.enter()
+    loud.send({ type: 'signal', peer: keyOf(1).peer, payload: '\u0001'.repeat(9_000) })
+    expect(await loud.refusal()).toBe('bad-field')
   })
 })
 

@@ -43,6 +43,7 @@ export class IndexedDbStore implements Store {
   private connection: Promise<Database> | undefined
   /** Rises with each tab that takes the lead; a write under an older one is refused. */
   private term = noTerm
+  private isLeading = false
   /** Chosen while it could not be written down. */
   private incarnation: Uint8Array | undefined
   private readonly name: string
@@ -66,6 +67,8 @@ export class IndexedDbStore implements Store {
       // The browser closed it by itself (a full disk, cleared data): the next use opens it anew.
       terminated: () => (this.connection = undefined),
     })
+    // A database that did not open is tried again at the next use.
+    this.connection.catch(() => (this.connection = undefined))
     return this.connection
   }
 
@@ -73,6 +76,7 @@ export class IndexedDbStore implements Store {
   async open(): Promise<OpenedStore> {
     if (this.witness.isDirty()) await this.repair()
     this.witness.setDirty(true)
+    this.isLeading = true
     const incarnation = await this.leadOrRead()
     const database = await this.database()
     const [feeds, presences, receipts, rooms, name] = await Promise.all([
@@ -220,6 +224,12 @@ export class IndexedDbStore implements Store {
     const store = tx.objectStore('events')
     const known = await Promise.all(events.map((event) => store.get([event.room, event.feed, event.seq])))
     if (known.some((one, i) => one !== undefined && one.id !== events[i]?.id)) throw new Refused('conflict')
+    for (const [i, one] of known.entries()) {
+      const signature = events[i]?.signature
+      if (one !== undefined && one.signature === undefined && signature !== undefined) {
+        void store.put({ ...one, signature })
+      }
+    }
     return events.filter((_, i) => known[i] === undefined)
   }
 
@@ -302,9 +312,15 @@ export class IndexedDbStore implements Store {
     }
   }
 
-  /** A clean end: the next start needs no repair. */
+  /** Another tab leads from now on; this one only reads. */
+  follow(): void {
+    this.isLeading = false
+  }
+
+  /** A clean end of the tab that leads: the next start needs no repair. */
   close(): void {
-    this.witness.setDirty(false)
+    if (this.isLeading) this.witness.setDirty(false)
+    this.isLeading = false
     this.connection?.then(
       (database) => database.close(),
       () => undefined,

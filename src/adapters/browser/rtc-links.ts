@@ -19,6 +19,9 @@ export interface Vantage {
   readonly stunUrls: readonly string[]
 }
 
+/** guess */
+const acceptIntervalMs = 1_000
+
 interface Envelope {
   /** Which attempt the signal belongs to. */
   readonly attempt: string
@@ -28,6 +31,9 @@ interface Envelope {
 export class RtcLinks implements Links {
   private events: LinkEvents | undefined
   private readonly connections = new Map<PeerId, RtcConnection>()
+  /** Links that stand while another connection from the same peer is being made. */
+  private readonly standing = new Map<PeerId, RtcConnection>()
+  private readonly acceptedAtMs = new Map<PeerId, number>()
   private readonly byLink = new Map<LinkId, RtcConnection>()
   private readonly linkOf = new Map<RtcConnection, LinkId>()
   private library: typeof SimplePeer | undefined
@@ -78,9 +84,22 @@ export class RtcLinks implements Links {
     if (data.type !== 'offer') return
     // Glare: both dialled at once. The offer of the smaller id stands.
     const isGlare = current?.phase === 'connecting' && current.parts.initiator
-    if (isGlare && this.keys.self < from) return
-    current?.end('closed')
+    if ((isGlare && this.keys.self < from) || !this.mayAccept(from)) return
+    // Anybody can say that an offer is from this peer: a link that stands goes on until the new one has proven itself.
+    if (current?.phase === 'up') this.standing.set(from, current)
+    else current?.end('closed')
+    this.connections.delete(from)
     this.connect(from, false, attempt)?.signal(data)
+  }
+
+  /** Offers cost connections, which a page has few of: one per peer within a while, and so many a minute. */
+  private mayAccept(from: PeerId): boolean {
+    const nowMs = performance.now()
+    for (const [peer, atMs] of this.acceptedAtMs) if (nowMs - atMs > 60_000) this.acceptedAtMs.delete(peer)
+    const isSoon = nowMs - (this.acceptedAtMs.get(from) ?? Number.NEGATIVE_INFINITY) < acceptIntervalMs
+    if (isSoon || this.acceptedAtMs.size >= limits.dialsPerMinuteMax) return false
+    this.acceptedAtMs.set(from, nowMs)
+    return true
   }
 
   signalLost(to: PeerId): void {
@@ -123,6 +142,8 @@ export class RtcLinks implements Links {
   }
 
   private linked(connection: RtcConnection): void {
+    // The engine hangs up the older one of two.
+    this.standing.delete(connection.parts.peer)
     const link = ++this.lastLink
     this.byLink.set(link, connection)
     this.linkOf.set(connection, link)
@@ -136,7 +157,12 @@ export class RtcLinks implements Links {
 
   private ended(connection: RtcConnection, reason: LinkRefusal | 'closed'): void {
     const { peer } = connection.parts
-    if (this.connections.get(peer) === connection) this.connections.delete(peer)
+    if (this.connections.get(peer) === connection) {
+      this.connections.delete(peer)
+      const older = this.standing.get(peer)
+      if (older !== undefined) this.connections.set(peer, older)
+    }
+    if (this.standing.get(peer) === connection) this.standing.delete(peer)
     const link = this.linkOf.get(connection)
     this.linkOf.delete(connection)
     if (reason !== 'closed' && reason !== 'timeout') this.events?.refused(peer, reason)
@@ -161,7 +187,7 @@ export class RtcLinks implements Links {
 
   close(): void {
     this.events = undefined
-    for (const connection of [...this.connections.values()]) connection.end('closed')
+    for (const connection of [...this.connections.values(), ...this.byLink.values()]) connection.end('closed')
   }
 }
 

@@ -5,6 +5,7 @@
 import { bytesToHex, type PeerId } from '#mesh/ids.ts'
 import type { HelperEvents, Helpers, Keys } from '#runtime/ports.ts'
 import {
+  isHelperUrl,
   parseSignalFrame,
   proofBytes,
   signalLimits,
@@ -165,15 +166,31 @@ export class SignalClient implements Helpers {
     if (this.phase.type === 'idle') return
     const { socket, url, type } = this.phase
     const nowMs = performance.now()
+    if (nowMs - this.lastHeardMs > silentMs) return this.drop(socket)
+    this.send(socket, { type: 'ping' })
     const isStray = url !== this.parts.home && type === 'up' && nowMs - this.connectedAtMs > homeRetryMs
-    if (nowMs - this.lastHeardMs > silentMs || isStray) {
-      socket.onmessage = null
-      socket.close()
-      this.closed(socket)
-      if (isStray) this.failures = 0
+    if (isStray) void this.lookHome(socket)
+  }
+
+  private drop(socket: WebSocket): void {
+    socket.onmessage = null
+    socket.close()
+    this.closed(socket)
+  }
+
+  /** Only when the own helper answers again, the one that served meanwhile is left. */
+  private async lookHome(socket: WebSocket): Promise<void> {
+    this.connectedAtMs = performance.now()
+    try {
+      const { ok } = await fetch(new URL('/healthz', this.parts.home), { signal: AbortSignal.timeout(4_000) })
+      if (!ok || this.phase.type !== 'up' || this.phase.socket !== socket) return
+    } catch (error) {
+      // Still not there.
+      if (!(error instanceof TypeError || error instanceof DOMException)) throw error
       return
     }
-    this.send(socket, { type: 'ping' })
+    this.drop(socket)
+    this.failures = 0
   }
 
   retry(): void {
@@ -199,7 +216,7 @@ function readKnown(home: string): string[] {
     if (Array.isArray(kept)) {
       for (const url of kept as unknown[]) {
         const isUrl = typeof url === 'string' && url.length <= signalLimits.urlCharactersMax
-        if (isUrl && /^https?:\/\/\S+\/$/.test(url)) list.push(url)
+        if (isUrl && isHelperUrl(url)) list.push(url)
       }
     }
   } catch (error) {

@@ -27,6 +27,7 @@ export interface TabParts {
 const answerMs = 400
 const askIntervalMs = 2_000
 const missesMax = 2
+const retryMs = 5_000
 
 export class TabLock {
   private readonly parts: TabParts
@@ -107,6 +108,13 @@ export class TabLock {
     this.role = 'following'
     this.parts.follow()
     this.sendCommand({ type: 'announce' })
+  }
+
+  /** This tab could not open the history: let others try, and try again later. */
+  giveUp(): void {
+    this.leave()
+    this.role = 'asking'
+    this.timer = setTimeout(() => this.ask(), retryMs)
   }
 
   /** The store refused this tab's write: another one has taken over. */

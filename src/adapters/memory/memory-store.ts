@@ -52,6 +52,9 @@ export class MemoryTables {
       const known = this.events.get(key(event.room, event.feed, event.seq))
       if (known !== undefined && known.id !== event.id) return 'conflict'
       if (known === undefined) fresh.push(event)
+      else if (known.signature === undefined && event.signature !== undefined) {
+        this.put({ ...known, signature: event.signature })
+      }
     }
     const placement = this.place(fresh, nowMs)
     for (const event of [...placement.added, ...placement.moved]) this.put(event)

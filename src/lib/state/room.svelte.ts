@@ -11,6 +11,8 @@ const pageSize = 50
 /** More than this in the list and the far end is let go; scrolling brings it back. */
 const windowMax = 200
 const unreadMax = 1_000
+/** guess: an answer that takes longer means that something is wrong. */
+const patienceMs = 15_000
 
 type MessagesEvent = Extract<MeshEvent, { type: 'messages' }>
 
@@ -25,6 +27,8 @@ export class RoomState {
   #isLoading = false
   /** Clearing and typing race with the store; the newest wish counts. */
   #pending = new Map<string, string>()
+  #stalled = new Set<string>()
+  #wantsMore = false
   unread = $state(0)
   draft = $state('')
   hasOlder = $state(false)
@@ -198,10 +202,17 @@ export class RoomState {
 
   /** The composer is cleared when the message is durable, not before. */
   post(): void {
+    // While one is being saved, a second Enter means what was typed behind it.
+    if (this.#pending.size > this.#stalled.size) {
+      this.#wantsMore = true
+      return
+    }
     const text = this.draft
     const token = `${this.record.room}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`
     clearTimeout(this.#draftTimer)
+    void this.#mesh.history.saveDraft(this.record.room, text)
     this.#pending.set(token, text)
+    setTimeout(() => this.#stall(token), patienceMs)
     this.#mesh.command({ type: 'post', token, room: this.record.room, text })
   }
 
@@ -209,18 +220,26 @@ export class RoomState {
     const text = this.#pending.get(token)
     if (text === undefined) return
     this.#pending.delete(token)
+    this.#stalled.delete(token)
     // What was typed on meanwhile stays.
     if (this.draft === text) this.draft = ''
-    else if (this.draft.startsWith(text)) this.type(this.draft.slice(text.length))
+    else if (this.draft.startsWith(text)) this.type(this.draft.slice(text.length).trimStart())
     if (this.draft !== '') this.type(this.draft)
+    if (this.#wantsMore && this.draft.trim() !== '') this.post()
+    this.#wantsMore = false
+  }
+
+  /** Nobody has answered: the tab that stores may be gone. The text stays; a late answer still clears it. */
+  #stall(token: string): void {
+    if (!this.#pending.has(token)) return
+    this.#stalled.add(token)
+    this.postFault = 'closed'
   }
 
   postFailed(token: string, cause: Extract<MeshEvent, { type: 'post-failed' }>['cause']): void {
+    this.#wantsMore = false
+    this.#stalled.delete(token)
     if (this.#pending.delete(token)) this.postFault = cause
-  }
-
-  get isSaving(): boolean {
-    return this.#pending.size > 0
   }
 }
 
