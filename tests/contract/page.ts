@@ -208,7 +208,7 @@ async function attackRuntime(): Promise<string[]> {
   links.set(honest.self, own)
   // There is no helper here: what would go to one is carried by hand.
   const honestLinks: Links = {
-    start: (events) => own.start({ ...events, signal: wire(honest.self).signal }),
+    start: (events) => own.start({ ...events, signal: (to, payload) => carry(honest.self, to, payload) }),
     dial: (peer) => own.dial(peer),
     signal: (from, payload) => own.signal(from, payload),
     signalLost: (to) => own.signalLost(to),

@@ -24,7 +24,7 @@ export interface TabParts {
 }
 
 /** guess: a leader answers a message at once, hidden or not; only a frozen one does not. */
-const answerMs = 400
+const answerMs = 200
 const askIntervalMs = 2_000
 const missesMax = 2
 const retryMs = 5_000
