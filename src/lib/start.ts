@@ -9,7 +9,9 @@ import { SignalClient } from '#adapters/browser/signal-client.ts'
 import { TabLock } from '#adapters/browser/tab-lock.ts'
 import { createTimers } from '#adapters/browser/timers.ts'
 import type { Command, MeshEvent } from '#mesh/effects.ts'
+import type { RoomId } from '#mesh/ids.ts'
 import type { Store } from '#runtime/ports.ts'
+import type SimplePeer from 'simple-peer'
 import { startRuntime, type Runtime, type Traffic } from '#runtime/runtime.ts'
 
 export type History = Pick<
@@ -31,16 +33,25 @@ export interface Mesh {
 /** What the screen is told about its tab rather than about the mesh. */
 export type TabEvent =
   | { readonly type: 'tab'; readonly role: 'leading' | 'following' }
+  /** The tab that was to store this is gone, and had stored it. */
+  | { readonly type: 'settled'; readonly token: string; readonly room: RoomId }
   | { readonly type: 'unreadable'; readonly cause: 'outdated' | 'blocked' | 'failed' }
 
+type PostCommand = Extract<Command, { type: 'post' }>
+
 const databaseName = 'meshchat'
+/** guess: on a slow link what is needed to type comes before what is needed to connect. */
+const screenFirstMs = 250
 /** guess: wishes that wait while the history opens. */
 const waitingMax = 256
 
 /** @param home the folder that this page was opened from, with a slash at the end */
 export function startMesh(home: string): Mesh {
   const listeners = new Set<(event: MeshEvent | TabEvent) => void>()
+  /** Posts handed to another tab and not answered: that tab may be gone. */
+  const outstanding = new Map<string, PostCommand>()
   const tell = (event: MeshEvent | TabEvent) => {
+    if (event.type === 'posted' || event.type === 'post-failed') outstanding.delete(event.token)
     for (const listener of listeners) listener(event)
   }
   const traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
@@ -65,7 +76,7 @@ export function startMesh(home: string): Mesh {
     const opened = await store.open()
     const keys = await openKeys(store.keyPlace())
     if (start !== starts) return
-    const links = new RtcLinks(keys, async () => (await import('simple-peer')).default)
+    const links = new RtcLinks(keys, loadSimplePeer)
     helpers = new SignalClient({ keys, home, onVantage: (vantage) => links.setVantage(vantage) })
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
     const platform = { keys, store, links, helpers, timers: createTimers(), seed }
@@ -75,6 +86,7 @@ export function startMesh(home: string): Mesh {
     waiting = []
     runtime.command({ type: 'set-visible', visible: document.visibilityState === 'visible' })
     for (const command of commands) runtime.command(command)
+    await handOn()
   }
 
   const stop = () => {
@@ -89,8 +101,19 @@ export function startMesh(home: string): Mesh {
   }
 
   const command = (wish: Command) => {
-    if (runtime === undefined && tabs.isFollowing()) tabs.sendCommand(wish)
-    else runHere(wish)
+    if (runtime !== undefined || !tabs.isFollowing()) return runHere(wish)
+    if (wish.type === 'post') outstanding.set(wish.token, wish)
+    tabs.sendCommand(wish)
+  }
+
+  /** Somebody else leads now. A text whose draft is gone was stored before; the others are handed on again. */
+  const handOn = async () => {
+    for (const wish of [...outstanding.values()]) {
+      const isStored = (await store.draft(wish.room)) !== wish.text
+      outstanding.delete(wish.token)
+      if (isStored) tell({ type: 'settled', token: wish.token, room: wish.room })
+      else command(wish)
+    }
   }
 
   const tabs = new TabLock({
@@ -105,7 +128,8 @@ export function startMesh(home: string): Mesh {
       stop()
       store.follow()
       tell({ type: 'tab', role: 'following' })
-      for (const wish of waiting.splice(0)) tabs.sendCommand(wish)
+      for (const wish of waiting.splice(0)) command(wish)
+      handOn().catch((error: unknown) => failed(error, tell))
     },
     command: (wish) => {
       // A tab in the background may say that it is hidden while this one is looked at.
@@ -139,6 +163,12 @@ export function startMesh(home: string): Mesh {
     },
     retry: () => helpers?.retry(),
   }
+}
+
+/** A quarter of the app, and nobody needs it before the screen stands. */
+async function loadSimplePeer(): Promise<typeof SimplePeer> {
+  await new Promise((resolve) => setTimeout(resolve, screenFirstMs))
+  return (await import('simple-peer')).default
 }
 
 /** The composition root is the outer edge: what nobody else could answer becomes a sentence on the screen. */

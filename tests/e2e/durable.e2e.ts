@@ -1,4 +1,4 @@
-import { readlinkSync, rmSync } from 'node:fs'
+import { readdirSync, readlinkSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene, type Browser } from './harness.ts'
@@ -12,7 +12,8 @@ describe('nothing is lost', () => {
 
   it('opens from its cache without any node, and what was typed goes out by itself later', async () => {
     scene = new Scene()
-    const first = await scene.helper({ args: ['--port', '0', ...helperArgs] })
+    // Under a sub-path, as a node may serve it.
+    const first = await scene.helper({ args: ['--port', '0', '--base', '/mc/', ...helperArgs] })
     const port = new URL(first.url).port
     const browser = await scene.browser({ profile: 'ana' })
     const ana = await Person.arrive(browser, first.url, 'Ana')
@@ -30,11 +31,30 @@ describe('nothing is lost', () => {
     await back.say('Written while alone')
     await back.seesState('Written while alone', 'waiting')
 
-    await scene.helper({ args: ['--port', port, ...helperArgs] })
+    await scene.helper({ args: ['--port', port, '--base', '/mc/', ...helperArgs] })
     const bill = await Person.arrive(await scene.browser(), first.url, 'Bill')
     await bill.sees('Written while alone')
     await back.seesState('Written while alone', 'delivered 1 of 1')
     await bill.sees('Before the node went')
+  })
+
+  it('survives a torn log, which makes Chromium throw everything away at the second start', async () => {
+    scene = new Scene()
+    const helper = await scene.helper({ args: ['--port', '0', ...helperArgs] })
+    const browser = await scene.browser({ profile: 'ana' })
+    const ana = await Person.arrive(browser, helper.url, 'Ana')
+    for (let i = 0; i < 20; i++) await ana.say(`kept ${i}`)
+    await kill(browser)
+    tearLog(browser.folder)
+    for (const start of ['first', 'second', 'third']) {
+      const again = await scene.browser({ profile: 'ana' })
+      const page = again.context.pages()[0] ?? (await again.context.newPage())
+      await page.goto(helper.url)
+      const back = new Person(page, 'Ana')
+      await back.sees('kept 15')
+      await back.say(`written at the ${start} start`)
+      await again.context.close()
+    }
   })
 
   it('keeps every message that had left the composer, through five kills on each side', async () => {
@@ -51,7 +71,9 @@ describe('nothing is lost', () => {
     }
     for (const profile of ['ana', 'bill']) {
       const browser = await scene.browser({ profile })
-      await Person.arrive(browser, helper.url, profile)
+      const person = await Person.arrive(browser, helper.url, profile)
+      // The name is durable with the first message at the latest.
+      await person.say(`hello from ${profile}`)
       await browser.context.close()
     }
 
@@ -106,6 +128,16 @@ describe('nothing is lost', () => {
     expect(few).toBeLessThan(16_000)
   })
 })
+
+/** Cuts into the last record of LevelDB's newest log, as a kill in the middle of a write does (`reliability.md` F1). */
+function tearLog(folder: string): void {
+  const databases = join(folder, 'Default', 'IndexedDB')
+  const database = readdirSync(databases).find((name) => name.endsWith('.indexeddb.leveldb'))
+  const log = readdirSync(join(databases, database ?? '')).find((name) => name.endsWith('.log'))
+  if (database === undefined || log === undefined) throw new Error('no log to tear')
+  const path = join(databases, database, log)
+  truncateSync(path, statSync(path).size - 40)
+}
 
 /** SIGKILL to the browser's process, as Android does it. */
 async function kill({ context, folder }: Browser): Promise<void> {

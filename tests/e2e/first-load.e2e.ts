@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { Scene } from './harness.ts'
+import { Person, Scene } from './harness.ts'
 
 /** The first load as the design page defines it: page, JavaScript and workers, gzip, measured in the browser. */
 const untilTypedMax = 100_000
@@ -17,6 +17,7 @@ describe('first load', () => {
     const helper = await scene.helper({
       args: ['--port', '0', '--stun-port', '0', '--memory', '--no-resident'],
     })
+    await Person.arrive(await scene.browser(), helper.url, 'Somebody')
     const { context } = await scene.browser({ args: ['--host-resolver-rules=MAP *.local.mesh 127.0.0.1'] })
     const page = context.pages()[0] ?? (await context.newPage())
     const client = await context.newCDPSession(page)

@@ -81,6 +81,14 @@ describe('event', () => {
     expect(decodeRun(new Reader(writer.finish()))).toEqual(run)
   })
 
+  it('[E10] a run whose stamps do not rise is malformed', () => {
+    const run = runOf({ count: 3 })
+    const events = run.events.map((event) => ({ ...event, hlc: 5 }))
+    const writer = new Writer()
+    encodeRun(writer, { ...run, events })
+    expect(() => decodeRun(new Reader(writer.finish()))).toThrow('stamps')
+  })
+
   it('[E8] an unknown kind has no text to show', () => {
     const [event] = runOf({ count: 1 }).events
     if (event === undefined) throw new Error('no event')

@@ -61,6 +61,18 @@ describe('log', () => {
     expect(takeDeps(log, general, feedOf(9))).toEqual([ids[1], ids[0], expect.anything()])
   })
 
+  it('[L2] [L4] a signed end goes along with the part that is new, and one device has 64 feeds at most', () => {
+    const log = createLog([])
+    acceptRun(log, runOf({ first: 3, count: 4 }))
+    const lower = acceptRun(log, runOf({ first: 0, count: 4 }))
+    expect(lower.type === 'new' && lower.events.map((event) => event.seq)).toEqual([0, 1, 2, 3])
+    for (let i = 0; i < limits.feedsPerDeviceMax; i++)
+      acceptRun(log, runOf({ count: 1, incarnation: i + 10 }))
+    const beyond = runOf({ count: 1, incarnation: 200 })
+    expect(accepted(log, beyond)).toBe('full')
+    expect(acceptRun(log, beyond, true).type).toBe('new')
+  })
+
   it('[L6] holds what is committed, and forgets what is released', () => {
     const log = createLog([])
     const run = runOf({ count: 3 })

@@ -17,7 +17,7 @@ export interface TabParts {
   readonly name: string
   /** This tab is to run the engine now. */
   readonly lead: () => void
-  /** This tab is to stop its engine: another one leads. */
+  /** This tab is to stop its engine: another one leads. Said again when yet another one leads. */
   readonly follow: () => void
   readonly command: (command: Command) => void
   readonly event: (event: MeshEvent) => void
@@ -36,6 +36,8 @@ export class TabLock {
   private role: 'asking' | 'leading' | 'following' = 'asking'
   private timer: ReturnType<typeof setTimeout> | undefined
   private misses = 0
+  /** The tab that leads, while this one follows. */
+  private leader = ''
 
   constructor(parts: TabParts) {
     this.parts = parts
@@ -104,8 +106,9 @@ export class TabLock {
       return
     }
     this.timer = setTimeout(() => this.ask(), askIntervalMs)
-    if (this.role === 'following') return
+    if (this.role === 'following' && this.leader === leader) return
     this.role = 'following'
+    this.leader = leader
     this.parts.follow()
     this.sendCommand({ type: 'announce' })
   }

@@ -44,6 +44,7 @@ export class MeshState {
         return this.room(event.room)?.take(event)
       case 'holders':
         return this.room(event.room)?.takeHolders(event.holders)
+      case 'settled':
       case 'posted':
         return this.room(event.room)?.posted(event.token)
       case 'post-failed':
