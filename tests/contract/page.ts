@@ -84,12 +84,12 @@ const indexedDbCases: readonly ContractCase<string>[] = [
       const first = new IndexedDbStore(name, quiet)
       await first.open()
       await first.write(writeRun(runOf({ count: 3 })))
-      equal(localStorage.getItem(`${name}:dirty`), '1', 'marked while open')
+      equal(localStorage.getItem(`${name}:ended`), null, 'no end noted while open')
       const second = new IndexedDbStore(name, quiet)
       const { stored } = await second.open()
       equal(stored.feeds.length, 1, 'feeds after the repair')
       second.close()
-      equal(localStorage.getItem(`${name}:dirty`), '0', 'a clean end')
+      equal(localStorage.getItem(`${name}:ended`) === null, false, 'a clean end is noted')
     },
   },
   {

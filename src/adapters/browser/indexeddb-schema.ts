@@ -24,7 +24,7 @@ export interface Schema extends DBSchema {
   receipts: { key: [RoomId, PeerId, FeedId]; value: Receipt }
   drafts: { key: RoomId; value: string }
   readMarks: { key: RoomId; value: Position }
-  /** By name: `rooms`, `name`, `incarnation`, `own-writes`, `term`, `device-key`. */
+  /** By name: `rooms`, `name`, `incarnation`, `own-writes`, `term`, `session`, `device-key`. */
   meta: { key: string; value: unknown }
   /** Filled and emptied by the self-repair only. */
   scratch: { key: number; value: Uint8Array }

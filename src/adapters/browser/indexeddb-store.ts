@@ -44,6 +44,8 @@ export class IndexedDbStore implements Store {
   /** Rises with each tab that takes the lead; a write under an older one is refused. */
   private term = noTerm
   private isLeading = false
+  /** Names this life of the page; written with the lead, noted outside when it ends cleanly. */
+  private readonly session = bytesToHex(crypto.getRandomValues(new Uint8Array(8)))
   /** Chosen while it could not be written down. */
   private incarnation: Uint8Array | undefined
   private readonly name: string
@@ -74,8 +76,8 @@ export class IndexedDbStore implements Store {
 
   /** Takes the lead: from now on other tabs' writes are refused. Repairs first what a kill may have left. */
   async open(): Promise<OpenedStore> {
-    if (this.witness.isDirty()) await this.repair()
-    this.witness.setDirty(true)
+    const before = await (await this.database()).get('meta', 'session')
+    if (typeof before === 'string' && !this.witness.endedCleanly(before)) await this.repair()
     this.isLeading = true
     const incarnation = await this.leadOrRead()
     const database = await this.database()
@@ -115,6 +117,7 @@ export class IndexedDbStore implements Store {
     const tx = database.transaction('meta', 'readwrite', { durability: 'strict' })
     const term = Number((await tx.store.get('term')) ?? 0) + 1
     await tx.store.put(term, 'term')
+    await tx.store.put(this.session, 'session')
     const kept = await tx.store.get('incarnation')
     const ownWrites = Number((await tx.store.get('own-writes')) ?? 0)
     const isIntact = kept instanceof Uint8Array && !this.witness.isAheadOf(bytesToHex(kept), ownWrites)
@@ -319,7 +322,7 @@ export class IndexedDbStore implements Store {
 
   /** A clean end of the tab that leads: the next start needs no repair. */
   close(): void {
-    if (this.isLeading) this.witness.setDirty(false)
+    if (this.isLeading) this.witness.noteEnd(this.session)
     this.isLeading = false
     this.connection?.then(
       (database) => database.close(),

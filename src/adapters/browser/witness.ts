@@ -1,6 +1,6 @@
 /**
  * What is remembered outside IndexedDB, so that a wiped or rolled-back history is noticed: the incarnation, how
- * many own events it has written, and whether the last end was clean. A witness that is itself lost costs nothing.
+ * many own events it has written, and which session ended cleanly last. A witness that is itself lost costs nothing.
  */
 interface Testimony {
   readonly incarnation: string
@@ -15,12 +15,16 @@ export class Witness {
     this.name = name
   }
 
-  isDirty(): boolean {
-    return localStorage.getItem(`${this.name}:dirty`) === '1'
+  /**
+   * A mark “in use” would not do: localStorage is written seconds later, and a kill takes it along (measured). So
+   * only the clean end is noted, by the name of the session that ended; a note that is lost costs a needless repair.
+   */
+  endedCleanly(session: string): boolean {
+    return localStorage.getItem(`${this.name}:ended`) === session
   }
 
-  setDirty(isDirty: boolean): void {
-    this.write(`${this.name}:dirty`, isDirty ? '1' : '0')
+  noteEnd(session: string): void {
+    this.write(`${this.name}:ended`, session)
   }
 
   /** @returns whether more was written under this incarnation than the database remembers. */
