@@ -3,7 +3,7 @@
  * one line `N passed, N failed, N skipped`. Without root or Debian it says what to install and skips those scenes.
  *
  *   npm test                 everything
- *   npm run test:long        with 10,000 seeds of the simulator
+ *   npm run test:long        with 2,500 seeds of the simulator
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -107,7 +107,7 @@ await step(
   'rules, contracts, helper, simulation',
   process.execPath,
   vitest('vitest.config.ts'),
-  isLong ? { SEEDS: '10000' } : {},
+  isLong ? { SEEDS: '2500' } : {},
 )
 if (hasBrowser) await step('real browsers', process.execPath, vitest('vitest.e2e.config.ts'))
 else {
