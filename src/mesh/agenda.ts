@@ -85,6 +85,7 @@ function sayOwn(engine: Engine, nowMs: number, out: Effect[]): void {
 }
 
 function confirmAndTell(engine: Engine, nowMs: number, out: Effect[]): void {
+  if (engine.delivery.unconfirmed.size > 0) engine.tellAtMs ??= nowMs + limits.batchDelayMs
   if (engine.tellAtMs === undefined || nowMs < engine.tellAtMs) return
   engine.tellAtMs = undefined
   const counter = () => nextCounter(engine, nowMs)

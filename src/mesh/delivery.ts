@@ -102,11 +102,11 @@ export function dueReceipts(
   return due
 }
 
-/** D3: what a newly linked peer may not know: receipts for its own feeds. Newest first, bounded. */
-export function receiptsFor(delivery: Delivery, peer: PeerId): Receipt[] {
+/** D3: what a linked peer may not know of rooms that it has entered: receipts for its own feeds. Newest first, bounded. */
+export function receiptsFor(delivery: Delivery, peer: PeerId, rooms: readonly RoomId[]): Receipt[] {
   const found = new Set<Receipt>()
-  for (const room of delivery.receipts.values()) {
-    for (const [key, receipt] of room) {
+  for (const room of rooms) {
+    for (const [key, receipt] of delivery.receipts.get(room) ?? []) {
       if (receipt.device !== peer && key.slice(53, 105) === peer) found.add(receipt)
     }
   }

@@ -119,7 +119,6 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     witnessStamp(engine.clock, record.newest, nowMs)
     if (feedAuthor(record.feed) === self || isConfirmed(engine.delivery, self, record)) continue
     noteDurable(engine.delivery, record.room, record.feed)
-    engine.tellAtMs = nowMs + limits.batchDelayMs
   }
   return engine
 }

@@ -50,9 +50,6 @@ export function openLink(engine: Engine, id: LinkId, peer: PeerId, nowMs: number
   const { current } = engine.presence.own
   if (current !== undefined) records.unshift(current)
   for (const chunk of chunks(records)) send(out, id, { type: 'presence', records: chunk })
-  for (const chunk of chunks(receiptsFor(engine.delivery, peer))) {
-    send(out, id, { type: 'receipts', receipts: chunk })
-  }
 }
 
 export function closeLink(engine: Engine, id: LinkId): void {
@@ -73,9 +70,7 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
   hear(engine.presence, link.peer, nowMs)
   switch (frame.type) {
     case 'rooms':
-      link.rooms = new Set(frame.rooms)
-      session.told.clear()
-      return tell(engine, link, session, out)
+      return receiveRooms(engine, link, session, frame.rooms, out)
     case 'have':
       // A room that is not ours is told again when we enter it.
       if (engine.rooms.has(frame.room)) noteHave(session, frame.room, frame.entries)
@@ -95,7 +90,7 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
       for (const record of frame.records) receivePresence(engine, link, record, nowMs, out)
       return
     case 'receipts':
-      for (const receipt of frame.receipts) receiveReceipt(engine, link, receipt, nowMs, out)
+      for (const receipt of frame.receipts) receiveReceipt(engine, link, receipt, out)
       return
     case 'heartbeat':
       return receiveHeartbeat(engine, link, session, frame, nowMs, out)
@@ -107,6 +102,23 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
     default:
       unreachable(frame)
   }
+}
+
+/** D3: receipts go out once the other side has said that it has the room. */
+function receiveRooms(
+  engine: Engine,
+  link: Link,
+  session: Session,
+  rooms: readonly RoomId[],
+  out: Effect[],
+): void {
+  const entered = rooms.filter((room) => !link.rooms.has(room))
+  link.rooms = new Set(rooms)
+  session.told.clear()
+  for (const chunk of chunks(receiptsFor(engine.delivery, link.peer, entered))) {
+    send(out, link.id, { type: 'receipts', receipts: chunk })
+  }
+  tell(engine, link, session, out)
 }
 
 interface Source {
@@ -176,9 +188,9 @@ export function shareRecord(engine: Engine, record: Presence, source: Link | und
   }
 }
 
-function receiveReceipt(engine: Engine, link: Link, receipt: Receipt, nowMs: number, out: Effect[]): void {
+function receiveReceipt(engine: Engine, link: Link, receipt: Receipt, out: Effect[]): void {
   if (!engine.rooms.has(receipt.room)) return
-  if (receipt.device === engine.self) return learnOwnReceipt(engine, receipt, nowMs)
+  if (receipt.device === engine.self) return learnOwnReceipt(engine, receipt)
   const newer = receipt.device === link.peer ? newerReceipts(engine.delivery, receipt) : []
   if (newer.length > 0) send(out, link.id, { type: 'receipts', receipts: newer })
   if (!acceptReceipt(engine.delivery, receipt)) return
@@ -190,7 +202,7 @@ function receiveReceipt(engine: Engine, link: Link, receipt: Receipt, nowMs: num
 }
 
 /** D2: an earlier life of this device confirmed what this one may not hold; confirm anew, later than that. */
-function learnOwnReceipt(engine: Engine, receipt: Receipt, nowMs: number): void {
+function learnOwnReceipt(engine: Engine, receipt: Receipt): void {
   const own = engine.delivery.receipts.get(receipt.room)
   engine.recordCounter = Math.max(engine.recordCounter, receipt.counter)
   for (const { feed } of receipt.entries) {
@@ -198,7 +210,6 @@ function learnOwnReceipt(engine: Engine, receipt: Receipt, nowMs: number): void 
     if (known !== undefined && known.counter > receipt.counter) continue
     if (known !== undefined && bytesEqual(known.signature, receipt.signature)) continue
     noteDurable(engine.delivery, receipt.room, feed)
-    engine.tellAtMs ??= nowMs + limits.batchDelayMs
   }
 }
 

@@ -371,10 +371,11 @@ describe('delivery', () => {
     expect(acceptReceipt(delivery, receipt(1, 6, 3))).toBe(true)
   })
 
-  it('[D3] a new link is given the receipts for its own feeds', () => {
+  it('[D3] a peer that enters a room is given the receipts for its own feeds', () => {
     const delivery = createDelivery([receipt(1, 1, 1), receipt(2, 1, 1)])
-    expect(receiptsFor(delivery, self)).toHaveLength(2)
-    expect(receiptsFor(delivery, keyOf(1).peer)).toHaveLength(0)
+    expect(receiptsFor(delivery, self, [general])).toHaveLength(2)
+    expect(receiptsFor(delivery, keyOf(1).peer, [general])).toHaveLength(0)
+    expect(receiptsFor(delivery, self, [])).toHaveLength(0)
   })
 
   it('[D4] [D5] [D6] states follow from receipts and reach alone', () => {

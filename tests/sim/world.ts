@@ -251,8 +251,9 @@ export class World {
     }
     const { tables, life } = peer
     this.schedule.after(Math.floor(delayMs / 2), () => {
-      // The tail of a crashed life: kept or lost, as chance has it.
-      if (peer.life !== life && (peer.tables !== tables || !this.random.chance(0.5))) return
+      // The tail of a crashed life: kept or lost, as chance has it. The next life's term fences it out (J4).
+      const isTail = peer.life !== life
+      if (isTail && (peer.engine !== undefined || peer.tables !== tables || !this.random.chance(0.5))) return
       const placement = tables.apply(write, this.clock(peer))
       if (typeof placement === 'string') {
         this.problems.push(`peer ${peer.index}: store says ${placement}`)
