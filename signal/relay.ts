@@ -3,7 +3,8 @@
  * Rules H1–H9 in src/mesh/PROTOCOL.md.
  */
 import type { PeerId } from '#mesh/ids.ts'
-import type { Placed, SignalFrame, SignalRefusal } from '#runtime/signal-frame.ts'
+import type { Placed } from '#runtime/ports.ts'
+import type { SignalFrame, SignalRefusal } from '#runtime/signal-frame.ts'
 import {
   applySite,
   changeOwn,

@@ -1,23 +1,28 @@
 /**
  * What is due: after every input this file alone looks at the state and decides what to sign, store, tell, ask,
- * serve, dial and show. Inputs only change state; nothing else starts work.
+ * serve, repeat and show. Inputs only change state; nothing else starts work.
  */
-import { nextStamp, wallMs } from './clock.ts'
+import { noteTo } from './broadcast.ts'
+import { wallMs } from './clock.ts'
 import { dueReceipts, holdersOf } from './delivery.ts'
 import type { Effect, MeshEvent } from './effects.ts'
-import type { Engine, Signing } from './engine.ts'
+import type { Engine } from './engine.ts'
 import { eventSigningBytes } from './event.ts'
-import { askAll, serveAll, tellAll } from './exchange.ts'
-import { isReachable } from './gossip.ts'
-import type { PeerId, RoomId } from './ids.ts'
+import { askAll, serveAll } from './exchange.ts'
+import { duePackets, nextLaneMs } from './gossip/lane.ts'
+import { nextTreeMs, sendDue } from './gossip/tree.ts'
+import type { RoomId } from './ids.ts'
 import { nextWrite } from './journal.ts'
 import { limits } from './limits.ts'
 import { openBatch } from './outbox.ts'
-import { dueDials, nextDialMs } from './overlay.ts'
+import { isReachable, nextDialMs } from './overlay/links.ts'
 import { audienceOf, listPeople, ownFields } from './presence.ts'
-import { missingCount } from './reconcile.ts'
 import { presenceSigningBytes, receiptSigningBytes } from './record.ts'
-import { linkTowards, socketedPeers } from './signalling.ts'
+import { nextCounter, sign } from './signing.ts'
+import { socketedPeers } from './overlay/signalling.ts'
+import { missingCount } from './sync/reconcile.ts'
+import { reachabilityOf } from './overlay/liveness.ts'
+import { upkeep } from './overlay/upkeep.ts'
 
 /** Everything that follows from the state, whatever the input was. */
 export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
@@ -31,14 +36,36 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
     showMissing(engine, out)
   }
   serveAll(engine, out)
-  for (const peer of dueDials(engine.overlay, dialCandidates(engine, nowMs), nowMs)) {
-    out.push({ type: 'dial', peer })
+  const isUpkeepDue = engine.isUpkeepDue && nowMs >= engine.lastUpkeepMs + limits.upkeepPauseMs
+  if (isUpkeepDue || nowMs >= engine.upkeepAtMs) upkeep(engine, nowMs, out)
+  const treeMs = nextTreeMs(engine.tree)
+  if (treeMs !== undefined && treeMs <= nowMs) {
+    sendDue(engine.tree, nowMs, (link, note) => noteTo(engine, link, note))
   }
+  flushLanes(engine, nowMs, out)
   for (const room of engine.changedHolders) {
     emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, room, engine.self) })
   }
   engine.changedHolders.clear()
   schedule(engine, nowMs, out)
+}
+
+/** A2: everything that this turn put on a link's lane goes out together, with what is to be repeated. */
+function flushLanes(engine: Engine, nowMs: number, out: Effect[]): void {
+  if (engine.busyLanes.size === 0 && nowMs < engine.laneAtMs) return
+  const isTime = nowMs >= engine.laneAtMs
+  engine.laneAtMs = Number.POSITIVE_INFINITY
+  for (const link of engine.overlay.links.values()) {
+    if (!isTime && !engine.busyLanes.has(link.id)) {
+      engine.laneAtMs = Math.min(engine.laneAtMs, nextLaneMs(link.lane) ?? engine.laneAtMs)
+      continue
+    }
+    for (const packet of duePackets(link.lane, nowMs)) {
+      out.push({ type: 'send', link: link.id, frame: { type: 'packet', ...packet } })
+    }
+    engine.laneAtMs = Math.min(engine.laneAtMs, nextLaneMs(link.lane) ?? engine.laneAtMs)
+  }
+  engine.busyLanes.clear()
 }
 
 function postNext(engine: Engine, nowMs: number, out: Effect[]): void {
@@ -52,12 +79,6 @@ function postNext(engine: Engine, nowMs: number, out: Effect[]): void {
   sign(engine, { type: 'batch' }, eventSigningBytes(last), out)
 }
 
-function sign(engine: Engine, purpose: Signing, message: Uint8Array, out: Effect[]): void {
-  engine.lastToken += 1
-  engine.signing.set(engine.lastToken, purpose)
-  out.push({ type: 'sign', token: engine.lastToken, message })
-}
-
 function writeNext(engine: Engine, nowMs: number, out: Effect[]): void {
   const write = nextWrite(engine.journal, engine.log, engine.lastToken + 1, nowMs)
   if (write === undefined) return
@@ -66,13 +87,7 @@ function writeNext(engine: Engine, nowMs: number, out: Effect[]): void {
   engine.tellAtMs ??= nowMs + limits.batchDelayMs
 }
 
-/** P1, D2: later than every record of this device that is known anywhere, whatever its clock says now. */
-function nextCounter(engine: Engine, nowMs: number): number {
-  engine.recordCounter = Math.max(nextStamp(engine.clock, nowMs), engine.recordCounter + 1)
-  return engine.recordCounter
-}
-
-/** P7: a device without a name says nothing of itself. */
+/** P8: a device without a name says nothing of itself. */
 function sayOwn(engine: Engine, nowMs: number, out: Effect[]): void {
   const { own } = engine.presence
   if (!own.stale || own.name === '') return
@@ -90,26 +105,18 @@ function confirmAndTell(engine: Engine, nowMs: number, out: Effect[]): void {
   engine.tellAtMs = undefined
   const counter = () => nextCounter(engine, nowMs)
   for (const fields of dueReceipts(engine.delivery, engine.log, engine.self, counter)) {
-    if (engine.rooms.has(fields.room)) {
+    const isSmall = audienceOf(engine.presence, fields.room, nowMs).length <= limits.receiptPeopleMax
+    if (engine.rooms.has(fields.room) && isSmall) {
       sign(engine, { type: 'receipt', fields }, receiptSigningBytes(fields), out)
     }
-  }
-  tellAll(engine, out)
-}
-
-function* dialCandidates(engine: Engine, nowMs: number): Generator<PeerId> {
-  // A device without a name looks, but does not take part.
-  if (engine.presence.own.name === '') return
-  for (const { peers } of engine.signalling.helpers.values()) yield* peers
-  for (const [peer, known] of engine.presence.known) {
-    const alive = known.record.status !== 'left' && nowMs - known.heardMs <= limits.silentMs
-    if (alive && linkTowards(engine.overlay, peer) !== undefined) yield peer
   }
 }
 
 export function showPeople(engine: Engine, nowMs: number, out: Effect[]): void {
-  const linked = new Set(engine.overlay.linksByPeer.keys())
-  const people = listPeople(engine.presence, linked, socketedPeers(engine.signalling), nowMs).map(
+  if (!engine.isWatched || !engine.isPeopleStale) return
+  engine.isPeopleStale = false
+  const reachability = reachabilityOf(engine)
+  const people = listPeople(engine.presence, reachability, socketedPeers(engine.signalling), nowMs).map(
     (person) => ({
       ...person,
       sinceMs: wallMs(engine.clock, person.sinceMs),
@@ -136,8 +143,16 @@ function showMissing(engine: Engine, out: Effect[]): void {
 
 /** One timer: the engine says when it wants to be woken; it is woken at least once a second. */
 function schedule(engine: Engine, nowMs: number, out: Effect[]): void {
-  const due = [nowMs + 1_000, engine.tellAtMs, nextDialMs(engine.overlay, nowMs)]
-  const atMs = Math.max(nowMs + 1, Math.min(...due.filter((ms) => ms !== undefined)))
+  let dueMs = Math.min(nowMs + limits.upkeepIntervalMs, engine.upkeepAtMs)
+  const consider = (ms: number | undefined) => {
+    if (ms !== undefined && ms < dueMs) dueMs = ms
+  }
+  consider(engine.tellAtMs)
+  consider(nextDialMs(engine.overlay, nowMs))
+  consider(nextTreeMs(engine.tree))
+  consider(engine.laneAtMs)
+  if (engine.isUpkeepDue) consider(engine.lastUpkeepMs + limits.upkeepPauseMs)
+  const atMs = Math.max(nowMs + 1, dueMs)
   if (atMs >= engine.tickAtMs) return
   engine.tickAtMs = atMs
   out.push({ type: 'schedule', delayMs: atMs - nowMs })

@@ -30,6 +30,14 @@ export class Writer {
     return this
   }
 
+  u16(value: number): this {
+    return this.u8(value >>> 8).u8(value)
+  }
+
+  u32(value: number): this {
+    return this.u16(value >>> 16).u16(value)
+  }
+
   /** A safe integer ≥ 0 in eight bytes. */
   u64(value: number): this {
     const at = this.reserve(8)
@@ -81,6 +89,11 @@ export class Reader {
     this.bytes = bytes
   }
 
+  /** How many bytes have been read. */
+  get position(): number {
+    return this.at
+  }
+
   private take(count: number): number {
     const at = this.at
     if (count > this.bytes.length - at) throw new Malformed('too short')
@@ -92,6 +105,14 @@ export class Reader {
     const value = this.bytes[this.take(1)]
     if (value === undefined) throw new Malformed('too short')
     return value
+  }
+
+  u16(): number {
+    return this.u8() * 256 + this.u8()
+  }
+
+  u32(): number {
+    return this.u16() * 0x1_0000 + this.u16()
   }
 
   u64(): number {
@@ -138,6 +159,10 @@ export class Reader {
     const items: T[] = []
     for (let i = 0; i < count; i++) items.push(read())
     return items
+  }
+
+  get isAtEnd(): boolean {
+    return this.at === this.bytes.length
   }
 
   /** Every frame ends exactly where its bytes end. */

@@ -20,34 +20,51 @@ export interface Holder {
 export interface Delivery {
   /** By room, then `device feed`: the newest receipt. */
   readonly receipts: Map<RoomId, Map<string, Receipt>>
+  /** For how many feeds a receipt is the newest. */
+  readonly uses: Map<Receipt, number>
   /** Feeds whose durable ranges changed since this device last confirmed them. */
   readonly unconfirmed: Map<RoomId, Set<FeedId>>
 }
 
 export function createDelivery(receipts: readonly Receipt[]): Delivery {
-  const delivery: Delivery = { receipts: new Map(), unconfirmed: new Map() }
+  const delivery: Delivery = { receipts: new Map(), uses: new Map(), unconfirmed: new Map() }
   for (const receipt of receipts) acceptReceipt(delivery, receipt)
   return delivery
 }
 
-/** D2: @returns whether the receipt says anything new. */
-export function acceptReceipt(delivery: Delivery, receipt: Receipt): boolean {
+/** D2: @returns whether the receipt says anything new, and which ones say nothing any more. */
+export function acceptReceipt(
+  delivery: Delivery,
+  receipt: Receipt,
+): { readonly isNews: boolean; readonly outdone: readonly Receipt[] } {
   const room = delivery.receipts.get(receipt.room) ?? new Map<string, Receipt>()
   delivery.receipts.set(receipt.room, room)
-  let news = false
+  const outdone: Receipt[] = []
+  const release = (key: string) => {
+    const known = room.get(key)
+    if (known === undefined) return
+    room.delete(key)
+    const left = (delivery.uses.get(known) ?? 1) - 1
+    delivery.uses.set(known, left)
+    if (left > 0) return
+    delivery.uses.delete(known)
+    outdone.push(known)
+  }
+  let isNews = false
   for (const feed of new Set(receipt.entries.map((entry) => entry.feed))) {
     const key = `${receipt.device} ${feed}`
     const known = room.get(key)
     if (known !== undefined && known.counter >= receipt.counter) continue
-    room.delete(key)
+    release(key)
     room.set(key, receipt)
-    news = true
+    delivery.uses.set(receipt, (delivery.uses.get(receipt) ?? 0) + 1)
+    isNews = true
   }
   for (const key of room.keys()) {
     if (room.size <= limits.receiptsPerRoomMax) break
-    room.delete(key)
+    release(key)
   }
-  return news
+  return { isNews, outdone }
 }
 
 /** Two lives of one device can use one counter when a crash took the first one's record; neither counts then. */
@@ -100,17 +117,6 @@ export function dueReceipts(
   }
   delivery.unconfirmed.clear()
   return due
-}
-
-/** D3: what a linked peer may not know of rooms that it has entered: receipts for its own feeds. Newest first, bounded. */
-export function receiptsFor(delivery: Delivery, peer: PeerId, rooms: readonly RoomId[]): Receipt[] {
-  const found = new Set<Receipt>()
-  for (const room of rooms) {
-    for (const [key, receipt] of delivery.receipts.get(room) ?? []) {
-      if (receipt.device !== peer && key.slice(53, 105) === peer) found.add(receipt)
-    }
-  }
-  return [...found].sort((a, b) => b.counter - a.counter).slice(0, limits.receiptsPerLinkUpMax)
 }
 
 /** @returns who holds what of the feeds that `self` wrote in this room, in any of its incarnations. */

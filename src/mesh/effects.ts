@@ -80,6 +80,10 @@ export type Input =
       readonly self: PeerId
       /** 16 bytes */
       readonly incarnation: Uint8Array
+      /** A box that keeps history, and no person. */
+      readonly box?: boolean
+      /** Whether a screen shows people; a box has none. */
+      readonly isWatched?: boolean
       /** 32 bits for choices that need chance. */
       readonly seed: number
       readonly stored: StoredState
@@ -108,8 +112,14 @@ export type Input =
   | {
       readonly type: 'helper-peers'
       readonly helper: string
-      readonly up: readonly PeerId[]
+      readonly up: readonly { readonly peer: PeerId; readonly site: PeerId }[]
       readonly down: readonly PeerId[]
+    }
+  /** The neighbours of this device's site, and what the way there costs. */
+  | {
+      readonly type: 'helper-sites'
+      readonly helper: string
+      readonly near: readonly { readonly site: PeerId; readonly cost: number }[]
     }
   /** A connection being made wants this carried to the other side. */
   | { readonly type: 'signal-out'; readonly to: PeerId; readonly payload: string }

@@ -6,26 +6,13 @@
  */
 import { assert, unreachable } from './effects.ts'
 import { createClock, noteJump, witnessStamp, type Clock, type PlacedEvent } from './clock.ts'
-import {
-  acceptReceipt,
-  createDelivery,
-  holdersOf,
-  isConfirmed,
-  noteDurable,
-  type Delivery,
-} from './delivery.ts'
+import { keepReceipt, shelve, spread } from './broadcast.ts'
+import { createDelivery, holdersOf, isConfirmed, noteDurable, type Delivery } from './delivery.ts'
 import type { Command, Effect, Input, LinkId, MeshEvent, RoomRecord, StoreFailure } from './effects.ts'
-import {
-  closeLink,
-  heartbeatAll,
-  openLink,
-  push,
-  receive,
-  sendReceipt,
-  serveLoaded,
-  shareRecord,
-  tellRooms,
-} from './exchange.ts'
+import { openLink, receive, serveLoaded, tellRooms } from './exchange.ts'
+import { itemOf } from './gossip/item.ts'
+import { createShelf, type Shelf } from './gossip/shelf.ts'
+import { createTree, type Tree } from './gossip/tree.ts'
 import {
   canonicalRoomName,
   cleanName,
@@ -42,17 +29,16 @@ import { evaluate, showPeople } from './agenda.ts'
 import { acceptRun, createLog, type Log } from './log.ts'
 import { createOutbox, enqueue, failBatch, finishBatch, ownsBatch, sealBatch } from './outbox.ts'
 import type { Outbox } from './outbox.ts'
-import { createOverlay, forgiveDial, noteDialFailed, silentLinks, type Overlay } from './overlay.ts'
+import { createGateways, type Gateways } from './overlay/gateways.ts'
+import { createOverlay, noteDialFailed, type Overlay } from './overlay/links.ts'
+import { createMembership, forgetPassive, type Membership } from './overlay/membership.ts'
+import { acceptWord, createSites, type Sites } from './overlay/sites.ts'
 import { createPresence, type PresenceState } from './presence.ts'
-import { createReconcile, expireWants, type Reconcile, type Want } from './reconcile.ts'
-import { type PresenceFields, type ReceiptFields } from './record.ts'
-import { createSignalling, noteUnreachable, notePath, routeSignal, type Signalling } from './signalling.ts'
-
-export type Signing =
-  | { readonly type: 'batch' }
-  | { readonly type: 'presence'; readonly fields: PresenceFields }
-  | { readonly type: 'farewell'; readonly fields: PresenceFields }
-  | { readonly type: 'receipt'; readonly fields: ReceiptFields }
+import { createReconcile, expireWants, type Reconcile, type Want } from './sync/reconcile.ts'
+import { createSignalling, type Signalling } from './overlay/signalling.ts'
+import type { Signing } from './signing.ts'
+import { routeSignals } from './overlay/helpers.ts'
+import { loseLink } from './overlay/liveness.ts'
 
 export interface Engine {
   readonly self: PeerId
@@ -65,6 +51,11 @@ export interface Engine {
   readonly delivery: Delivery
   readonly presence: PresenceState
   readonly overlay: Overlay
+  readonly membership: Membership
+  readonly sites: Sites
+  readonly gateways: Gateways
+  readonly tree: Tree
+  readonly shelf: Shelf
   readonly reconcile: Reconcile
   readonly signalling: Signalling
   readonly signing: Map<number, Signing>
@@ -75,7 +66,33 @@ export interface Engine {
   /** The largest counter of an own record that anybody has, also of a life that this device forgot. */
   recordCounter: number
   tickAtMs: number
-  heartbeatAtMs: number
+  upkeepAtMs: number
+  isUpkeepDue: boolean
+  lastUpkeepMs: number
+  /** When a lane has something to repeat, ms. */
+  laneAtMs: number
+  /** Something that the list of people shows may have changed. */
+  isPeopleStale: boolean
+  /** 1, or more when this device's own timers run late: then others are given more time. */
+  patience: number
+  /** Who of the own site can be dialled now, and who may be dialled elsewhere; made anew when stale. */
+  readonly near: Set<PeerId>
+  readonly listed: Map<PeerId, PeerId[]>
+  isNearStale: boolean
+  /** The site's word says less than is true; it is being signed; another one speaks for the site too. */
+  isWordStale: boolean
+  isWordPending: boolean
+  isRivalled: boolean
+  lastWordKey: string
+  standby: PeerId | undefined
+  /** Asked whether it still lives, and not answered yet. */
+  probed: PeerId | undefined
+  nextProbeMs: number
+  nextTrimMs: number
+  /** Links with something on their lane. */
+  readonly busyLanes: Set<LinkId>
+  /** Whether anybody looks at the list of people. */
+  readonly isWatched: boolean
   /** When collected changes are announced and confirmed, ms; undefined while there are none. */
   tellAtMs: number | undefined
   /** Something may be missing that a linked peer has. */
@@ -97,8 +114,13 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     journal: createJournal(),
     outbox: createOutbox(),
     delivery: createDelivery(stored.receipts),
-    presence: createPresence(stored.presences, self, stored.name),
+    presence: createPresence(stored.presences, self, { name: stored.name, box: input.box === true }),
     overlay: createOverlay(self),
+    membership: createMembership(input.seed, nowMs),
+    sites: createSites(),
+    gateways: createGateways(),
+    tree: createTree(),
+    shelf: createShelf(),
     reconcile: createReconcile(),
     signalling: createSignalling(self),
     signing: new Map(),
@@ -107,14 +129,34 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     lastToken: 0,
     recordCounter: Math.max(0, ...stored.receipts.map((r) => (r.device === self ? r.counter : 0))),
     tickAtMs: Number.POSITIVE_INFINITY,
-    // Spread over the interval, so that peers that start together do not speak together.
-    heartbeatAtMs: nowMs + (input.seed % limits.heartbeatIntervalMs),
+    upkeepAtMs: nowMs,
+    isUpkeepDue: false,
+    lastUpkeepMs: Number.NEGATIVE_INFINITY,
+    laneAtMs: Number.POSITIVE_INFINITY,
+    isPeopleStale: true,
+    patience: 1,
+    near: new Set(),
+    listed: new Map(),
+    isNearStale: false,
+    isWordStale: false,
+    isWordPending: false,
+    isRivalled: false,
+    lastWordKey: '',
+    standby: undefined,
+    probed: undefined,
+    nextProbeMs: nowMs + limits.probeIntervalMs,
+    nextTrimMs: nowMs + limits.trimIntervalMs,
+    busyLanes: new Set(),
+    isWatched: input.isWatched ?? input.box !== true,
     tellAtMs: undefined,
     mayAsk: false,
     changedHolders: new Set(),
     lastPeople: '',
     lastMissing: 0,
   }
+  for (const { record } of engine.presence.known.values())
+    shelve(engine, itemOf({ type: 'presence', record }))
+  for (const record of engine.delivery.uses.keys()) shelve(engine, itemOf({ type: 'receipt', record }))
   for (const record of stored.feeds) {
     witnessStamp(engine.clock, record.newest, nowMs)
     if (feedAuthor(record.feed) === self || isConfirmed(engine.delivery, self, record)) continue
@@ -131,16 +173,27 @@ export function handle(engine: Engine, input: Input, nowMs: number): Effect[] {
   return out
 }
 
+/** Inputs after which the list of people may show something else; the rest marks it where it happens. */
+const changesPeople: ReadonlySet<Input['type']> = new Set<Input['type']>([
+  'link-up',
+  'link-down',
+  'helper-up',
+  'helper-down',
+  'helper-peers',
+  'command',
+])
+
 function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void {
+  engine.isPeopleStale ||= changesPeople.has(input.type)
   switch (input.type) {
     case 'start':
       return announce(engine, nowMs, out)
     case 'command':
       return command(engine, input.command, nowMs, out)
     case 'signed':
-      return signed(engine, input, out)
+      return signed(engine, input, nowMs, out)
     case 'stored':
-      return stored(engine, input, out)
+      return stored(engine, input, nowMs, out)
     case 'store-failed':
       return storeFailed(engine, input, nowMs, out)
     case 'loaded':
@@ -148,14 +201,17 @@ function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void
     case 'link-up':
       return openLink(engine, input.link, input.peer, nowMs, out)
     case 'link-down':
-      return closeLink(engine, input.link)
+      return loseLink(engine, input.link, nowMs)
     case 'received':
       return receive(engine, input.link, input.frame, nowMs, out)
     case 'congested':
     case 'drained':
       return setCongested(engine, input.link, input.type === 'congested')
     case 'dial-failed':
-      return noteDialFailed(engine.overlay, input.peer, nowMs)
+      noteDialFailed(engine.overlay, input.peer, nowMs)
+      forgetPassive(engine.membership, input.peer)
+      engine.isUpkeepDue = true
+      return
     case 'clock-jumped':
       noteJump(engine.clock, input.byMs)
       return
@@ -166,52 +222,11 @@ function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void
       engine.signing.delete(input.token)
       return
     case 'tick':
+      noteLateness(engine, nowMs)
       engine.tickAtMs = Number.POSITIVE_INFINITY
       return tick(engine, nowMs, out)
     default:
       return routeSignals(engine, input, nowMs, out)
-  }
-}
-
-type SignalInput = Extract<Input, { type: `helper-${string}` | `signal-${string}` }>
-
-function routeSignals(engine: Engine, input: SignalInput, nowMs: number, out: Effect[]): void {
-  const { signalling, presence } = engine
-  switch (input.type) {
-    case 'helper-up':
-      signalling.helpers.set(input.helper, { peers: new Set() })
-      engine.nodes.set(input.helper, input.node)
-      presence.own.stale ||= presence.own.site !== input.site || presence.own.node !== input.node
-      presence.own.site = input.site
-      presence.own.node = input.node
-      return
-    case 'helper-down':
-      signalling.helpers.delete(input.helper)
-      engine.nodes.delete(input.helper)
-      return
-    case 'helper-peers': {
-      const peers = signalling.helpers.get(input.helper)?.peers
-      for (const peer of input.down) peers?.delete(peer)
-      for (const peer of input.up) {
-        if (peers === undefined || peers.size >= limits.helperPeersMax) break
-        peers.add(peer)
-        forgiveDial(engine.overlay, peer)
-      }
-      return
-    }
-    case 'signal-out':
-      out.push(routeSignal(signalling, engine.overlay, input.to, input.payload, nowMs))
-      return
-    case 'signal-in':
-      notePath(signalling, input.from, { helper: input.helper }, nowMs)
-      out.push({ type: 'signal-deliver', from: input.from, payload: input.payload })
-      return
-    case 'signal-unreachable':
-      noteUnreachable(signalling, input.helper, input.to)
-      out.push({ type: 'signal-lost', to: input.to })
-      return
-    default:
-      unreachable(input)
   }
 }
 
@@ -243,7 +258,8 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
     case 'announce':
       return announce(engine, nowMs, out)
     case 'depart':
-      if (own.farewell !== undefined) shareRecord(engine, own.farewell, undefined, out)
+      if (own.farewell !== undefined)
+        spread(engine, itemOf({ type: 'presence', record: own.farewell }), nowMs)
       own.stale = true
       return
     default:
@@ -276,11 +292,17 @@ function announce(engine: Engine, nowMs: number, out: Effect[]): void {
     emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, room, engine.self) })
   }
   engine.lastPeople = ''
+  engine.isPeopleStale = true
   showPeople(engine, nowMs, out)
   emit(out, { type: 'catching-up', missing: engine.lastMissing })
 }
 
-function signed(engine: Engine, input: Extract<Input, { type: 'signed' }>, out: Effect[]): void {
+function signed(
+  engine: Engine,
+  input: Extract<Input, { type: 'signed' }>,
+  nowMs: number,
+  out: Effect[],
+): void {
   const purpose = engine.signing.get(input.token)
   engine.signing.delete(input.token)
   if (purpose === undefined) return
@@ -302,22 +324,35 @@ function signed(engine: Engine, input: Extract<Input, { type: 'signed' }>, out: 
     }
     case 'presence':
       own.current = { ...purpose.fields, signature }
-      return shareRecord(engine, own.current, undefined, out)
+      return spread(engine, shelve(engine, itemOf({ type: 'presence', record: own.current })), nowMs)
     case 'farewell':
       own.farewell = { ...purpose.fields, signature }
       return
     case 'receipt': {
       const receipt = { ...purpose.fields, signature }
-      acceptReceipt(engine.delivery, receipt)
+      const item = itemOf({ type: 'receipt', record: receipt })
+      keepReceipt(engine, item, receipt)
       engine.journal.receipts.push(receipt)
-      return sendReceipt(engine, receipt, undefined, out)
+      return spread(engine, item, nowMs)
+    }
+    case 'site': {
+      const word = { ...purpose.fields, signature }
+      engine.isWordPending = false
+      if (acceptWord(engine.sites, word))
+        spread(engine, shelve(engine, itemOf({ type: 'site', record: word })), nowMs)
+      return
     }
     default:
       unreachable(purpose)
   }
 }
 
-function stored(engine: Engine, input: Extract<Input, { type: 'stored' }>, out: Effect[]): void {
+function stored(
+  engine: Engine,
+  input: Extract<Input, { type: 'stored' }>,
+  nowMs: number,
+  out: Effect[],
+): void {
   const hadFailed = engine.journal.failure !== undefined
   const write = settleStored(engine.journal, engine.log, input.token)
   if (write === undefined) return
@@ -331,7 +366,7 @@ function stored(engine: Engine, input: Extract<Input, { type: 'stored' }>, out: 
   const finished = finishBatch(engine.outbox)
   if (finished === undefined) return
   for (const event of finished.told) emit(out, event)
-  push(engine, finished.run, undefined, out)
+  spread(engine, itemOf({ type: 'run', run: finished.run }), nowMs)
 }
 
 function showMessages(added: readonly PlacedEvent[], moved: readonly PlacedEvent[], out: Effect[]): void {
@@ -360,17 +395,17 @@ function setCongested(engine: Engine, link: LinkId, congested: boolean): void {
 }
 
 function tick(engine: Engine, nowMs: number, out: Effect[]): void {
-  for (const link of silentLinks(engine.overlay, nowMs)) {
-    out.push({ type: 'hang-up', link: link.id, reason: 'silent' })
-    closeLink(engine, link.id)
-  }
+  if (nowMs < engine.upkeepAtMs) return
   expireWants(engine.reconcile, nowMs)
   engine.mayAsk = true
-  if (nowMs >= engine.heartbeatAtMs) {
-    engine.heartbeatAtMs = nowMs + limits.heartbeatIntervalMs
-    heartbeatAll(engine, nowMs, out)
-  }
   showPeople(engine, nowMs, out)
+}
+
+/** O5: who wakes late cannot tell others' silence from its own (Lifeguard, arXiv 1707.00788, §IV-A). */
+function noteLateness(engine: Engine, nowMs: number): void {
+  const lateMs = nowMs - engine.tickAtMs
+  const step = lateMs > limits.lateMs ? 1 : -limits.patienceStep
+  engine.patience = Math.min(limits.lateFactorMax, Math.max(1, engine.patience + step))
 }
 
 function emit(out: Effect[], event: MeshEvent): void {

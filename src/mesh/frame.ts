@@ -3,34 +3,29 @@
  * `FrameFault`, never an exception. Rules F1–F6 in PROTOCOL.md; the golden bytes are in tests/vectors.
  */
 import { assert, unreachable } from './effects.ts'
-import { Malformed, Reader, Writer, decodeUtf8, encodeUtf8 } from './bytes.ts'
+import { Malformed, Reader, Writer } from './bytes.ts'
 import { decodeRun, encodeRun, runClaim, type Claim, type Run } from './event.ts'
+import { decodeItem, encodeItem, itemClaim, type Item } from './gossip/item.ts'
+import type { Packet } from './gossip/lane.ts'
+import { decodeNote, encodeNote, type Note } from './gossip/note.ts'
 import {
   bytesToHex,
   feedIdBytesLength,
   feedIdFromBytes,
   feedIdToBytes,
   hexToBytes,
-  peerIdBytesLength,
-  peerIdFromBytes,
-  peerIdToBytes,
   roomIdBytesLength,
   roomIdFromBytes,
   type FeedId,
-  type PeerId,
   type RoomId,
 } from './ids.ts'
 import { limits } from './limits.ts'
 import {
-  decodePresence,
-  decodeReceipt,
-  encodePresence,
-  encodeReceipt,
-  presenceClaim,
-  receiptClaim,
-  type Presence,
-  type Receipt,
-} from './record.ts'
+  isOverlayFrame,
+  readOverlayFrame,
+  writeOverlayFrame,
+  type OverlayFrame,
+} from './overlay/overlay-frame.ts'
 
 /** Consecutive sequence numbers, both ends included. */
 export interface Range {
@@ -46,34 +41,29 @@ export interface HaveEntry {
   readonly ranges: readonly Range[]
 }
 
-/** A peer that the sender heard lately: the first 8 bytes of its id as hex, and how many seconds ago. */
-export interface Hearing {
-  readonly hint: string
-  readonly ageS: number
+/** What both sides of a link compare every few seconds: 32 bits each, over what both carry. */
+export interface Digests {
+  /** 8 bytes as hex over everything durable in the common rooms. */
+  readonly log: string
+  readonly sites: number
+  readonly presences: number
+  readonly receipts: number
+  /** Who of the own site is heard. */
+  readonly alive: number
 }
 
 export type Frame =
+  | OverlayFrame
   | { readonly type: 'rooms'; readonly rooms: readonly RoomId[] }
   | { readonly type: 'have'; readonly room: RoomId; readonly entries: readonly HaveEntry[] }
   | ({ readonly type: 'want'; readonly room: RoomId; readonly feed: FeedId } & Range)
   | ({ readonly type: 'lacking'; readonly room: RoomId; readonly feed: FeedId } & Range)
-  | { readonly type: 'events'; readonly answer: boolean; readonly runs: readonly Run[] }
-  | { readonly type: 'presence'; readonly records: readonly Presence[] }
-  | { readonly type: 'receipts'; readonly receipts: readonly Receipt[] }
-  | {
-      readonly type: 'heartbeat'
-      readonly nowMs: number
-      /** 8 bytes as hex over what both sides carry; unequal twice in a row means that something was missed. */
-      readonly digest: string
-      readonly heard: readonly Hearing[]
-    }
-  | {
-      readonly type: 'signal'
-      readonly from: PeerId
-      readonly to: PeerId
-      readonly hops: number
-      readonly payload: string
-    }
+  /** An answer to a want. */
+  | { readonly type: 'events'; readonly runs: readonly Run[] }
+  /** Items on a reliable lane: what was fetched, and who an author is. */
+  | { readonly type: 'items'; readonly items: readonly Item[] }
+  | ({ readonly type: 'packet' } & Packet)
+  | { readonly type: 'heartbeat'; readonly nowMs: number; readonly digests: Digests }
 
 export type Lane = 'control' | 'chat' | 'bulk'
 
@@ -86,30 +76,30 @@ const codes = {
   want: 3,
   lacking: 4,
   events: 5,
-  presence: 6,
-  receipts: 7,
+  items: 6,
+  packet: 7,
   heartbeat: 8,
-  signal: 9,
 } as const
+const packetFlags = { seq: 1, ack: 2, bits: 4 } as const
 const seqMax = Number.MAX_SAFE_INTEGER - 1
 export const digestBytesLength = 8
-export const hintBytesLength = 8
 
-/** F2: live events ride the chat lane, history the bulk lane, everything else the control lane. */
+/** F2: packets ride the chat lane, history and large items the bulk lane, everything else the control lane. */
 export function laneOf(frame: Frame): Lane {
-  if (frame.type !== 'events') return 'control'
-  return frame.answer ? 'bulk' : 'chat'
+  if (frame.type === 'packet') return 'chat'
+  return frame.type === 'events' || frame.type === 'items' ? 'bulk' : 'control'
 }
 
 export function encodeFrame(frame: Frame): Uint8Array {
   const writer = new Writer()
-  writer.u8(codes[frame.type])
-  writeBody(writer, frame)
+  writeFrame(writer, frame)
   assert(writer.size <= limits.frameBytesMax, `frame ${frame.type} of ${writer.size} bytes`)
   return writer.finish()
 }
 
-function writeBody(writer: Writer, frame: Frame): void {
+function writeFrame(writer: Writer, frame: Frame): void {
+  if (isOverlayFrame(frame)) return writeOverlayFrame(writer, frame)
+  writer.u8(codes[frame.type])
   switch (frame.type) {
     case 'rooms':
       writer.varint(frame.rooms.length)
@@ -125,28 +115,39 @@ function writeBody(writer: Writer, frame: Frame): void {
       writer.varint(frame.first).varint(frame.last)
       return
     case 'events':
-      writer.u8(frame.answer ? 1 : 0).varint(frame.runs.length)
+      writer.varint(frame.runs.length)
       for (const run of frame.runs) encodeRun(writer, run)
       return
-    case 'presence':
-      writer.varint(frame.records.length)
-      for (const record of frame.records) encodePresence(writer, record)
+    case 'items':
+      writer.varint(frame.items.length)
+      for (const item of frame.items) encodeItem(writer, item)
       return
-    case 'receipts':
-      writer.varint(frame.receipts.length)
-      for (const receipt of frame.receipts) encodeReceipt(writer, receipt)
-      return
+    case 'packet':
+      return writePacket(writer, frame)
     case 'heartbeat':
-      writer.u64(frame.nowMs).fixed(hexToBytes(frame.digest)).varint(frame.heard.length)
-      for (const { hint, ageS } of frame.heard) writer.fixed(hexToBytes(hint)).u8(ageS)
-      return
-    case 'signal':
-      writer.fixed(peerIdToBytes(frame.from)).fixed(peerIdToBytes(frame.to)).u8(frame.hops)
-      writer.block(encodeUtf8(frame.payload))
-      return
+      return writeHeartbeat(writer, frame.nowMs, frame.digests)
     default:
       unreachable(frame)
   }
+}
+
+function writeHeartbeat(writer: Writer, nowMs: number, digests: Digests): void {
+  writer.u64(nowMs).fixed(hexToBytes(digests.log))
+  writer.u32(digests.sites).u32(digests.presences).u32(digests.receipts).u32(digests.alive)
+}
+
+function writePacket(writer: Writer, packet: Packet): void {
+  const { seq, ack, notes } = packet
+  const hasBits = ack !== undefined && ack.bits !== 0
+  writer.u8(
+    (seq === undefined ? 0 : packetFlags.seq) +
+      (ack === undefined ? 0 : packetFlags.ack) +
+      (hasBits ? packetFlags.bits : 0),
+  )
+  if (seq !== undefined) writer.u16(seq)
+  if (ack !== undefined) writer.u16(ack.base)
+  if (hasBits) writer.u32(ack.bits)
+  for (const note of notes) encodeNote(writer, note)
 }
 
 function writeHaveEntry(writer: Writer, entry: HaveEntry): void {
@@ -188,37 +189,24 @@ function readBody(reader: Reader, code: number): Frame | undefined {
       return { type: 'want', ...readPlace(reader) }
     case codes.lacking:
       return { type: 'lacking', ...readPlace(reader) }
-    case codes.events: {
-      const answer = readFlag(reader)
-      return { type: 'events', answer, runs: reader.list(limits.recordsPerFrameMax, () => decodeRun(reader)) }
-    }
-    case codes.presence:
+    case codes.events:
+      return { type: 'events', runs: reader.list(limits.recordsPerFrameMax, () => decodeRun(reader)) }
+    case codes.items:
       return {
-        type: 'presence',
-        records: reader.list(limits.recordsPerFrameMax, () => decodePresence(reader)),
+        type: 'items',
+        items: reader.list(limits.recordsPerFrameMax, () => decodeItem(reader, reader.u8())),
       }
-    case codes.receipts:
-      return {
-        type: 'receipts',
-        receipts: reader.list(limits.recordsPerFrameMax, () => decodeReceipt(reader)),
-      }
+    case codes.packet:
+      return readPacket(reader)
     case codes.heartbeat:
       return readHeartbeat(reader)
-    case codes.signal:
-      return readSignal(reader)
     default:
-      return undefined
+      return readOverlayFrame(reader, code)
   }
 }
 
 function readRoom(reader: Reader): RoomId {
   return roomIdFromBytes(reader.fixed(roomIdBytesLength))
-}
-
-function readFlag(reader: Reader): boolean {
-  const value = reader.u8()
-  if (value > 1) throw new Malformed('flag')
-  return value === 1
 }
 
 function readPlace(reader: Reader): { room: RoomId; feed: FeedId } & Range {
@@ -246,25 +234,42 @@ function readHaveEntry(reader: Reader): HaveEntry {
 
 function readHeartbeat(reader: Reader): Frame {
   const nowMs = reader.u64()
-  const digest = bytesToHex(reader.fixed(digestBytesLength))
-  const heard = reader.list(limits.heartbeatPeersMax, () => {
-    const hint = bytesToHex(reader.fixed(hintBytesLength))
-    return { hint, ageS: reader.u8() }
-  })
-  return { type: 'heartbeat', nowMs, digest, heard }
+  const log = bytesToHex(reader.fixed(digestBytesLength))
+  const digests = {
+    log,
+    sites: reader.u32(),
+    presences: reader.u32(),
+    receipts: reader.u32(),
+    alive: reader.u32(),
+  }
+  return { type: 'heartbeat', nowMs, digests }
 }
 
-function readSignal(reader: Reader): Frame {
-  const from = peerIdFromBytes(reader.fixed(peerIdBytesLength))
-  const to = peerIdFromBytes(reader.fixed(peerIdBytesLength))
-  const hops = reader.u8()
-  return { type: 'signal', from, to, hops, payload: decodeUtf8(reader.block(limits.signalBytesMax)) }
+function readPacket(reader: Reader): Frame {
+  const flags = reader.u8()
+  if (flags > 7 || (flags & (packetFlags.ack | packetFlags.bits)) === packetFlags.bits)
+    throw new Malformed('packet')
+  const seq = (flags & packetFlags.seq) === 0 ? undefined : reader.u16()
+  const base = (flags & packetFlags.ack) === 0 ? undefined : reader.u16()
+  const bits = (flags & packetFlags.bits) === 0 ? 0 : reader.u32()
+  if ((flags & packetFlags.bits) !== 0 && bits === 0) throw new Malformed('no bits')
+  const ack = base === undefined ? undefined : { base, bits }
+  const notes: Note[] = []
+  while (!reader.isAtEnd) {
+    if (notes.length >= limits.notesPerPacketMax) throw new Malformed('too many notes')
+    notes.push(decodeNote(reader))
+  }
+  return { type: 'packet', seq, ack, notes }
 }
 
 /** Everything in a frame that carries a signature; the runtime checks all of it before the engine sees the frame. */
 export function frameClaims(frame: Frame): Claim[] {
   if (frame.type === 'events') return frame.runs.map(runClaim)
-  if (frame.type === 'presence') return frame.records.map(presenceClaim)
-  if (frame.type === 'receipts') return frame.receipts.map(receiptClaim)
-  return []
+  const items =
+    frame.type === 'items'
+      ? frame.items
+      : frame.type === 'packet'
+        ? frame.notes.flatMap((note) => (note.type === 'item' ? [note.item] : []))
+        : []
+  return items.flatMap((item) => itemClaim(item) ?? [])
 }

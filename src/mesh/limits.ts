@@ -81,6 +81,114 @@ export const limits = {
   /** measured: Chromium counts 500 per page and returns them late; stay well below. */
   peerConnectionsPerPageMax: 300,
 
+  /** guess: two missed heartbeats and some. */
+  linkSilentMs: 12_000,
+  linkSilentPairMs: 5_000,
+  linkSilentRadioMs: 25_000,
+  /** guess: an own link that nothing needs is given up after this. */
+  linkIdleMs: 60_000,
+  /** guess: links of a view that has become too large are given up one by one. */
+  trimIntervalMs: 15_000,
+  /** guess: a question for a place goes through a helper or a few peers. */
+  askTimeoutMs: 5_000,
+  /** guess: a peer without a place is asked again after this. */
+  declinedMs: 20_000,
+  /** guess: a promised place is kept while the other side connects. */
+  promiseMs: 15_000,
+  /** design (gossip.md 7.5): replacements tried at once. */
+  parallelDialsMax: 3,
+
+  /** guess: a timer that fires this much late means that this device is busy or in the background. */
+  lateMs: 1_500,
+  lateFactorMax: 4,
+  /** guess: how fast trust in the own timers returns. */
+  patienceStep: 0.1,
+  /** guess: after saying so, a link is hung up. */
+  closingMs: 1_000,
+  /** guess: differing heartbeats before records are announced again. */
+  patienceMax: 64,
+  /** guess: records announced to one link at once. */
+  recordsAnnouncedMax: 2_048,
+
+  // View inside a site: paper (HyParView p. 9) scaled by gossip.md 7.5
+  fullMeshMax: 5,
+  smallSiteMax: 8,
+  activeViewMax: 4,
+  activeViewSmall: 6,
+  passiveViewMax: 24,
+  activeWalk: 6,
+  passiveWalk: 3,
+  shuffleActive: 3,
+  shufflePassive: 4,
+  shuffleIntervalMs: 60_000,
+  /** design: more often in the first two minutes. */
+  shuffleFirstMs: 10_000,
+  shufflesFirst: 12,
+  /** guess: walks whose answer may still come. */
+  walksMax: 64,
+
+  // Sites and gateways
+  /** guess: one radio hop of good quality; inside a site a hop costs 1 (gossip.md 7.6). */
+  lanCost: 1,
+  radioCost: 10,
+  /** guess: a way between sites that are not neighbours. */
+  farCost: 200,
+  /** guess */
+  pathCostMax: 16_383,
+  nearSitesMax: 32,
+  sitesMax: 512,
+  /** design (gossip.md 7.5): links between sites that one gateway holds. */
+  radioLinksMax: 8,
+  /** guess: a site that nobody speaks for is claimed by its first candidate after this, by the next a step later. */
+  claimDelayMs: 1_000,
+  claimStepMs: 1_500,
+  /** guess: changes of a site collect before its word is said. */
+  siteWordDelayMs: 2_000,
+  /** guess: a count of people alone is not worth saying more often. */
+  siteWordIntervalMs: 10_000,
+  /** guess: in a large site one person more is worth less. */
+  siteSmallMax: 16,
+  siteWordSlowMs: 60_000,
+  /** guess: changes that come together are looked at together. */
+  upkeepPauseMs: 200,
+  /** guess: what a site is linked to is looked at this often. */
+  upkeepIntervalMs: 1_000,
+
+  // Chat lane (gossip.md 7.6)
+  /** guess: type, flags, numbers and answers of a packet. */
+  packetHeadBytesMax: 14,
+  notesPerPacketMax: 256,
+  laneQueueMax: 512,
+  /** design */
+  laneTriesMax: 6,
+  laneTimeoutMinMs: 60,
+  laneTimeoutMaxMs: 2_000,
+  /** guess: before a round trip was measured. */
+  laneTimeoutFirstMs: 250,
+  /** guess: a link whose answers get lost this often hears them twice. */
+  laneLossyFrom: 0.01,
+  laneAckAgainMs: 20,
+
+  // Broadcast tree
+  /** design (gossip.md 7.6): announcements wait for company. */
+  announceMs: 250,
+  announceRadioMs: 2_000,
+  announcementsMax: 128,
+  announcersMax: 8,
+  /** design: not before the eager copy can have come. */
+  graftDelayMs: 150,
+  graftRetryMs: 500,
+  graftTriesMax: 6,
+  missingMax: 4_096,
+  /** paper: Plumtree §3.8, by 7 hops; ours is a cost. */
+  treeThreshold: 7,
+  treeSettleMs: 10_000,
+  /** guess: longer than any copy is under way. */
+  seenMax: 8_192,
+  itemCacheMax: 1_024,
+  itemCacheBytesMax: 1_048_576,
+  itemCacheMs: 60_000,
+
   // Presence
   /** guess: one heartbeat per link. */
   heartbeatIntervalMs: 5_000,
@@ -90,8 +198,24 @@ export const limits = {
   asleepMaxMs: 24 * 3_600_000,
   /** design: who was seen in a room this recently counts as its audience. */
   audienceMs: 24 * 3_600_000,
-  /** guess: peers named in one heartbeat. */
-  heartbeatPeersMax: 128,
+  /** design (gossip.md 7.5): between the primary gateway and its standby. */
+  heartbeatPairMs: 2_000,
+  /** guess: between sites, where every byte is dear. */
+  heartbeatRadioMs: 10_000,
+  /** guess: how long a suspected peer has to answer for itself. */
+  suspicionMs: 4_000,
+  /** guess: one raised by several at once counts as one. */
+  suspicionRoundMs: 16_000,
+  /** guess: one member of the site that no link leads to is asked this often whether it lives. */
+  probeIntervalMs: 10_000,
+  /** guess: peers named in one roster. */
+  rosterMax: 512,
+  /** guess: people of a site who said that they are here and are not heard, as told to other sites. */
+  goneMax: 64,
+  /** guess: people of one site. */
+  peoplePerSiteMax: 65_535,
+  /** guess: up to this many people in reach their names cross every radio link; beyond, with their first message. */
+  namedPeopleMax: 256,
 
   // Reconciliation
   /** guess */
@@ -113,8 +237,8 @@ export const limits = {
   // Signals
   /** guess: an offer with its candidates is about 1 KiB. */
   signalBytesMax: 16_384,
-  /** guess: enough to cross a small overlay twice. */
-  signalHopsMax: 4,
+  /** guess: across a site, some sites, and a site. */
+  signalHopsMax: 24,
   /** guess: peers that one helper may name. */
   helperPeersMax: 1_024,
   /** guess: signals a link may ask us to pass on, per minute. */

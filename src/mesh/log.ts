@@ -4,8 +4,10 @@
  *
  * Leaves to others: fetching what is missing (reconcile.ts), writing it down (journal.ts), order (clock.ts).
  */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { encodeUtf8 } from './bytes.ts'
 import type { Event, Run } from './event.ts'
-import { feedAuthor, type EventId, type FeedId, type RoomId } from './ids.ts'
+import { bytesToHex, feedAuthor, type EventId, type FeedId, type RoomId } from './ids.ts'
 import type { Range } from './frame.ts'
 import { limits } from './limits.ts'
 
@@ -31,9 +33,13 @@ interface FeedState {
   ranges: readonly HeldRange[]
   /** On its way to the disk. */
   pending: readonly HeldRange[]
+  /** Two 32-bit halves over the feed and its durable ranges. */
+  print: readonly [number, number]
 }
 
 export interface RoomLog {
+  /** XOR over the feeds' prints: equal ranges give equal digests (R8). */
+  print: [number, number]
   readonly feeds: Map<FeedId, FeedState>
   /** Newest event of each other feed that no known event names as an ancestor yet. */
   readonly heads: Map<FeedId, { readonly id: EventId; readonly hlc: number }>
@@ -55,7 +61,7 @@ export function createLog(records: readonly FeedRecord[]): Log {
   const log: Log = { rooms: new Map() }
   for (const { room, feed, newest, ranges } of records) {
     const roomLog = openRoomLog(log, room)
-    roomLog.feeds.set(feed, { newest, ranges, pending: [] })
+    setFeed(roomLog, room, feed, { newest, ranges, pending: [] })
     const last = ranges[ranges.length - 1]
     if (last !== undefined) roomLog.heads.set(feed, { id: last.lastId, hlc: newest })
   }
@@ -65,9 +71,35 @@ export function createLog(records: readonly FeedRecord[]): Log {
 export function openRoomLog(log: Log, room: RoomId): RoomLog {
   const known = log.rooms.get(room)
   if (known !== undefined) return known
-  const fresh: RoomLog = { feeds: new Map(), heads: new Map() }
+  const fresh: RoomLog = { print: [0, 0], feeds: new Map(), heads: new Map() }
   log.rooms.set(room, fresh)
   return fresh
+}
+
+function setFeed(room: RoomLog, id: RoomId, feed: FeedId, state: Omit<FeedState, 'print'>): void {
+  const before = room.feeds.get(feed)?.print ?? [0, 0]
+  const print = printOf(id, feed, state.ranges)
+  room.print = [room.print[0] ^ before[0] ^ print[0], room.print[1] ^ before[1] ^ print[1]]
+  room.feeds.set(feed, { ...state, print })
+}
+
+function printOf(room: RoomId, feed: FeedId, ranges: readonly Range[]): readonly [number, number] {
+  if (ranges.length === 0) return [0, 0]
+  const text = `${room} ${feed} ${ranges.map((range) => `${range.first}-${range.last}`).join(' ')}`
+  const digest = sha256(encodeUtf8(text))
+  const view = new DataView(digest.buffer, digest.byteOffset)
+  return [view.getUint32(0), view.getUint32(4)]
+}
+
+/** R8: 8 bytes as hex over everything durable in the given rooms; equal rooms and ranges give equal digests. */
+export function logDigest(log: Log, rooms: Iterable<RoomId>): string {
+  const halves: [number, number] = [0, 0]
+  for (const room of rooms) {
+    const print = log.rooms.get(room)?.print ?? [0, 0]
+    halves[0] ^= print[0]
+    halves[1] ^= print[1]
+  }
+  return bytesToHex(new Uint8Array(Uint32Array.of(...halves).buffer))
 }
 
 /** @returns the durable ranges of a feed, ascending. */
@@ -87,7 +119,7 @@ export function acceptRun(log: Log, run: Run, isOwn = false): Accepted {
   let state = room.feeds.get(run.feed)
   if (state === undefined) {
     if (!isOwn && isCrowded(room, run.feed)) return { type: 'full' }
-    state = { newest: 0, ranges: [], pending: [] }
+    state = { newest: 0, ranges: [], pending: [], print: [0, 0] }
     room.feeds.set(run.feed, state)
   }
   const covered = [...state.ranges, ...state.pending]
@@ -163,7 +195,7 @@ export function commit(log: Log, record: FeedRecord): void {
   const pending = (state?.pending ?? []).filter(
     (range) => !record.ranges.some((held) => held.first <= range.first && held.last >= range.last),
   )
-  openRoomLog(log, record.room).feeds.set(record.feed, {
+  setFeed(openRoomLog(log, record.room), record.room, record.feed, {
     newest: record.newest,
     ranges: record.ranges,
     pending,

@@ -1,22 +1,28 @@
 /**
- * Who is here, asleep or gone; and what this device says of itself. Rules P1–P7 in PROTOCOL.md.
+ * Who is here, asleep or gone; and what this device says of itself. Rules P1–P8 in PROTOCOL.md.
  *
- * Source: "Presence" on the design page. Records are signed and travel on change; that a peer is still there
- * travels as ages in heartbeats, so that nobody has to sign every five seconds.
+ * Source: "Presence" on the design page. Records are signed and travel on change. That somebody is still there is
+ * not told at all: whoever loses a link to a peer of the own site suspects it aloud, and it answers with a later
+ * record or is gone (the suspicion of SWIM, Das, Gupta, Motivala, DSN 2002, §4.2, with the tree as its medium).
  */
 import { stampToMs } from './clock.ts'
-import type { Person } from './effects.ts'
+import type { LinkId, Person } from './effects.ts'
 import { bytesToHex, peerIdToBytes, type PeerId, type RoomId } from './ids.ts'
-import { hintBytesLength, type Hearing } from './frame.ts'
+import { hintBytesLength } from './overlay/overlay-frame.ts'
 import { limits } from './limits.ts'
 import type { Presence, PresenceFields, Status } from './record.ts'
 
-interface Known {
+export interface Known {
   readonly record: Presence
+  readonly hint: string
   /** When this record became known here, ms. */
   readonly learnedMs: number
-  /** When the peer was last heard, itself or through others, ms. */
-  heardMs: number
+  /** Nobody of its site hears it any more (P5); since when, ms. */
+  goneSinceMs: number | undefined
+  /** Suspected of that, and free to answer until then, ms. */
+  suspectedUntilMs: number | undefined
+  /** The link that news of it came over first: the way back to it. */
+  via: LinkId | undefined
 }
 
 export interface OwnPresence {
@@ -24,6 +30,8 @@ export interface OwnPresence {
   visible: boolean
   node: string
   site: PeerId | undefined
+  /** A box that keeps history, and no person. */
+  readonly box: boolean
   /** Signed and ready, to be sent when the page goes away: then there is no time to sign. */
   farewell: Presence | undefined
   current: Presence | undefined
@@ -34,15 +42,26 @@ export interface OwnPresence {
 export interface PresenceState {
   readonly known: Map<PeerId, Known>
   readonly peersByHint: Map<string, PeerId>
+  /** This device's own. */
+  readonly hint: string
   readonly own: OwnPresence
+  /** How many are suspected now. */
+  suspected: number
 }
 
-export function createPresence(records: readonly Presence[], self: PeerId, name: string): PresenceState {
+export function createPresence(
+  records: readonly Presence[],
+  self: PeerId,
+  own: { readonly name: string; readonly box: boolean },
+): PresenceState {
   const state: PresenceState = {
     known: new Map(),
     peersByHint: new Map(),
+    hint: peerHint(self),
+    suspected: 0,
     own: {
-      name,
+      name: own.name,
+      box: own.box,
       visible: true,
       node: '',
       site: undefined,
@@ -55,88 +74,156 @@ export function createPresence(records: readonly Presence[], self: PeerId, name:
   for (const record of newest) {
     if (record.peer === self) continue
     const thenMs = stampToMs(record.counter)
-    learn(state, { record, learnedMs: thenMs, heardMs: Number.NEGATIVE_INFINITY })
+    learn(state, record, thenMs, { goneSinceMs: thenMs, via: undefined })
   }
   return state
 }
 
-function learn(state: PresenceState, known: Known): void {
-  state.known.set(known.record.peer, known)
-  state.peersByHint.set(peerHint(known.record.peer), known.record.peer)
+function learn(
+  state: PresenceState,
+  record: Presence,
+  learnedMs: number,
+  rest: Pick<Known, 'goneSinceMs' | 'via'>,
+): void {
+  const hint = peerHint(record.peer)
+  state.known.set(record.peer, { record, hint, learnedMs, suspectedUntilMs: undefined, ...rest })
+  state.peersByHint.set(hint, record.peer)
 }
 
 export function peerHint(peer: PeerId): string {
   return bytesToHex(peerIdToBytes(peer).subarray(0, hintBytesLength))
 }
 
-/** P1, P2: @returns whether the record is news, to be stored and passed on. */
-export function acceptPresence(state: PresenceState, record: Presence, nowMs: number): boolean {
+/** P1, P2: @returns whether the record is news, to be stored and passed on. News of somebody is a sign of life. */
+export function acceptPresence(
+  state: PresenceState,
+  record: Presence,
+  via: LinkId | undefined,
+  nowMs: number,
+): { readonly isNews: boolean; readonly forgotten: PeerId | undefined } {
   const known = state.known.get(record.peer)
-  if (known !== undefined && known.record.counter >= record.counter) return false
-  if (known === undefined && state.known.size >= limits.presencesMax && !forgetOldest(state)) return false
-  const heardMs = known?.heardMs ?? Number.NEGATIVE_INFINITY
-  learn(state, { record, learnedMs: nowMs, heardMs })
-  return true
+  if (known !== undefined && known.record.counter >= record.counter) {
+    return { isNews: false, forgotten: undefined }
+  }
+  let forgotten: PeerId | undefined
+  if (known === undefined && state.known.size >= limits.presencesMax) {
+    forgotten = forgetOldest(state)
+    if (forgotten === undefined) return { isNews: false, forgotten }
+  }
+  learn(state, record, nowMs, { goneSinceMs: undefined, via })
+  return { isNews: true, forgotten }
 }
 
-function forgetOldest(state: PresenceState): boolean {
+/** Whoever has been gone for longest makes room. */
+function forgetOldest(state: PresenceState): PeerId | undefined {
   let oldest: Known | undefined
   for (const known of state.known.values()) {
-    if (oldest === undefined || known.heardMs < oldest.heardMs) oldest = known
+    const sinceMs = known.record.status === 'left' ? known.learnedMs : known.goneSinceMs
+    const oldestMs =
+      oldest === undefined ? Number.POSITIVE_INFINITY : (oldest.goneSinceMs ?? oldest.learnedMs)
+    if (sinceMs !== undefined && sinceMs < oldestMs) oldest = known
   }
-  if (oldest === undefined || oldest.heardMs > Number.NEGATIVE_INFINITY) return false
+  if (oldest === undefined) return undefined
   state.known.delete(oldest.record.peer)
-  state.peersByHint.delete(peerHint(oldest.record.peer))
-  return true
+  state.peersByHint.delete(oldest.hint)
+  return oldest.record.peer
 }
 
-/** P3: a frame came from this peer itself. */
-export function hear(state: PresenceState, peer: PeerId, atMs: number): void {
+/** P3: a link to this peer stands, a helper has its socket, or somebody of its site holds it for alive. */
+export function hear(state: PresenceState, peer: PeerId): void {
   const known = state.known.get(peer)
-  if (known !== undefined && atMs > known.heardMs) known.heardMs = atMs
+  if (known === undefined) return
+  known.goneSinceMs = undefined
+  known.suspectedUntilMs = undefined
 }
 
-/** P3: somebody else heard these peers some seconds ago. */
-export function hearThrough(state: PresenceState, heard: readonly Hearing[], nowMs: number): void {
-  for (const { hint, ageS } of heard) {
-    const peer = state.peersByHint.get(hint)
-    if (peer !== undefined) hear(state, peer, nowMs - ageS * 1_000)
+/** P4: @returns what to say aloud about a peer whose link is lost; undefined when there is nothing to suspect. */
+export function suspect(state: PresenceState, peer: PeerId, nowMs: number): number | undefined {
+  const known = state.known.get(peer)
+  const isGone = known?.goneSinceMs !== undefined || known?.suspectedUntilMs !== undefined
+  if (known === undefined || known.record.status === 'left' || isGone) return undefined
+  known.suspectedUntilMs = nowMs + limits.suspicionMs
+  state.suspected += 1
+  return known.record.counter
+}
+
+/** P4: somebody else suspects this peer. @returns whether that is news here */
+export function hearSuspicion(state: PresenceState, peer: PeerId, counter: number, nowMs: number): boolean {
+  const known = state.known.get(peer)
+  if (known === undefined || known.record.counter > counter) return false
+  return suspect(state, peer, nowMs) !== undefined
+}
+
+/** P5: @returns whether somebody is gone now who was not before. */
+export function expireSuspicions(state: PresenceState, nowMs: number): boolean {
+  let news = false
+  if (state.suspected === 0) return false
+  state.suspected = 0
+  for (const known of state.known.values()) {
+    if (known.suspectedUntilMs !== undefined && nowMs < known.suspectedUntilMs) state.suspected += 1
+    if (known.suspectedUntilMs === undefined || nowMs < known.suspectedUntilMs) continue
+    known.suspectedUntilMs = undefined
+    known.goneSinceMs = nowMs
+    news = true
   }
+  return news
 }
 
-/** P3: one second is added per hop, so that an echo between two peers cannot keep a dead one alive. */
-export function hearings(state: PresenceState, nowMs: number): Hearing[] {
-  const list: Hearing[] = []
-  for (const { record, heardMs } of state.known.values()) {
-    const ageS = Math.ceil((nowMs - heardMs) / 1_000) + 1
-    if (ageS * 1_000 > limits.silentMs || record.status === 'left') continue
-    if (list.length < limits.heartbeatPeersMax) list.push({ hint: peerHint(record.peer), ageS })
+/** P3: 32 bits over who of one's own site is held for alive; equal sets give equal digests. */
+export function aliveDigest(state: PresenceState): number {
+  let digest = state.own.name === '' ? 0 : Number.parseInt(state.hint.slice(0, 8), 16)
+  for (const known of state.known.values()) {
+    if (isAlive(state, known)) digest ^= Number.parseInt(known.hint.slice(0, 8), 16)
   }
-  return list
+  return digest >>> 0
 }
 
-/** P4–P6: the word that a person gets, and since when. */
-export function statusOf(known: Known, nowMs: number): { readonly status: Status; readonly sinceMs: number } {
-  const { record, learnedMs, heardMs } = known
-  const heard = nowMs - heardMs <= limits.silentMs
-  if (record.status === 'here' && heard) return { status: 'here', sinceMs: learnedMs }
-  const asleep = record.status === 'asleep' && heardMs > Number.NEGATIVE_INFINITY
-  if (asleep && nowMs - learnedMs <= limits.asleepMaxMs) return { status: 'asleep', sinceMs: learnedMs }
+/** Of the own site, not gone and not said to have left. */
+export function isAlive(state: PresenceState, known: Known): boolean {
+  const isNear = known.record.site === state.own.site
+  return isNear && known.goneSinceMs === undefined && known.record.status !== 'left'
+}
+
+/** What else is known of where people are: links, sites. */
+export interface Reachability {
+  readonly isLinked: (peer: PeerId) => boolean
+  /** Whether the site can be reached and says nothing else of this person. */
+  readonly isHeardThere: (site: PeerId | undefined, hint: string) => boolean
+}
+
+/** P6–P8: the word that a person gets, and since when. */
+export function statusOf(
+  state: PresenceState,
+  known: Known,
+  reach: Reachability,
+  nowMs: number,
+): { readonly status: Status; readonly sinceMs: number } {
+  const { record, learnedMs, goneSinceMs } = known
   if (record.status === 'left') return { status: 'left', sinceMs: learnedMs }
-  return { status: 'left', sinceMs: Math.max(heardMs, learnedMs) }
+  const isAsleep = record.status === 'asleep'
+  if (isAsleep && nowMs - learnedMs <= limits.asleepMaxMs) return { status: 'asleep', sinceMs: learnedMs }
+  if (!isAsleep && isHeard(state, known, reach)) return { status: 'here', sinceMs: learnedMs }
+  return { status: 'left', sinceMs: goneSinceMs ?? learnedMs }
 }
 
-/** @param linked peers with a link to this device @param socketed peers that a helper has a socket of */
+function isHeard(state: PresenceState, known: Known, reach: Reachability): boolean {
+  const { record, hint } = known
+  if (reach.isLinked(record.peer)) return true
+  if (record.site === state.own.site) return known.goneSinceMs === undefined
+  return reach.isHeardThere(record.site, hint)
+}
+
+/** @param socketed peers that a helper has a socket of */
 export function listPeople(
   state: PresenceState,
-  linked: ReadonlySet<PeerId>,
+  reach: Reachability,
   socketed: ReadonlySet<PeerId>,
   nowMs: number,
 ): Person[] {
   return [...state.known.values()].map((known) => {
     const { record } = known
-    const { status, sinceMs } = statusOf(known, nowMs)
-    const direct = linked.has(record.peer)
+    const { status, sinceMs } = statusOf(state, known, reach, nowMs)
+    const direct = reach.isLinked(record.peer)
     const awake = status === 'asleep' && (direct || socketed.has(record.peer))
     return {
       peer: record.peer,
@@ -155,15 +242,15 @@ export function listPeople(
 /** D5: the people other than the author who were seen in the room lately. */
 export function audienceOf(state: PresenceState, room: RoomId, nowMs: number): PeerId[] {
   const audience: PeerId[] = []
-  for (const { record, learnedMs, heardMs } of state.known.values()) {
-    const seenMs = Math.max(learnedMs, heardMs)
-    const recent = nowMs - seenMs <= limits.audienceMs
-    if (!record.box && record.rooms.includes(room) && recent) audience.push(record.peer)
+  for (const { record, learnedMs, goneSinceMs } of state.known.values()) {
+    if (record.box || !record.rooms.includes(room)) continue
+    const seenMs = record.status === 'left' ? learnedMs : (goneSinceMs ?? nowMs)
+    if (nowMs - seenMs <= limits.audienceMs) audience.push(record.peer)
   }
   return audience
 }
 
-/** P7: what this device would say of itself now. */
+/** P8: what this device would say of itself now. */
 export function ownFields(
   own: OwnPresence,
   self: PeerId,
@@ -171,5 +258,6 @@ export function ownFields(
   counter: number,
 ): PresenceFields {
   const status = own.visible ? 'here' : 'asleep'
-  return { peer: self, counter, status, box: false, name: own.name, node: own.node, site: own.site, rooms }
+  const { box, name, node, site } = own
+  return { peer: self, counter, status, box, name, node, site, rooms }
 }

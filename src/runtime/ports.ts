@@ -90,10 +90,18 @@ export interface Keys {
 }
 
 /** A way to introduce oneself to others: one helper, at one address. */
+/** A peer, and the site that it is at. */
+export interface Placed {
+  readonly peer: PeerId
+  readonly site: PeerId
+}
+
 export interface HelperEvents {
   up(helper: string, site: PeerId, node: string): void
   down(helper: string): void
-  peers(helper: string, up: readonly PeerId[], down: readonly PeerId[]): void
+  peers(helper: string, up: readonly Placed[], down: readonly PeerId[]): void
+  /** The sites beside this one, and what the way there costs. */
+  sites(helper: string, near: readonly { readonly site: PeerId; readonly cost: number }[]): void
   signal(helper: string, from: PeerId, payload: string): void
   unreachable(helper: string, to: PeerId): void
 }

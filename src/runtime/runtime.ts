@@ -100,6 +100,7 @@ export function startRuntime(
     up: (helper, site, node) => feed(state, { type: 'helper-up', helper, site, node }),
     down: (helper) => feed(state, { type: 'helper-down', helper }),
     peers: (helper, up, down) => feed(state, { type: 'helper-peers', helper, up, down }),
+    sites: (helper, near) => feed(state, { type: 'helper-sites', helper, near }),
     signal: (helper, from, payload) => feed(state, { type: 'signal-in', helper, from, payload }),
     unreachable: (helper, to) => feed(state, { type: 'signal-unreachable', helper, to }),
   })

@@ -4,6 +4,7 @@
  */
 import { parsePeerId, type PeerId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
+import type { Placed } from './ports.ts'
 
 export const signalLimits = {
   /** design: larger frames close the socket. */
@@ -27,10 +28,6 @@ export interface Neighbor {
   readonly site: PeerId
   readonly name: string
   readonly url: string
-}
-export interface Placed {
-  readonly peer: PeerId
-  readonly site: PeerId
 }
 
 export type SignalFrame =

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { afterEach, describe, it } from 'vitest'
 import type { Page } from 'playwright-core'
 import { encodeFrame } from '../../src/mesh/frame.ts'
+import { itemOf } from '../../src/mesh/gossip/item.ts'
 import { Lans, namespacesMissing } from '../e2e/lans.ts'
 import { Person, Scene } from '../e2e/harness.ts'
 import { runOf } from '../mesh/make.ts'
@@ -76,9 +77,16 @@ describe.skipIf(missing !== undefined)('two routed LANs', () => {
     )
     const barePerMessage = (bareTalk - idle) / 40
     const frame = encodeFrame({
-      type: 'events',
-      answer: false,
-      runs: [runOf({ count: 1, text: 'x'.repeat(58) })],
+      type: 'packet',
+      seq: 1,
+      ack: undefined,
+      notes: [
+        {
+          type: 'item',
+          item: itemOf({ type: 'run', run: runOf({ count: 1, text: 'x'.repeat(58) }) }),
+          cost: 1,
+        },
+      ],
     })
 
     printTable('two routed LANs, plain http', [

@@ -3,6 +3,7 @@ import { signPlainly } from '../../src/adapters/signature.ts'
 import { Writer } from '../../src/mesh/bytes.ts'
 import { encodeFrame } from '../../src/mesh/frame.ts'
 import { feedIdToBytes, hexToBytes } from '../../src/mesh/ids.ts'
+import { itemOf } from '../../src/mesh/gossip/item.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
 
@@ -31,8 +32,8 @@ function changed(bytes: Uint8Array, at: number, value: number): Uint8Array {
 }
 
 const run = runOf({ count: 2 })
-const events = encodeFrame({ type: 'events', answer: false, runs: [run] })
-const presence = encodeFrame({ type: 'presence', records: [presenceOf(1)] })
+const events = encodeFrame({ type: 'events', runs: [run] })
+const presence = presenceFrame()
 const receipt = {
   device: keyOf(1).peer,
   room: general,
@@ -44,10 +45,14 @@ const receipt = {
 const identity = new Uint8Array(32)
 identity[0] = 1
 
+function presenceFrame(change: Parameters<typeof presenceOf>[1] = {}): Uint8Array {
+  return encodeFrame({ type: 'items', items: [itemOf({ type: 'presence', record: presenceOf(1, change) })] })
+}
+
 function smallOrderRun(): Uint8Array {
-  // type, answer, one run, room, then the feed: its key becomes the identity point, which "signs" everything.
+  // type, one run, room, then the feed: its key becomes the identity point, which "signs" everything.
   const bytes = events.slice()
-  bytes.set(identity, 3 + 16)
+  bytes.set(identity, 2 + 16)
   bytes.fill(0, bytes.length - 64)
   bytes[bytes.length - 64] = 1
   return bytes
@@ -79,7 +84,6 @@ export const hostileFrames: readonly HostileFrame[] = [
     'a run without events',
     new Writer()
       .u8(5)
-      .u8(0)
       .varint(1)
       .fixed(new Uint8Array(64))
       .varint(0)
@@ -91,7 +95,6 @@ export const hostileFrames: readonly HostileFrame[] = [
     'a body over its size',
     new Writer()
       .u8(5)
-      .u8(0)
       .varint(1)
       .fixed(new Uint8Array(64))
       .varint(0)
@@ -108,7 +111,6 @@ export const hostileFrames: readonly HostileFrame[] = [
     'a stamp beyond time',
     new Writer()
       .u8(5)
-      .u8(0)
       .varint(1)
       .fixed(new Uint8Array(64))
       .varint(0)
@@ -116,20 +118,20 @@ export const hostileFrames: readonly HostileFrame[] = [
       .fixed(new Uint8Array(8).fill(255))
       .finish(),
   ),
-  malformed('a status that does not exist', changed(presence, 2 + 32 + 8, 9)),
+  malformed('a status that does not exist', changed(presence, 3 + 32 + 8, 9)),
+  malformed('a name with a direction override', presenceFrame({ name: 'a\u202eb' })),
+  malformed('a name that is no UTF-8', changed(presence, 3 + 32 + 8 + 3, 0xff)),
   malformed(
-    'a name with a direction override',
-    encodeFrame({ type: 'presence', records: [presenceOf(1, { name: 'a\u202eb' })] }),
-  ),
-  malformed('a name that is no UTF-8', changed(presence, 2 + 32 + 8 + 3, 0xff)),
-  malformed(
-    'a heartbeat with half a hint',
-    new Writer().u8(8).u64(1).fixed(new Uint8Array(8)).varint(1).fixed(new Uint8Array(4)).finish(),
+    'a heartbeat with half its digests',
+    new Writer().u8(8).u64(1).fixed(new Uint8Array(8)).u32(1).u16(1).finish(),
   ),
   malformed(
     'a signal over its size',
     new Writer().u8(9).fixed(new Uint8Array(64)).u8(0).block(new Uint8Array(20_000)).finish(),
   ),
+  malformed('a packet with an unknown note', new Writer().u8(7).u8(0).u8(99).finish()),
+  malformed('a packet with answers to nothing', new Writer().u8(7).u8(4).u32(1).finish()),
+  malformed('a walk without an end', new Writer().u8(12).fixed(new Uint8Array(32).fill(1)).u8(255).finish()),
   {
     name: 'an event that its author did not sign',
     reason: 'bad-signature',
@@ -144,6 +146,6 @@ export const hostileFrames: readonly HostileFrame[] = [
   {
     name: 'a receipt that its device did not sign',
     reason: 'bad-signature',
-    bytes: encodeFrame({ type: 'receipts', receipts: [receipt] }),
+    bytes: encodeFrame({ type: 'items', items: [itemOf({ type: 'receipt', record: receipt })] }),
   },
 ]

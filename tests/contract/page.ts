@@ -244,19 +244,21 @@ async function attackRuntime(): Promise<string[]> {
     const down = new Fact<number>()
     side.start({ ...wire(keys.self), up: (link) => up.add(link), down: (link) => down.add(link) })
     side.dial(honest.self)
-    const [link = 0] = await up.count(1, 'a link to the honest peer')
+    const [link = 0] = await up.count(1, `a link of ${seed} to the honest peer`)
     return { side, link, down }
   }
   const friend = await enter(91)
   const lines: string[] = []
-  for (const [i, { name, reason, bytes }] of hostileFrames.entries()) {
+  // A page accepts 24 connections a minute; the rest of the kinds is decoded in frame.test.ts.
+  const some = [...hostileFrames.slice(0, 11), ...hostileFrames.slice(-11)]
+  for (const [i, { name, reason, bytes }] of some.entries()) {
     const before = traffic.refused.get(reason) ?? 0
     const attacker = await enter(100 + i)
     attacker.side.send(attacker.link, 'control', bytes)
     await attacker.down.count(1, `the end of ${name}`)
     const isNamed = (traffic.refused.get(reason) ?? 0) === before + 1
     const run = runOf({ seed: 91, first: i, count: 1 })
-    friend.side.send(friend.link, 'chat', encodeFrame({ type: 'events', answer: false, runs: [run] }))
+    friend.side.send(friend.link, 'bulk', encodeFrame({ type: 'events', runs: [run] }))
     await shown.count(i + 1, 'the message of the friend')
     lines.push(`${isNamed && friend.down.all.length === 0 ? 'ok' : 'FAILED'} ${name}: ${reason}`)
     attacker.side.close()

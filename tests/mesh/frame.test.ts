@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { verifyPlainly } from '../../src/adapters/signature.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf } from '../../src/mesh/frame.ts'
 import { bytesToHex, hexToBytes } from '../../src/mesh/ids.ts'
+import { itemOf } from '../../src/mesh/gossip/item.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import { samples } from '../vectors/samples.ts'
 import { presenceOf, runOf } from './make.ts'
@@ -18,13 +19,9 @@ describe('frame', () => {
     expect(decodeFrame(hexToBytes(vectors[name] ?? ''))).toEqual(frame)
   })
 
-  it('[F2] only events leave the control lane', () => {
-    const lanes = Object.values(samples).map((frame) => `${frame.type} ${laneOf(frame)}`)
-    expect(new Set(lanes)).toContain('events chat')
-    expect(new Set(lanes)).toContain('events bulk')
-    expect(lanes.filter((line) => !line.startsWith('events')).every((line) => line.endsWith('control'))).toBe(
-      true,
-    )
+  it('[F2] packets ride the chat lane, what is large the bulk lane, the rest the control lane', () => {
+    const lanes: Readonly<Record<string, string>> = { packet: 'chat', events: 'bulk', items: 'bulk' }
+    for (const frame of Object.values(samples)) expect(laneOf(frame)).toBe(lanes[frame.type] ?? 'control')
   })
 
   it('[F1] trailing bytes, a missing end, unknown types and giants are refused by name', () => {
@@ -59,7 +56,7 @@ describe('frame', () => {
   })
 
   it('[F4] every signature in a frame is a claim, and each sample is genuine', () => {
-    for (const name of ['events-live', 'events-answer', 'presence', 'receipts']) {
+    for (const name of ['events', 'items', 'packet-items']) {
       const frame = samples[name]
       if (frame === undefined) throw new Error(name)
       const claims = frameClaims(frame)
@@ -70,13 +67,16 @@ describe('frame', () => {
 
   it('[F5] a presence record with a name that must not be shown is malformed', () => {
     for (const name of ['a\u202eb', ' a', 'x'.repeat(33)]) {
-      const bytes = encodeFrame({ type: 'presence', records: [presenceOf(1, { name })] })
+      const bytes = encodeFrame({
+        type: 'items',
+        items: [itemOf({ type: 'presence', record: presenceOf(1, { name }) })],
+      })
       expect(decodeFrame(bytes)).toBe('malformed')
     }
   })
 
   it('[T6] a stamp that could run the order over is malformed', () => {
     const run = runOf({ count: 1, startMs: Math.ceil(limits.stampMax / 32) + 1 })
-    expect(decodeFrame(encodeFrame({ type: 'events', answer: false, runs: [run] }))).toBe('malformed')
+    expect(decodeFrame(encodeFrame({ type: 'events', runs: [run] }))).toBe('malformed')
   })
 })

@@ -9,9 +9,11 @@ import {
   release,
   subtractRanges,
   takeDeps,
+  type RoomLog,
 } from '../../src/mesh/log.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import type { Run } from '../../src/mesh/event.ts'
+import type { FeedId } from '../../src/mesh/ids.ts'
 import { feedOf, general, runOf } from './make.ts'
 
 function accepted(log: ReturnType<typeof createLog>, run: Run): string {
@@ -39,9 +41,10 @@ describe('log', () => {
 
   it('[L4] keeps a bounded number of feeds', () => {
     const log = createLog([])
-    const room = { feeds: new Map(), heads: new Map() }
+    const room: RoomLog = { print: [0, 0], feeds: new Map(), heads: new Map() }
     for (let i = 0; i < limits.feedsPerRoomMax; i++) {
-      room.feeds.set(feedOf(7, i % 256).replace(/.{4}$/, i.toString(16).padStart(4, '0')), {})
+      const feed = feedOf(7, i % 256).replace(/.{4}$/, i.toString(16).padStart(4, '0')) as FeedId
+      room.feeds.set(feed, { newest: 0, ranges: [], pending: [], print: [0, 0] })
     }
     log.rooms.set(general, room)
     expect(room.feeds.size).toBe(limits.feedsPerRoomMax)

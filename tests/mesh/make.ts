@@ -1,6 +1,7 @@
 /** Small real things for rule tests: keys, feeds, signed runs. */
 import { plainKey, signPlainly, type PlainKey } from '../../src/adapters/signature.ts'
 import { eventIdOf, eventSigningBytes, messageBody, type Event, type Run } from '../../src/mesh/event.ts'
+import { acceptRun, commit, createLog, recordWith } from '../../src/mesh/log.ts'
 import { feedIdFrom, openRoomId, type EventId, type FeedId, type RoomId } from '../../src/mesh/ids.ts'
 import { presenceSigningBytes, type Presence, type PresenceFields } from '../../src/mesh/record.ts'
 
@@ -71,4 +72,13 @@ export function presenceOf(seed: number, change: Partial<PresenceFields> = {}): 
     ...change,
   }
   return { ...fields, signature: signPlainly(key, presenceSigningBytes(fields)) }
+}
+
+/** A log that durably holds the first events of feed 1. */
+export function held(count: number): ReturnType<typeof createLog> {
+  const log = createLog([])
+  const run = runOf({ count })
+  acceptRun(log, run)
+  commit(log, recordWith(log, run.events, general, run.feed))
+  return log
 }

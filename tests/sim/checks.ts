@@ -105,8 +105,9 @@ export function checkAllConfirmed(world: World): string[] {
 
 /** P: everybody is shown as here. */
 export function checkPresence(world: World): string[] {
+  const people = world.peers.filter((peer) => !peer.box).length
   return world.peers
-    .filter((peer) => (peer.lastPeople?.reach.people ?? 0) !== world.peers.length - 1)
+    .filter((peer) => !peer.box && (peer.lastPeople?.reach.people ?? 0) !== people - 1)
     .map((peer) => `P: peer ${peer.index} sees ${peer.lastPeople?.reach.people ?? 0} people in reach`)
 }
 

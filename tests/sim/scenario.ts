@@ -10,7 +10,7 @@ import {
   general,
   transcript,
 } from './checks.ts'
-import { World, type Faults } from './world.ts'
+import { World, type Faults, type Layout } from './world.ts'
 
 const stepsMax = 400_000
 const troubleMs = 60_000
@@ -39,7 +39,7 @@ export function runScenario(seed: number): Outcome {
     diskFull: random.chance(0.2) ? random.unit() * 0.2 : 0,
     clockErrorMaxMs: random.chance(0.5) ? random.between(0, 10 * 365 * 86_400_000) : 0,
   }
-  return play(new World(seed, random.between(2, 7), faults), seed)
+  return play(new World(seed, layoutFor(random), faults), seed)
 }
 
 const quiet: Faults = {
@@ -50,6 +50,18 @@ const quiet: Faults = {
   diskMaxMs: 5,
   diskFull: 0,
   clockErrorMaxMs: 0,
+}
+
+/** One site, or two to four in a row or a ring. */
+function layoutFor(random: World['random']): number | Layout {
+  if (random.chance(0.5)) return random.between(2, 9)
+  const sites = random.between(2, 4)
+  const isRing = sites > 2 && random.chance(0.5)
+  const near = Array.from({ length: sites }, (_, i) =>
+    [i - 1, i + 1].map((j) => (isRing ? (j + sites) % sites : j)).filter((j) => j >= 0 && j < sites),
+  )
+  const people = near.map(() => random.between(1, 3))
+  return { near, people, boxes: random.chance(0.3) }
 }
 
 function play(world: World, seed: number): Outcome {
@@ -103,12 +115,13 @@ function trouble(world: World): void {
   const other = random.pick(world.peers)
   if (peer === undefined || other === undefined) return
   const kind = random.between(0, 7)
-  if (kind === 0) world.setHelper(!world.helperAlive)
+  if (kind === 0) world.setHelper(!peer.site.helperAlive, peer.site)
   else if (kind === 1) {
     for (const a of world.peers) {
       for (const b of world.peers) if (a.index < b.index && random.chance(0.5)) world.cut(a, b)
     }
   } else if (kind === 2) world.heal()
+  else if (kind === 3 && peer.site !== other.site) world.cutSites(peer.site, other.site)
   else if (kind === 3 && peer !== other) world.cut(peer, other)
   else if (kind === 4 && world.faults.clockErrorMaxMs > 0) {
     world.setClock(peer, random.between(-1, 1) * random.between(0, 86_400_000))
@@ -126,5 +139,5 @@ function settle(world: World): void {
   Object.assign(world.faults, { ...quiet, clockErrorMaxMs: 0 })
   world.heal()
   for (const peer of world.peers) if (peer.engine === undefined) world.start(peer)
-  world.setHelper(true)
+  for (const site of world.sites) world.setHelper(true, site)
 }

@@ -1,8 +1,6 @@
 /**
- * A mesh in virtual time that runs the shipped engine: peers with clocks, disks and crashes, links that lose,
- * repeat and reorder, partitions, and a helper that dies. One seed gives one run, to the byte.
- *
- * What it does not have: radio rates, and peers that lie. They come with the overlay.
+ * A mesh in virtual time that runs the shipped engine: sites with helpers, peers with clocks, disks and crashes,
+ * links that lose, repeat and reorder, partitions, and helpers that die. One seed gives one run, to the byte.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
@@ -10,6 +8,7 @@ import { concatBytes, encodeUtf8 } from '../../src/mesh/bytes.ts'
 import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import { createEngine, handle, type Engine } from '../../src/mesh/engine.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
+import { noteSize } from '../../src/mesh/gossip/note.ts'
 import { peerIdFromBytes, type EventId, type PeerId } from '../../src/mesh/ids.ts'
 import { Prng } from './prng.ts'
 import { Schedule } from './schedule.ts'
@@ -26,6 +25,43 @@ export interface Faults {
   readonly clockErrorMaxMs: number
 }
 
+/** A place: its helper, its neighbours, and how many radio hops every other place is away. */
+export interface SimSite {
+  readonly index: number
+  readonly key: PeerId
+  readonly near: readonly { readonly site: number; readonly cost: number }[]
+  /** Radio hops to each site, by index. */
+  readonly hops: readonly number[]
+  helperAlive: boolean
+  readonly peers: SimPeer[]
+}
+
+/** What a world is made of. One site with some people is the simple form. */
+export interface Layout {
+  /** By site: the indexes of its neighbours. */
+  readonly near: readonly (readonly number[])[]
+  /** By site: how many people. */
+  readonly people: readonly number[]
+  /** Every site has a resident. */
+  readonly boxes: boolean
+}
+
+/** Counts of everything that was sent, for the benchmarks. */
+export interface Counters {
+  frames: number
+  bytes: number
+  items: number
+  itemBytes: number
+  /** ihave, graft, prune, offer, fetch and acknowledgements, without the packets around them. */
+  controlBytes: number
+  /** Copies of runs, by radio hops crossed. */
+  radioItems: number
+  radioFrames: number
+  radioBytes: number
+  dials: number
+  asks: number
+}
+
 export interface Posted {
   readonly id: EventId
   readonly by: number
@@ -33,6 +69,7 @@ export interface Posted {
 }
 
 interface Conduit {
+  readonly hops: number
   readonly a: SimPeer
   readonly b: SimPeer
   readonly idAtA: LinkId
@@ -44,6 +81,12 @@ interface Conduit {
 
 export class SimPeer {
   readonly index: number
+  readonly site: SimSite
+  readonly box: boolean
+  /** Dials of the last minute, ms, to check the bound from outside. */
+  readonly dialsMs: number[] = []
+  mostLinks = 0
+  mostDials = 0
   key: Uint8Array
   self: PeerId
   incarnation: Uint8Array
@@ -64,8 +107,10 @@ export class SimPeer {
   lastHolders: Extract<MeshEvent, { type: 'holders' }> | undefined
   lastPeople: Extract<MeshEvent, { type: 'people' }> | undefined
 
-  constructor(index: number, random: Prng) {
+  constructor(index: number, site: SimSite, box: boolean, random: Prng) {
     this.index = index
+    this.site = site
+    this.box = box
     this.key = random.bytes(32)
     this.self = peerIdFromBytes(this.key)
     this.incarnation = random.bytes(16)
@@ -78,6 +123,13 @@ function fakeSignature(signer: string, message: Uint8Array): Uint8Array {
   return concatBytes(half, sha256(half))
 }
 
+/** For worlds that check no signatures: different every time, and cheap. */
+function cheapSignature(count: number): Uint8Array {
+  const bytes = new Uint8Array(64)
+  new DataView(bytes.buffer).setUint32(0, count)
+  return bytes
+}
+
 export class World {
   readonly random: Prng
   readonly schedule = new Schedule()
@@ -85,14 +137,57 @@ export class World {
   readonly faults: Faults
   readonly trace = { hash: sha256(new Uint8Array()), frames: 0, bytes: 0, byType: new Map<string, number>() }
   readonly problems: string[] = []
-  helperAlive = true
+  readonly sites: SimSite[] = []
+  readonly byId = new Map<PeerId, SimPeer>()
+  readonly counters: Counters = {
+    frames: 0,
+    bytes: 0,
+    items: 0,
+    itemBytes: 0,
+    controlBytes: 0,
+    radioItems: 0,
+    radioFrames: 0,
+    radioBytes: 0,
+    dials: 0,
+    asks: 0,
+  }
+  /** Told of each event that becomes durable somewhere. */
+  onStored: ((peer: SimPeer, write: StoreWrite) => void) | undefined
+  /** Radio: what a hop adds to a frame's way, ms. */
+  radioMinMs = 10
+  radioMaxMs = 50
+  private readonly isFast: boolean
   private lastLink = 0
   private readonly cuts = new Set<string>()
+  private readonly siteCuts = new Set<string>()
 
-  constructor(seed: number, peers: number, faults: Faults) {
+  /** @param isFast frames pass as they are, without bytes, signatures and trace: for large worlds */
+  constructor(seed: number, layout: number | Layout, faults: Faults, isFast = false) {
     this.random = new Prng(seed)
     this.faults = faults
-    for (let i = 0; i < peers; i++) this.peers.push(new SimPeer(i, this.random))
+    this.isFast = isFast
+    const plan = typeof layout === 'number' ? { near: [[]], people: [layout], boxes: false } : layout
+    plan.near.forEach((near, index) => {
+      this.sites.push({
+        index,
+        key: peerIdFromBytes(sha256(encodeUtf8(`site ${index}`))),
+        near: near.map((site) => ({ site, cost: 10 })),
+        hops: hopsFrom(plan.near, index),
+        helperAlive: true,
+        peers: [],
+      })
+    })
+    for (const site of this.sites) {
+      if (plan.boxes) this.add(site, true)
+      for (let i = 0; i < (plan.people[site.index] ?? 0); i++) this.add(site, false)
+    }
+  }
+
+  private add(site: SimSite, box: boolean): void {
+    const peer = new SimPeer(this.peers.length, site, box, this.random)
+    this.peers.push(peer)
+    site.peers.push(peer)
+    this.byId.set(peer.self, peer)
   }
 
   start(peer: SimPeer): void {
@@ -102,6 +197,8 @@ export class World {
       type: 'start',
       self: peer.self,
       incarnation: peer.incarnation,
+      box: peer.box,
+      isWatched: !this.isFast && !peer.box,
       seed: this.random.uint32(),
       stored: peer.tables.state(),
     }
@@ -109,7 +206,7 @@ export class World {
     this.input(peer, input)
     this.input(peer, { type: 'command', command: { type: 'rename', name: `peer ${peer.index}` } })
     this.input(peer, { type: 'command', command: { type: 'join', name: 'general' } })
-    if (this.helperAlive) this.meetHelper(peer)
+    if (peer.site.helperAlive) this.meetHelper(peer)
   }
 
   /** The process is gone: what was not on disk is lost, links die without a word. */
@@ -117,6 +214,18 @@ export class World {
     peer.engine = undefined
     peer.life += 1
     for (const conduit of [...peer.conduits.values()]) this.closeConduit(conduit, true)
+    const { life } = peer
+    this.schedule.after(this.random.between(1_000, 10_000), () => {
+      if (peer.life === life) this.tellGone(peer)
+    })
+  }
+
+  /** Its helper has noticed that the socket is gone. */
+  private tellGone(peer: SimPeer): void {
+    if (!peer.site.helperAlive) return
+    for (const other of peer.site.peers) {
+      if (other !== peer) this.input(other, { type: 'helper-peers', helper: 'h', up: [], down: [peer.self] })
+    }
   }
 
   /** Everything that the browser stored is gone; a new incarnation, and on secure pages a new key. */
@@ -125,13 +234,15 @@ export class World {
     peer.disk += 1
     peer.incarnation = this.random.bytes(16)
     if (keepKey) return
+    this.byId.delete(peer.self)
     peer.key = this.random.bytes(32)
     peer.self = peerIdFromBytes(peer.key)
+    this.byId.set(peer.self, peer)
   }
 
-  setHelper(alive: boolean): void {
-    this.helperAlive = alive
-    for (const peer of this.peers) {
+  setHelper(alive: boolean, site: SimSite): void {
+    site.helperAlive = alive
+    for (const peer of site.peers) {
       if (peer.engine === undefined) continue
       if (alive) this.meetHelper(peer)
       else this.input(peer, { type: 'helper-down', helper: 'h' })
@@ -139,11 +250,65 @@ export class World {
   }
 
   private meetHelper(peer: SimPeer): void {
-    const others = this.peers.filter((other) => other !== peer && other.engine !== undefined)
-    this.input(peer, { type: 'helper-up', helper: 'h', site: helperKey, node: 'node' })
-    this.input(peer, { type: 'helper-peers', helper: 'h', up: others.map((other) => other.self), down: [] })
-    for (const other of others) {
-      this.input(other, { type: 'helper-peers', helper: 'h', up: [peer.self], down: [] })
+    const { site } = peer
+    this.input(peer, { type: 'helper-up', helper: 'h', site: site.key, node: `node ${site.index}` })
+    const near = site.near.filter((one) => this.sites[one.site]?.helperAlive === true)
+    this.input(peer, {
+      type: 'helper-sites',
+      helper: 'h',
+      near: near.map((one) => ({ site: this.keyOf(one.site), cost: one.cost })),
+    })
+    const up = this.listedFor(site).filter((one) => one.peer !== peer.self)
+    this.input(peer, { type: 'helper-peers', helper: 'h', up, down: [] })
+    const placed = { peer: peer.self, site: site.key }
+    for (const other of site.peers) {
+      if (other !== peer) this.input(other, { type: 'helper-peers', helper: 'h', up: [placed], down: [] })
+    }
+    for (const one of near) {
+      const there = this.sites[one.site]
+      if (there === undefined || site.peers.filter((other) => other.engine).length > sampleMax) continue
+      for (const other of there.peers)
+        this.input(other, { type: 'helper-peers', helper: 'h', up: [placed], down: [] })
+    }
+  }
+
+  private keyOf(site: number): PeerId {
+    const key = this.sites[site]?.key
+    if (key === undefined) throw new Error(`no site ${site}`)
+    return key
+  }
+
+  /** A bounded sample, as a helper gives it: its own site, and some of every other one that it reaches. */
+  private listedFor(site: SimSite): { peer: PeerId; site: PeerId }[] {
+    const list: { peer: PeerId; site: PeerId }[] = []
+    for (const other of this.helpersFrom(site)) {
+      const there = other.peers.filter((peer) => peer.engine !== undefined)
+      const some = other === site ? there : there.slice(0, sampleMax)
+      list.push(...some.map((peer) => ({ peer: peer.self, site: other.key })))
+      if (list.length >= 512) break
+    }
+    return list
+  }
+
+  /** Sites whose helpers are alive and linked, nearest first. */
+  private helpersFrom(site: SimSite): SimSite[] {
+    const found = new Set([site])
+    for (const one of found) {
+      for (const { site: next } of one.near) {
+        const there = this.sites[next]
+        if (there?.helperAlive === true && !this.siteCuts.has(sitePair(one, there))) found.add(there)
+      }
+    }
+    return [...found]
+  }
+
+  /** The radio path between two sites is gone. */
+  cutSites(a: SimSite, b: SimSite): void {
+    this.siteCuts.add(sitePair(a, b))
+    for (const peer of a.peers) {
+      for (const conduit of [...peer.conduits.values()]) {
+        if (conduit.a.site === b || conduit.b.site === b) this.closeConduit(conduit, true)
+      }
     }
   }
 
@@ -156,10 +321,11 @@ export class World {
 
   heal(): void {
     this.cuts.clear()
+    this.siteCuts.clear()
   }
 
   private connected(a: SimPeer, b: SimPeer): boolean {
-    return !this.cuts.has(pair(a, b))
+    return !this.cuts.has(pair(a, b)) && !this.siteCuts.has(sitePair(a.site, b.site))
   }
 
   setClock(peer: SimPeer, byMs: number): void {
@@ -192,7 +358,9 @@ export class World {
   private execute(peer: SimPeer, effect: Effect): void {
     switch (effect.type) {
       case 'sign': {
-        const signature = fakeSignature(peer.self, effect.message)
+        const signature = this.isFast
+          ? cheapSignature(++this.lastLink)
+          : fakeSignature(peer.self, effect.message)
         return this.later(peer, 1, () => this.input(peer, { type: 'signed', token: effect.token, signature }))
       }
       case 'store':
@@ -210,6 +378,7 @@ export class World {
         return
       }
       case 'dial':
+        this.noteDial(peer)
         return this.later(peer, 1, () =>
           this.input(peer, { type: 'signal-out', to: effect.peer, payload: 'offer' }),
         )
@@ -224,6 +393,14 @@ export class World {
       case 'emit':
         return this.emitted(peer, effect.event)
     }
+  }
+
+  private noteDial(peer: SimPeer): void {
+    this.counters.dials += 1
+    const { nowMs } = this.schedule
+    peer.dialsMs.push(nowMs)
+    while ((peer.dialsMs[0] ?? nowMs) <= nowMs - 60_000) peer.dialsMs.shift()
+    peer.mostDials = Math.max(peer.mostDials, peer.dialsMs.length)
   }
 
   /** One timer per peer: a later wish replaces it. */
@@ -260,6 +437,7 @@ export class World {
         return
       }
       if (peer.life !== life) return
+      this.onStored?.(peer, write)
       this.later(peer, delayMs - Math.floor(delayMs / 2), () =>
         this.input(peer, { type: 'stored', token, ...placement }),
       )
@@ -267,13 +445,22 @@ export class World {
   }
 
   private signalByHelper(peer: SimPeer, to: PeerId, payload: string): void {
-    const target = this.peers.find((other) => other.self === to && other.engine !== undefined)
+    const target = this.byId.get(to)
     const from = peer.self
-    if (!this.helperAlive || target === undefined) {
+    if (payload.startsWith('?ask')) this.counters.asks += 1
+    const reaches = target?.engine !== undefined && this.helpersFrom(peer.site).includes(target.site)
+    if (!peer.site.helperAlive || target === undefined || !reaches) {
       this.later(peer, 20, () => this.input(peer, { type: 'signal-unreachable', helper: 'h', to }))
       return
     }
-    this.later(target, 20, () => this.input(target, { type: 'signal-in', helper: 'h', from, payload }))
+    const delayMs = 20 + this.radioDelayMs(peer.site.hops[target.site.index] ?? 0)
+    this.later(target, delayMs, () => this.input(target, { type: 'signal-in', helper: 'h', from, payload }))
+  }
+
+  private radioDelayMs(hops: number): number {
+    let sum = 0
+    for (let i = 0; i < hops; i++) sum += this.random.between(this.radioMinMs, this.radioMaxMs)
+    return sum
   }
 
   /** An offer is answered; when the answer is back, the link stands on both sides, or does not. */
@@ -282,7 +469,7 @@ export class World {
       this.later(peer, 5, () => this.input(peer, { type: 'signal-out', to: from, payload: 'answer' }))
       return
     }
-    const other = this.peers.find((one) => one.self === from)
+    const other = this.byId.get(from)
     if (other?.engine === undefined || peer.engine === undefined || !this.connected(peer, other)) {
       this.later(peer, 3_000, () => this.input(peer, { type: 'dial-failed', peer: from }))
       return
@@ -294,6 +481,7 @@ export class World {
     const conduit: Conduit = {
       a,
       b,
+      hops: a.site.hops[b.site.index] ?? 1,
       idAtA: ++this.lastLink,
       idAtB: ++this.lastLink,
       open: true,
@@ -301,8 +489,30 @@ export class World {
     }
     a.conduits.set(conduit.idAtA, conduit)
     b.conduits.set(conduit.idAtB, conduit)
+    for (const peer of [a, b]) peer.mostLinks = Math.max(peer.mostLinks, peer.conduits.size)
     this.input(a, { type: 'link-up', link: conduit.idAtA, peer: b.self })
     if (conduit.open) this.input(b, { type: 'link-up', link: conduit.idAtB, peer: a.self })
+  }
+
+  /** Where a peer's links lead, and what a frame takes there now, ms. */
+  neighborsOf(peer: SimPeer): { readonly peer: SimPeer; readonly delayMs: number }[] {
+    return [...peer.conduits.values()].map((conduit) => ({
+      peer: conduit.a === peer ? conduit.b : conduit.a,
+      delayMs:
+        this.random.between(this.faults.latencyMinMs, this.faults.latencyMaxMs) +
+        this.radioDelayMs(conduit.hops),
+    }))
+  }
+
+  /** Radio hops of all links that have a browser at an end: each costs WebRTC's keep-alive. */
+  radioHopsOfBrowsers(): number {
+    let hops = 0
+    for (const peer of this.peers) {
+      for (const conduit of peer.conduits.values()) {
+        if (conduit.a === peer && !(conduit.a.box && conduit.b.box)) hops += conduit.hops
+      }
+    }
+    return hops
   }
 
   private closeConduit(conduit: Conduit, silently: boolean): void {
@@ -320,17 +530,20 @@ export class World {
 
   private send(peer: SimPeer, link: LinkId, frame: Frame): void {
     const conduit = peer.conduits.get(link)
-    const bytes = encodeFrame(frame)
-    this.note(peer.index, bytes)
-    this.trace.byType.set(frame.type, (this.trace.byType.get(frame.type) ?? 0) + 1)
+    this.count(conduit?.hops ?? 0, frame)
+    const bytes = this.isFast ? undefined : encodeFrame(frame)
+    if (bytes !== undefined) this.note(peer.index, bytes)
     if (conduit === undefined) return
     const target = conduit.a === peer ? conduit.b : conduit.a
     const linkThere = conduit.a === peer ? conduit.idAtB : conduit.idAtA
     const lane = laneOf(frame)
     const arrive = () => {
-      if (conduit.open) this.arrive(target, linkThere, bytes)
+      if (!conduit.open) return
+      if (bytes === undefined) this.input(target, { type: 'received', link: linkThere, frame })
+      else this.arrive(target, linkThere, bytes)
     }
-    const delayMs = this.random.between(this.faults.latencyMinMs, this.faults.latencyMaxMs)
+    const { latencyMinMs, latencyMaxMs } = this.faults
+    const delayMs = this.random.between(latencyMinMs, latencyMaxMs) + this.radioDelayMs(conduit.hops)
     if (lane === 'chat') {
       if (!this.random.chance(this.faults.loss)) this.later(target, delayMs, arrive)
       if (this.random.chance(this.faults.duplication)) this.later(target, delayMs * 2, arrive)
@@ -340,6 +553,33 @@ export class World {
     const atMs = Math.max(conduit.busyUntilMs.get(way) ?? 0, this.schedule.nowMs + delayMs)
     conduit.busyUntilMs.set(way, atMs)
     this.later(target, atMs - this.schedule.nowMs, arrive)
+  }
+
+  private count(hops: number, frame: Frame): void {
+    const { counters } = this
+    const size = frame.type === 'packet' ? packetSize(frame) : encodeFrame(frame).length
+    counters.frames += 1
+    counters.bytes += size
+    counters.radioFrames += hops
+    counters.radioBytes += hops * (size + packetOverheadBytes)
+    const byType = this.trace.byType
+    byType.set(frame.type, (byType.get(frame.type) ?? 0) + 1)
+    if (frame.type !== 'packet') return
+    let control = size
+    for (const note of frame.notes) {
+      const kind = note.type === 'item' ? `item ${note.item.content.type}` : note.type
+      byType.set(
+        `note ${kind}`,
+        (byType.get(`note ${kind}`) ?? 0) + (note.type === 'ihave' ? note.announcements.length : 1),
+      )
+      if (note.type !== 'item') continue
+      control -= noteSize(note)
+      if (note.item.content.type !== 'run') continue
+      counters.items += 1
+      counters.itemBytes += note.item.size
+      counters.radioItems += hops
+    }
+    counters.controlBytes += control
   }
 
   private arrive(peer: SimPeer, link: LinkId, bytes: Uint8Array): void {
@@ -367,7 +607,36 @@ export class World {
 
 /** 21 November 2026, 12:00 UTC */
 const epochMs = 1_795_262_400_000
-const helperKey = peerIdFromBytes(new Uint8Array(32).fill(7))
+/** Peers of another site that a helper names. */
+const sampleMax = 8
+/** measured (gossip.md §5): what a paced packet costs beside its payload: headers, and its share of SACKs. */
+const packetOverheadBytes = 105
+
+function packetSize(packet: Extract<Frame, { type: 'packet' }>): number {
+  let size = 2 + (packet.seq === undefined ? 0 : 2)
+  if (packet.ack !== undefined) size += packet.ack.bits === 0 ? 2 : 6
+  for (const note of packet.notes) size += noteSize(note)
+  return size
+}
+
+/** Breadth first over the radio: how many hops each site is away. */
+function hopsFrom(near: readonly (readonly number[])[], from: number): number[] {
+  const hops = near.map(() => Number.POSITIVE_INFINITY)
+  hops[from] = 0
+  const queue = [from]
+  for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
+    for (const next of near[at] ?? []) {
+      if ((hops[next] ?? 0) < Number.POSITIVE_INFINITY) continue
+      hops[next] = (hops[at] ?? 0) + 1
+      queue.push(next)
+    }
+  }
+  return hops
+}
+
+function sitePair(a: SimSite, b: SimSite): string {
+  return a.index < b.index ? `${a.index}-${b.index}` : `${b.index}-${a.index}`
+}
 
 function postCommand(room: import('../../src/mesh/ids.ts').RoomId, text: string) {
   return { type: 'post', token: text, room, text } as const

@@ -1,6 +1,8 @@
 /** The frames whose bytes stand in frames.json. A changed vector needs a new version of the protocol. */
 import { signPlainly } from '../../src/adapters/signature.ts'
 import type { Frame } from '../../src/mesh/frame.ts'
+import { itemOf, shortIdFrom } from '../../src/mesh/gossip/item.ts'
+import { roomsDigest, siteWordSigningBytes, type SiteWordFields } from '../../src/mesh/overlay/site-word.ts'
 import { receiptSigningBytes, type ReceiptFields } from '../../src/mesh/record.ts'
 import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
 
@@ -15,6 +17,21 @@ const receiptFields: ReceiptFields = {
   ],
 }
 const receipt = { ...receiptFields, signature: signPlainly(keyOf(2), receiptSigningBytes(receiptFields)) }
+
+const wordFields: SiteWordFields = {
+  site: keyOf(99).peer,
+  primary: keyOf(1).peer,
+  standby: keyOf(2).peer,
+  counter: 88,
+  people: 12,
+  near: [
+    { site: keyOf(98).peer, cost: 10, linked: true },
+    { site: keyOf(97).peer, cost: 35, linked: false },
+  ],
+  rooms: roomsDigest([general]),
+  gone: ['0102030405060708'],
+}
+const word = { ...wordFields, signature: signPlainly(keyOf(1), siteWordSigningBytes(wordFields)) }
 
 /** One of each type, with what is easy to get wrong: empty lists, gaps, long text. */
 export const samples: Readonly<Record<string, Frame>> = {
@@ -36,18 +53,61 @@ export const samples: Readonly<Record<string, Frame>> = {
   },
   want: { type: 'want', room: general, feed: feedOf(1), first: 5, last: 8 },
   lacking: { type: 'lacking', room: general, feed: feedOf(1), first: 5, last: 8 },
-  'events-live': { type: 'events', answer: false, runs: [runOf({ count: 1 })] },
-  'events-answer': { type: 'events', answer: true, runs: [runOf({ first: 5, count: 2, text: 'grüße 😀' })] },
-  presence: {
-    type: 'presence',
-    records: [presenceOf(1), presenceOf(2, { site: undefined, status: 'left' })],
+  events: { type: 'events', runs: [runOf({ first: 5, count: 2, text: 'grüße 😀' })] },
+  items: {
+    type: 'items',
+    items: [
+      itemOf({ type: 'presence', record: presenceOf(1) }),
+      itemOf({ type: 'presence', record: presenceOf(2, { site: undefined, status: 'left' }) }),
+      itemOf({ type: 'receipt', record: receipt }),
+      itemOf({ type: 'site', record: word }),
+    ],
   },
-  receipts: { type: 'receipts', receipts: [receipt] },
+  'packet-items': {
+    type: 'packet',
+    seq: 65_535,
+    ack: { base: 7, bits: 0x8000_0001 },
+    notes: [
+      { type: 'item', item: itemOf({ type: 'run', run: runOf({ count: 1 }) }), cost: 11 },
+      {
+        type: 'item',
+        item: itemOf({ type: 'suspicion', peer: keyOf(3).peer, counter: 9, round: 2 }),
+        cost: 0,
+      },
+    ],
+  },
+  'packet-tree': {
+    type: 'packet',
+    seq: undefined,
+    ack: undefined,
+    notes: [
+      {
+        type: 'ihave',
+        announcements: [
+          { id: shortIdFrom(new Uint8Array([1, 2, 3, 4, 5, 6])), cost: 300 },
+          { id: shortIdFrom(new Uint8Array([9, 8, 7, 6, 5, 4])), cost: 0 },
+        ],
+      },
+      { type: 'graft', id: undefined },
+      { type: 'graft', id: shortIdFrom(new Uint8Array([1, 2, 3, 4, 5, 6])) },
+      { type: 'prune' },
+      { type: 'offer', id: shortIdFrom(new Uint8Array([1, 1, 1, 1, 1, 1])), cost: 3 },
+      { type: 'fetch', id: shortIdFrom(new Uint8Array([1, 1, 1, 1, 1, 1])) },
+    ],
+  },
+  'packet-ack': { type: 'packet', seq: undefined, ack: { base: 513, bits: 0 }, notes: [] },
   heartbeat: {
     type: 'heartbeat',
     nowMs: 1_795_262_400_000,
-    digest: '0011223344556677',
-    heard: [{ hint: '8899aabbccddeeff', ageS: 3 }],
+    digests: { log: '0011223344556677', sites: 1, presences: 2, receipts: 0xffff_ffff, alive: 4 },
   },
+  hello: { type: 'hello', purpose: 'gateway', isUrgent: true, site: keyOf(99).peer, box: true },
+  'hello-answer': { type: 'hello', purpose: undefined, isUrgent: false, site: undefined, box: false },
+  roster: { type: 'roster', hints: ['8899aabbccddeeff'] },
+  linked: { type: 'linked', sites: [keyOf(98).peer] },
+  'forward-join': { type: 'forward-join', peer: keyOf(4).peer, ttl: 6 },
+  disconnect: { type: 'disconnect' },
+  shuffle: { type: 'shuffle', walk: 0xdead_beef, ttl: 6, peers: [keyOf(1).peer, keyOf(2).peer] },
+  'shuffle-reply': { type: 'shuffle-reply', walk: 0xdead_beef, peers: [] },
   signal: { type: 'signal', from: keyOf(1).peer, to: keyOf(2).peer, hops: 1, payload: '{"attempt":"00"}' },
 }

@@ -11,6 +11,12 @@ import type { Keys, LinkRefusal } from '#runtime/ports.ts'
 import { LinkHandshake } from '../link-handshake.ts'
 
 /** Id 0 is simple-peer's own channel, which carries nothing. */
+/** Chat is repeated by the engine, which does it sooner than SCTP would (measured, `gossip.md` §5). */
+const guarantees = {
+  control: { ordered: true },
+  chat: { ordered: false, maxRetransmits: 0 },
+  bulk: { ordered: true },
+} as const
 const laneIds: Readonly<Record<Lane, number>> = { control: 1, chat: 2, bulk: 3 }
 const lanes: readonly Lane[] = ['control', 'chat', 'bulk']
 
@@ -66,7 +72,7 @@ export class RtcConnection {
     })
     const connection = this.rtc()
     const open = (lane: Lane) =>
-      connection.createDataChannel(lane, { negotiated: true, id: laneIds[lane], ordered: true })
+      connection.createDataChannel(lane, { negotiated: true, id: laneIds[lane], ...guarantees[lane] })
     this.channels = { control: open('control'), chat: open('chat'), bulk: open('bulk') }
     for (const lane of lanes) this.listen(lane)
     this.simplePeer.on('signal', (data: SignalData) => parts.onSignal(data))

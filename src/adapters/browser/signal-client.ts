@@ -2,6 +2,7 @@
  * A WebSocket to one helper at a time: this page's own first, else any other that is known, with back-off and
  * jitter. Proves this device's key and tells the engine who can be signalled to.
  */
+import { limits } from '#mesh/limits.ts'
 import { bytesToHex, type PeerId } from '#mesh/ids.ts'
 import type { HelperEvents, Helpers, Keys } from '#runtime/ports.ts'
 import {
@@ -47,6 +48,8 @@ export class SignalClient implements Helpers {
   private connectedAtMs = 0
   private known: string[]
   /** The site of this page's own helper; speaking through another one does not move the device (decision 12). */
+  /** Connected to the helper of the own site, not to another one in its stead. */
+  private isAtSite = false
   private place: { readonly site: PeerId; readonly node: string } | undefined
 
   constructor(parts: SignalClientParts) {
@@ -87,13 +90,10 @@ export class SignalClient implements Helpers {
       case 'welcome':
         return this.welcomed(socket, url, frame)
       case 'peers':
-        return this.events?.peers(
-          url,
-          frame.up.map(({ peer }) => peer),
-          frame.down,
-        )
+        return this.events?.peers(url, frame.up, frame.down)
       case 'neighbors':
-        return this.learn(frame.neighbors)
+        this.learn(frame.neighbors)
+        return this.tellSites(url, frame.neighbors)
       case 'signal':
         return this.events?.signal(url, frame.peer, frame.payload)
       case 'unreachable':
@@ -125,7 +125,18 @@ export class SignalClient implements Helpers {
     this.parts.onVantage({ address: frame.address, stunUrls })
     if (url === this.parts.home) this.place = { site: frame.site, node: frame.node }
     const { site, node } = this.place ?? frame
+    this.isAtSite = site === frame.site
     this.events?.up(url, site, node)
+    this.tellSites(url, frame.neighbors)
+  }
+
+  /** The neighbours of another helper's site say nothing of this one's. */
+  private tellSites(url: string, neighbors: readonly Neighbor[]): void {
+    if (!this.isAtSite) return
+    this.events?.sites(
+      url,
+      neighbors.map(({ site }) => ({ site, cost: limits.radioCost })),
+    )
   }
 
   private learn(neighbors: readonly Neighbor[]): void {

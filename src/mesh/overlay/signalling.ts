@@ -1,15 +1,15 @@
 /**
- * The way of a signal: through a helper that knows the peer, else in-band through a peer that both sides have a
- * link to, so that the mesh keeps growing with every helper dead. Rules S1–S5 in PROTOCOL.md.
+ * The way of a signal: through a helper that knows the peer, else in-band, link by link, the way that news of the
+ * peer came; so the mesh keeps growing with every helper dead. Rules S1–S5 in PROTOCOL.md.
  *
  * A signal is not trusted: who answers proves itself when the link opens.
  */
-import type { Effect, LinkId } from './effects.ts'
-import type { Frame } from './frame.ts'
-import type { PeerId } from './ids.ts'
-import { limits } from './limits.ts'
-import type { Link, Overlay } from './overlay.ts'
-import { peerHint } from './presence.ts'
+import type { Effect, LinkId } from '../effects.ts'
+import type { Engine } from '../engine.ts'
+import type { Frame } from '../frame.ts'
+import type { PeerId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { Link } from './links.ts'
 
 interface Path {
   readonly via: { readonly helper: string } | { readonly link: LinkId }
@@ -17,7 +17,8 @@ interface Path {
 }
 
 interface Helper {
-  readonly peers: Set<PeerId>
+  /** Site by peer. */
+  readonly peers: Map<PeerId, PeerId>
 }
 
 export interface Signalling {
@@ -29,6 +30,9 @@ export interface Signalling {
   readonly passedOn: Map<LinkId, { sinceMs: number; count: number }>
 }
 
+/** What of the engine a signal's way depends on. */
+type Ways = Pick<Engine, 'overlay' | 'presence'>
+
 export function createSignalling(self: PeerId): Signalling {
   return { self, helpers: new Map(), paths: new Map(), passedOn: new Map() }
 }
@@ -36,7 +40,7 @@ export function createSignalling(self: PeerId): Signalling {
 /** S1, S2: @returns how a signal of ours goes to its peer. */
 export function routeSignal(
   signalling: Signalling,
-  overlay: Overlay,
+  ways: Ways,
   to: PeerId,
   payload: string,
   nowMs: number,
@@ -46,15 +50,15 @@ export function routeSignal(
     if ('helper' in path.via && signalling.helpers.has(path.via.helper)) {
       return { type: 'signal-helper', helper: path.via.helper, to, payload }
     }
-    if ('link' in path.via && overlay.links.has(path.via.link)) {
+    if ('link' in path.via && ways.overlay.links.has(path.via.link)) {
       return inBand(signalling.self, to, payload, path.via.link)
     }
   }
   for (const [helper, { peers }] of signalling.helpers) {
     if (peers.has(to)) return { type: 'signal-helper', helper, to, payload }
   }
-  const between = linkTowards(overlay, to)
-  if (between !== undefined) return inBand(signalling.self, to, payload, between.id)
+  const link = wayTo(ways, to)
+  if (link !== undefined) return inBand(signalling.self, to, payload, link)
   for (const helper of signalling.helpers.keys()) return { type: 'signal-helper', helper, to, payload }
   return { type: 'signal-lost', to }
 }
@@ -63,31 +67,51 @@ function inBand(from: PeerId, to: PeerId, payload: string, link: LinkId): Effect
   return { type: 'send', link, frame: { type: 'signal', from, to, hops: 0, payload } }
 }
 
-/** S2: a linked peer that heard the wanted one lately. */
-export function linkTowards(overlay: Overlay, to: PeerId): Link | undefined {
-  const hint = peerHint(to)
-  return [...overlay.links.values()].find((link) => link.peer !== to && link.hears.has(hint))
+/** S2: a link to the peer, or the one that news of it came over. */
+export function wayTo(ways: Ways, to: PeerId): LinkId | undefined {
+  const direct = ways.overlay.linksByPeer.get(to)
+  if (direct !== undefined) return direct.id
+  const via = ways.presence.known.get(to)?.via
+  return via !== undefined && ways.overlay.links.has(via) ? via : undefined
 }
 
 /** S3, S4: a signal frame has come over a link: for us, or to be passed on. */
 export function passSignal(
   signalling: Signalling,
-  overlay: Overlay,
+  ways: Ways,
   source: Link,
   frame: Extract<Frame, { type: 'signal' }>,
   nowMs: number,
 ): Effect | undefined {
   if (frame.from === signalling.self || !spend(signalling, source.id, nowMs)) return undefined
-  // S4: what a link brings is from its peer, or from somebody whom that peer says it hears.
-  if (frame.from !== source.peer && !source.hears.has(peerHint(frame.from))) return undefined
+  // S1: the answer finds its way back hop by hop.
+  notePath(signalling, frame.from, { link: source.id }, nowMs)
   if (frame.to === signalling.self) {
-    notePath(signalling, frame.from, { link: source.id }, nowMs)
     return { type: 'signal-deliver', from: frame.from, payload: frame.payload }
   }
   if (frame.hops + 1 >= limits.signalHopsMax) return undefined
-  const next = overlay.linksByPeer.get(frame.to) ?? linkTowards(overlay, frame.to)
-  if (next === undefined || next.id === source.id) return undefined
-  return { type: 'send', link: next.id, frame: { ...frame, hops: frame.hops + 1 } }
+  const next = onward(signalling, ways, source, frame.to, nowMs)
+  if (next === undefined) return undefined
+  return { type: 'send', link: next, frame: { ...frame, hops: frame.hops + 1 } }
+}
+
+/** S3: over a link to the peer, back along its own last signal, or where news of it came from. */
+function onward(
+  signalling: Signalling,
+  ways: Ways,
+  source: Link,
+  to: PeerId,
+  nowMs: number,
+): LinkId | undefined {
+  const direct = ways.overlay.linksByPeer.get(to)
+  if (direct !== undefined && direct.id !== source.id) return direct.id
+  const path = signalling.paths.get(to)
+  const isFresh = path !== undefined && nowMs - path.atMs <= limits.signalPathMs
+  if (isFresh && 'link' in path.via && path.via.link !== source.id && ways.overlay.links.has(path.via.link)) {
+    return path.via.link
+  }
+  const way = wayTo(ways, to)
+  return way === source.id ? undefined : way
 }
 
 /** S5: a link may have so many signals passed on per minute. */
@@ -118,6 +142,6 @@ export function noteUnreachable(signalling: Signalling, helper: string, to: Peer
 /** @returns all peers that some helper has a socket of. */
 export function socketedPeers(signalling: Signalling): Set<PeerId> {
   const all = new Set<PeerId>()
-  for (const { peers } of signalling.helpers.values()) for (const peer of peers) all.add(peer)
+  for (const { peers } of signalling.helpers.values()) for (const peer of peers.keys()) all.add(peer)
   return all
 }

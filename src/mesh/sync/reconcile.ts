@@ -5,13 +5,11 @@
  * Source: the frontier of epidemic-broadcast-trees, with ranges instead of one number because history comes
  * newest first. The one-packet set reconciliation of `gossip.md` §7.7 replaces the digest and the full `have`.
  */
-import { sha256 } from '@noble/hashes/sha2.js'
-import { encodeUtf8 } from './bytes.ts'
-import { bytesToHex, type FeedId, type PeerId, type RoomId } from './ids.ts'
-import { digestBytesLength, type Frame, type HaveEntry, type Range } from './frame.ts'
-import { limits } from './limits.ts'
-import { coveredRanges, feedsOf, heldRanges, subtractRanges, type Log } from './log.ts'
-import type { LinkId } from './effects.ts'
+import type { FeedId, PeerId, RoomId } from '../ids.ts'
+import type { Frame, HaveEntry, Range } from '../frame.ts'
+import { limits } from '../limits.ts'
+import { coveredRanges, feedsOf, subtractRanges, type Log } from '../log.ts'
+import type { LinkId } from '../effects.ts'
 
 export interface Want extends Range {
   readonly room: RoomId
@@ -205,18 +203,9 @@ export function nextServing(session: Session): Want | undefined {
   return want
 }
 
-/** R8: 8 bytes over everything durable in the given rooms; equal rooms and ranges give equal digests. */
-export function digestOf(log: Log, rooms: Iterable<RoomId>): string {
-  const lines: string[] = []
-  for (const room of rooms) {
-    for (const feed of feedsOf(log, room).keys()) {
-      const ranges = heldRanges(log, room, feed)
-      if (ranges.length > 0)
-        lines.push(`${room} ${feed} ${ranges.map((r) => `${r.first}-${r.last}`).join(' ')}`)
-    }
-  }
-  const digest = sha256(encodeUtf8(lines.sort().join('\n')))
-  return bytesToHex(digest.subarray(0, digestBytesLength))
+/** @returns rooms that both sides carry. */
+export function commonRooms(own: Iterable<RoomId>, theirs: ReadonlySet<RoomId>): RoomId[] {
+  return [...own].filter((room) => theirs.has(room))
 }
 
 /** R9: @returns whether everything has to be told again, because digests differ although nothing is going on. */

@@ -1,0 +1,292 @@
+/**
+ * What happens to an item: where it may go, what a new one changes here, what an old one is answered with. Puts the
+ * tree, the log, presence, delivery and the sites together per item; decides nothing that one of them decides.
+ */
+import { bytesEqual } from './bytes.ts'
+import { witnessStamp } from './clock.ts'
+import { acceptReceipt, newerReceipts, noteDurable } from './delivery.ts'
+import { unreachable, type Effect, type LinkId } from './effects.ts'
+import type { Engine } from './engine.ts'
+import type { Run } from './event.ts'
+import { itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
+import { enqueueNote } from './gossip/lane.ts'
+import type { Note } from './gossip/note.ts'
+import { dropRecord, putRecord } from './gossip/shelf.ts'
+import {
+  acceptItem,
+  costThrough,
+  receiveAnnouncements,
+  receiveGraft,
+  receiveOffer,
+  receivePrune,
+  spreadItem,
+} from './gossip/tree.ts'
+import { feedAuthor, type PeerId } from './ids.ts'
+import { hasSpace } from './journal.ts'
+import { limits } from './limits.ts'
+import { acceptRun } from './log.ts'
+import { isRadio } from './overlay/gateways.ts'
+import type { Link } from './overlay/links.ts'
+import { acceptWord, isRoomWanted, peopleCount } from './overlay/sites.ts'
+import type { SiteWord } from './overlay/site-word.ts'
+import { acceptPresence, hear, hearSuspicion } from './presence.ts'
+import type { Presence, Receipt } from './record.ts'
+import { noteGiven } from './sync/reconcile.ts'
+
+export function noteTo(engine: Engine, id: LinkId, note: Note): void {
+  const link = engine.overlay.links.get(id)
+  if (link === undefined || link.closingSinceMs !== undefined) return
+  enqueueNote(link.lane, note)
+  engine.busyLanes.add(id)
+}
+
+/** G4: between sites only what somebody there wants, and names only while they are few. */
+export function mayCarry(engine: Engine, link: Link, item: Item): boolean {
+  const { sites } = engine
+  if (link.purpose === undefined) return false
+  const { content } = item
+  const room = itemRoom(item)
+  if (!isRadio(link, sites.own)) return content.type !== 'receipt' || link.rooms.has(content.record.room)
+  if (content.type === 'suspicion') return false
+  if (content.type === 'presence') return peopleCount(sites) <= limits.namedPeopleMax
+  if (room === undefined || link.rooms.has(room) || link.site === undefined) return true
+  return isRoomWanted(sites, link.site, room)
+}
+
+/** Something of this device's own, or something that came over a reliable lane and is news. */
+export function spread(engine: Engine, item: Item, nowMs: number): void {
+  const { overlay, tree } = engine
+  const allowed = (id: LinkId) => {
+    const link = overlay.links.get(id)
+    return link !== undefined && mayCarry(engine, link, item)
+  }
+  spreadItem(tree, item, allowed, nowMs, (link, note) => noteTo(engine, link, note))
+  if (item.content.type !== 'run') return
+  for (const [id, { mode }] of tree.branches) {
+    // What is pushed is acknowledged by the lane; it need not be told again.
+    if (mode === 'eager' && item.size <= limits.eagerBytesMax) noteRun(engine, id, item.content.run)
+  }
+}
+
+function noteRun(engine: Engine, id: LinkId, run: Run): void {
+  const session = engine.reconcile.sessions.get(id)
+  const first = run.events[0]?.seq ?? 0
+  const span = { room: run.room, feed: run.feed, first, last: first + run.events.length - 1 }
+  if (session !== undefined && engine.overlay.links.get(id)?.rooms.has(run.room) === true)
+    noteGiven(session, span)
+}
+
+export function receiveNote(engine: Engine, link: Link, note: Note, nowMs: number, out: Effect[]): void {
+  const { tree } = engine
+  const send = (id: LinkId, answer: Note) => noteTo(engine, id, answer)
+  switch (note.type) {
+    case 'item': {
+      const isNew = acceptItem(tree, note.item, link.id, note.cost, nowMs, send)
+      if (!isNew) return
+      if (takeItem(engine, link, note.item, nowMs, out)) spread(engine, note.item, nowMs)
+      return
+    }
+    case 'ihave':
+      return receiveAnnouncements(tree, link.id, note.announcements, (id) => hasItem(engine, id), nowMs, send)
+    case 'offer':
+      return receiveOffer(tree, link.id, note, (id) => hasItem(engine, id), nowMs)
+    case 'graft':
+      return receiveGraft(tree, link.id, note.id === undefined ? undefined : findItem(engine, note.id), send)
+    case 'fetch': {
+      const item = findItem(engine, note.id)
+      if (item !== undefined)
+        out.push({ type: 'send', link: link.id, frame: { type: 'items', items: [item] } })
+      return
+    }
+    case 'prune':
+      return receivePrune(tree, link.id)
+    default:
+      unreachable(note)
+  }
+}
+
+/** An item that came over a reliable lane: fetched, or told beside something else. */
+export function receiveItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Effect[]): void {
+  const { tree } = engine
+  if (tree.seen.has(item.id)) return
+  const cost = costThrough(tree, link.id, 0)
+  tree.missing.delete(item.id)
+  if (!takeItem(engine, link, item, nowMs, out)) return
+  tree.seen.set(item.id, { atMs: nowMs, cost, parent: link.id, holders: [link.id] })
+  spread(engine, item, nowMs)
+}
+
+function findItem(engine: Engine, id: ShortId): Item | undefined {
+  return engine.tree.cache.get(id)?.item ?? engine.shelf.byId.get(id)
+}
+
+function hasItem(engine: Engine, id: ShortId): boolean {
+  return findItem(engine, id) !== undefined
+}
+
+/** @returns whether the item is to go on from here. */
+function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Effect[]): boolean {
+  const { content } = item
+  switch (content.type) {
+    case 'run':
+      learnWay(engine, feedAuthor(content.run.feed), link.id)
+      takeRun(engine, link, content.run, nowMs, out)
+      return true
+    case 'presence':
+      return takePresence(engine, link, item, content.record, nowMs)
+    case 'receipt':
+      return takeReceipt(engine, link, item, content.record)
+    case 'site':
+      return takeSiteWord(engine, item, content.record)
+    case 'suspicion':
+      return takeSuspicion(engine, content.peer, content.counter, nowMs)
+    default:
+      return unreachable(content)
+  }
+}
+
+/** Whence news of somebody comes first, there is the way to them (learning bridges, IEEE 802.1D §7.8). */
+function learnWay(engine: Engine, peer: PeerId, link: LinkId): void {
+  const known = engine.presence.known.get(peer)
+  if (known !== undefined) known.via = link
+}
+
+/** @returns whether it brought something new. */
+export function takeRun(engine: Engine, link: Link, run: Run, nowMs: number, out: Effect[]): boolean {
+  const session = engine.reconcile.sessions.get(link.id)
+  const first = run.events[0]?.seq ?? 0
+  const span = { room: run.room, feed: run.feed, first, last: first + run.events.length - 1 }
+  engine.mayAsk = true
+  if (!engine.rooms.has(run.room) || !hasSpace(engine.journal)) return false
+  const accepted = acceptRun(engine.log, run)
+  if (session !== undefined && link.rooms.has(run.room)) noteGiven(session, span)
+  if (accepted.type === 'fork') {
+    out.push({ type: 'emit', event: { type: 'fork', room: run.room, feed: run.feed } })
+  }
+  if (accepted.type !== 'new') return false
+  engine.journal.events.push(...accepted.events.map((event) => ({ ...event, audience: undefined })))
+  for (const event of accepted.events) witnessStamp(engine.clock, event.hlc, nowMs)
+  return true
+}
+
+function takePresence(engine: Engine, link: Link, item: Item, record: Presence, nowMs: number): boolean {
+  const { presence } = engine
+  if (record.peer === engine.self) {
+    // P1: an earlier life of this device is still being told; say the present again, later than that.
+    const { current, farewell } = presence.own
+    const isOurs = [current, farewell].some((own) => own && bytesEqual(own.signature, record.signature))
+    if (isOurs || record.counter < (current?.counter ?? 0)) return false
+    engine.recordCounter = Math.max(engine.recordCounter, record.counter)
+    presence.own.stale = true
+    return false
+  }
+  const { isNews, forgotten } = acceptPresence(presence, record, link.id, nowMs)
+  if (!isNews) {
+    const known = engine.shelf.items.get(`presence ${record.peer}`)
+    if (known !== undefined && record.peer === link.peer)
+      noteTo(engine, link.id, { type: 'item', item: known, cost: 0 })
+    return false
+  }
+  if (forgotten !== undefined) dropRecord(engine.shelf, 'presence', `presence ${forgotten}`)
+  shelve(engine, item)
+  engine.journal.presences.push(record)
+  engine.isPeopleStale = true
+  engine.isNearStale = true
+  return true
+}
+
+/** Puts a record where grafts are answered from and digests are made of. */
+export function shelve(engine: Engine, item: Item): Item {
+  const { shelf } = engine
+  const { content } = item
+  switch (content.type) {
+    case 'presence':
+      return putRecord(shelf, 'presence', `presence ${content.record.peer}`, item)
+    case 'site':
+      return putRecord(shelf, 'site', `site ${content.record.site}`, item)
+    case 'receipt':
+      return putRecord(shelf, receiptScope(content.record), receiptKey(content.record), item)
+    case 'run':
+    case 'suspicion':
+      // Events are kept by the log, suspicions by nobody.
+      return item
+    default:
+      return unreachable(content)
+  }
+}
+
+export function receiptScope(receipt: Receipt): string {
+  return `receipt ${receipt.room}`
+}
+
+function receiptKey(receipt: Receipt): string {
+  return `receipt ${receipt.room} ${receipt.device} ${receipt.counter}`
+}
+
+function takeReceipt(engine: Engine, link: Link, item: Item, receipt: Receipt): boolean {
+  if (!engine.rooms.has(receipt.room)) return true
+  if (receipt.device === engine.self) {
+    learnOwnReceipt(engine, receipt)
+    return false
+  }
+  const newer = receipt.device === link.peer ? newerReceipts(engine.delivery, receipt) : []
+  for (const record of newer)
+    noteTo(engine, link.id, { type: 'item', item: itemOf({ type: 'receipt', record }), cost: 0 })
+  if (!keepReceipt(engine, item, receipt)) return false
+  if (receipt.entries.some((entry) => feedAuthor(entry.feed) === engine.self)) {
+    engine.changedHolders.add(receipt.room)
+  }
+  engine.journal.receipts.push(receipt)
+  return true
+}
+
+/** @returns whether it is news. */
+export function keepReceipt(engine: Engine, item: Item, receipt: Receipt): boolean {
+  const { isNews, outdone } = acceptReceipt(engine.delivery, receipt)
+  for (const old of outdone) dropRecord(engine.shelf, receiptScope(old), receiptKey(old))
+  if (isNews && engine.delivery.uses.has(receipt)) shelve(engine, item)
+  return isNews
+}
+
+/** D2: an earlier life of this device confirmed what this one may not hold; confirm anew, later than that. */
+function learnOwnReceipt(engine: Engine, receipt: Receipt): void {
+  const own = engine.delivery.receipts.get(receipt.room)
+  engine.recordCounter = Math.max(engine.recordCounter, receipt.counter)
+  for (const { feed } of receipt.entries) {
+    const known = own?.get(`${engine.self} ${feed}`)
+    if (known !== undefined && known.counter > receipt.counter) continue
+    if (known !== undefined && bytesEqual(known.signature, receipt.signature)) continue
+    noteDurable(engine.delivery, receipt.room, feed)
+  }
+}
+
+function takeSiteWord(engine: Engine, item: Item, word: SiteWord): boolean {
+  const { sites, gateways } = engine
+  const known = sites.words.get(word.site)
+  if (!acceptWord(sites, word)) return false
+  shelve(engine, item)
+  const isRival = word.site === sites.own && word.primary !== engine.self && gateways.role === 'primary'
+  // A word of this device's earlier life is outdone as soon as the role is looked at.
+  if (isRival || (word.primary === engine.self && known?.primary !== engine.self)) engine.isRivalled = true
+  engine.recordCounter =
+    word.primary === engine.self ? Math.max(engine.recordCounter, word.counter) : engine.recordCounter
+  engine.isUpkeepDue ||= engine.gateways.role !== 'none' || word.site === sites.own
+  engine.isPeopleStale = true
+  return true
+}
+
+function takeSuspicion(engine: Engine, peer: PeerId, counter: number, nowMs: number): boolean {
+  const { own } = engine.presence
+  if (peer !== engine.self)
+    return hearSuspicion(engine.presence, peer, counter, nowMs) && notLinked(engine, peer)
+  if (own.current === undefined || counter < own.current.counter) return true
+  // P4: still here; a later record says so.
+  own.stale = true
+  return true
+}
+
+/** Somebody with a link to the suspected knows better, but only its own later word ends the suspicion elsewhere. */
+function notLinked(engine: Engine, peer: PeerId): boolean {
+  if (engine.overlay.linksByPeer.has(peer)) hear(engine.presence, peer)
+  return true
+}

@@ -1,0 +1,188 @@
+/**
+ * Whether links and peers still live: heartbeats and what they compare, silence, suspicions, probes; and the small
+ * questions that travel as signals. Rules O5, P3–P5, R8, V3.
+ */
+import { spread } from '../broadcast.ts'
+import { forgetPeerClock, wallMs } from '../clock.ts'
+import type { Effect, LinkId } from '../effects.ts'
+import type { Engine } from '../engine.ts'
+import type { Digests } from '../frame.ts'
+import { itemOf } from '../gossip/item.ts'
+import { digestOfScope } from '../gossip/shelf.ts'
+import { removeBranch } from '../gossip/tree.ts'
+import type { PeerId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import { logDigest } from '../log.ts'
+import { aliveDigest, isAlive, suspect, type Reachability } from '../presence.ts'
+import { commonRooms } from '../sync/reconcile.ts'
+import { isRadio } from './gateways.ts'
+import { admitted, declined, removeLink, type Link } from './links.ts'
+import { draw, promise } from './membership.ts'
+import { routeSignal } from './signalling.ts'
+import { reachableSites } from './sites.ts'
+
+/** Payloads of signals that are for the engine and not for a connection that is being made. */
+export const askings = { ask: '?ask', yes: '?yes', no: '?no', ping: '?ping', pong: '?pong' } as const
+
+/** O5: between primary and standby sooner, between sites later; later still when this device itself runs late. */
+export function endSilent(engine: Engine, nowMs: number, out: Effect[]): void {
+  for (const link of [...engine.overlay.links.values()]) {
+    const isPair = isPairLink(engine, link)
+    const silentMs = isPair
+      ? limits.linkSilentPairMs
+      : isRadio(link, engine.sites.own)
+        ? limits.linkSilentRadioMs
+        : limits.linkSilentMs
+    const isClosed = link.closingSinceMs !== undefined && nowMs - link.closingSinceMs > limits.closingMs
+    if (!isClosed && nowMs - link.lastHeardMs <= silentMs * engine.patience) continue
+    out.push({ type: 'hang-up', link: link.id, reason: isClosed ? 'leaving' : 'silent' })
+    loseLink(engine, link.id, nowMs)
+  }
+}
+
+/** The link between the two that speak for this site. */
+function isPairLink(engine: Engine, link: Link): boolean {
+  const word = engine.sites.own === undefined ? undefined : engine.sites.words.get(engine.sites.own)
+  if (word === undefined) return false
+  const pair = [word.primary, word.standby]
+  return pair.includes(link.peer) && pair.includes(engine.self)
+}
+
+/** A link has ended: its peer is suspected, unless it said that the link would end. */
+export function loseLink(engine: Engine, id: LinkId, nowMs: number): void {
+  const wasCurrent =
+    engine.overlay.linksByPeer.get(engine.overlay.links.get(id)?.peer ?? engine.self)?.id === id
+  const link = removeLink(engine.overlay, id)
+  if (link === undefined) return
+  engine.reconcile.sessions.delete(id)
+  engine.signalling.passedOn.delete(id)
+  engine.busyLanes.delete(id)
+  removeBranch(engine.tree, id)
+  engine.mayAsk = true
+  engine.isUpkeepDue = true
+  if (!wasCurrent) return
+  forgetPeerClock(engine.clock, link.peer)
+  if (isRadio(link, engine.sites.own)) engine.isWordStale = true
+  if (link.closingSinceMs !== undefined || isRadio(link, engine.sites.own)) return
+  const counter = suspect(engine.presence, link.peer, nowMs)
+  if (counter !== undefined) raise(engine, link.peer, counter, nowMs)
+}
+
+/** P4: a suspicion, aloud in this site. */
+export function raise(engine: Engine, peer: PeerId, counter: number, nowMs: number): void {
+  const round = Math.floor(Math.max(0, wallMs(engine.clock, nowMs)) / limits.suspicionRoundMs) >>> 0
+  spread(engine, itemOf({ type: 'suspicion', peer, counter, round }), nowMs)
+}
+
+export function heartbeats(engine: Engine, nowMs: number, out: Effect[]): void {
+  for (const link of engine.overlay.links.values()) {
+    if (nowMs < link.nextHeartbeatMs || link.closingSinceMs !== undefined) continue
+    const isPair = isPairLink(engine, link)
+    const everyMs = isPair
+      ? limits.heartbeatPairMs
+      : isRadio(link, engine.sites.own)
+        ? limits.heartbeatRadioMs
+        : limits.heartbeatIntervalMs
+    link.nextHeartbeatMs = nowMs + everyMs
+    sendHeartbeat(engine, link, nowMs, out)
+    if (isPair) sayLinked(engine, link, out)
+  }
+}
+
+export function sendHeartbeat(engine: Engine, link: Link, nowMs: number, out: Effect[]): void {
+  const digests = digestsFor(engine, link)
+  const wall = Math.max(0, Math.round(wallMs(engine.clock, nowMs)))
+  out.push({ type: 'send', link: link.id, frame: { type: 'heartbeat', nowMs: wall, digests } })
+}
+
+/** R8: what both sides of this link should agree on. */
+export function digestsFor(engine: Engine, link: Link): Digests {
+  const rooms = commonRooms(engine.rooms.keys(), link.rooms)
+  let receipts = 0
+  for (const room of rooms) receipts ^= digestOfScope(engine.shelf, `receipt ${room}`)
+  return {
+    log: logDigest(engine.log, rooms),
+    sites: digestOfScope(engine.shelf, 'site'),
+    presences: digestOfScope(engine.shelf, 'presence'),
+    receipts: receipts >>> 0,
+    alive: aliveDigest(engine.presence),
+  }
+}
+
+/** Y7: the standby's links count for the site too; the primary is told of them. */
+function sayLinked(engine: Engine, link: Link, out: Effect[]): void {
+  const { overlay, sites } = engine
+  const linked = [...overlay.links.values()].flatMap((one) =>
+    isRadio(one, sites.own) && one.site !== undefined && one.closingSinceMs === undefined ? [one.site] : [],
+  )
+  out.push({
+    type: 'send',
+    link: link.id,
+    frame: { type: 'linked', sites: [...new Set(linked)].slice(0, limits.nearSitesMax) },
+  })
+}
+
+/** P4: somebody whom nobody here holds a link to is asked now and then; silence is a suspicion (SWIM §3.1). */
+export function probe(engine: Engine, nowMs: number, out: Effect[]): void {
+  const { presence, overlay, signalling } = engine
+  if (engine.probed !== undefined && nowMs >= engine.nextProbeMs - limits.probeIntervalMs / 2) {
+    const counter = suspect(presence, engine.probed, nowMs)
+    if (counter !== undefined) raise(engine, engine.probed, counter, nowMs)
+    engine.probed = undefined
+  }
+  if (nowMs < engine.nextProbeMs) return
+  engine.nextProbeMs = nowMs + limits.probeIntervalMs
+  const unsure = [...presence.known.values()].filter(
+    (known) => isAlive(presence, known) && !overlay.linksByPeer.has(known.record.peer),
+  )
+  engine.probed = unsure[draw(engine.membership, unsure.length)]?.record.peer
+  if (engine.probed !== undefined)
+    out.push(routeSignal(signalling, engine, engine.probed, askings.ping, nowMs))
+}
+
+/** What presence needs to know of links and sites. */
+export function reachabilityOf(engine: Engine): Reachability {
+  const reachable = reachableSites(engine.sites)
+  return {
+    isLinked: (peer) => engine.overlay.linksByPeer.has(peer),
+    isHeardThere: (site, hint) => {
+      if (site === undefined) return false
+      return reachable.has(site) && engine.sites.words.get(site)?.gone.includes(hint) !== true
+    },
+  }
+}
+
+/** S2, V3: a signal for this device: a question for a place, or something of a connection that is being made. */
+export function deliverSignal(
+  engine: Engine,
+  from: PeerId,
+  payload: string,
+  nowMs: number,
+  out: Effect[],
+): void {
+  const { membership, overlay, near, signalling } = engine
+  switch (payload) {
+    case askings.ask: {
+      const answer = promise(membership, overlay, from, Math.max(near.size, 1), nowMs)
+        ? askings.yes
+        : askings.no
+      out.push(routeSignal(signalling, engine, from, answer, nowMs))
+      return
+    }
+    case askings.yes:
+      if (admitted(overlay, from, nowMs)) out.push({ type: 'dial', peer: from })
+      return
+    case askings.no:
+      declined(overlay, from, nowMs)
+      engine.isUpkeepDue = true
+      return
+    case askings.ping:
+      out.push(routeSignal(signalling, engine, from, askings.pong, nowMs))
+      return
+    case askings.pong:
+      if (engine.probed === from) engine.probed = undefined
+      return
+    default:
+      out.push({ type: 'signal-deliver', from, payload })
+  }
+}

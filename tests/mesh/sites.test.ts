@@ -1,0 +1,236 @@
+import { describe, expect, it } from 'vitest'
+import type { PeerId } from '../../src/mesh/ids.ts'
+import { limits } from '../../src/mesh/limits.ts'
+import {
+  chooseStandby,
+  compareRank,
+  createGateways,
+  electRole,
+  gatewayWishes,
+  isLinkUseful,
+  outranks,
+  type Candidate,
+} from '../../src/mesh/overlay/gateways.ts'
+import { addLink, createOverlay } from '../../src/mesh/overlay/links.ts'
+import { mayHaveRoom, roomsDigest, type SiteWord } from '../../src/mesh/overlay/site-word.ts'
+import {
+  acceptWord,
+  changed,
+  costTo,
+  createSites,
+  isRoomWanted,
+  peopleCount,
+  reachableSites,
+  treeNeighbors,
+  type Sites,
+} from '../../src/mesh/overlay/sites.ts'
+import { openRoomId } from '../../src/mesh/ids.ts'
+import { general, keyOf } from './make.ts'
+
+const site = (index: number): PeerId => keyOf(100 + index).peer
+const person = (index: number): PeerId => keyOf(index).peer
+
+function wordOf(
+  index: number,
+  near: readonly (readonly [number, number])[],
+  change: Partial<SiteWord> = {},
+): SiteWord {
+  return {
+    site: site(index),
+    primary: person(10 * index + 1),
+    standby: person(10 * index + 2),
+    counter: 1,
+    people: 3,
+    near: near.map(([other, cost]) => ({ site: site(other), cost, linked: true })),
+    rooms: roomsDigest([general]),
+    gone: [],
+    signature: new Uint8Array(64),
+    ...change,
+  }
+}
+
+/** 0 – 1 – 2 in a row, 0 – 2 dear. */
+function triangle(own = 0): Sites {
+  const sites = createSites()
+  sites.own = site(own)
+  acceptWord(
+    sites,
+    wordOf(0, [
+      [1, 10],
+      [2, 30],
+    ]),
+  )
+  acceptWord(
+    sites,
+    wordOf(1, [
+      [0, 10],
+      [2, 10],
+    ]),
+  )
+  acceptWord(
+    sites,
+    wordOf(2, [
+      [1, 10],
+      [0, 30],
+    ]),
+  )
+  return sites
+}
+
+describe('sites', () => {
+  it('[X1] of two words on a site the one with the larger counter counts', () => {
+    const sites = triangle()
+    expect(acceptWord(sites, wordOf(1, []))).toBe(false)
+    expect(acceptWord(sites, wordOf(1, [], { counter: 2 }))).toBe(true)
+    expect(sites.words.get(site(1))?.near).toEqual([])
+  })
+
+  it('[X3] the number of sites is bounded; who is out of reach makes room', () => {
+    const sites = triangle()
+    for (let i = 0; i < limits.sitesMax + 10; i++) {
+      const stranger = `${'a'.repeat(46)}${i
+        .toString(32)
+        .padStart(5, 'a')
+        .replace(/[^a-v]/g, 'b')}${i % 2 ? 'a' : 'q'}`
+      acceptWord(sites, { ...wordOf(3, []), site: stranger as PeerId })
+    }
+    expect(sites.words.size).toBeLessThanOrEqual(limits.sitesMax)
+    for (const index of [0, 1, 2]) expect(sites.words.has(site(index))).toBe(true)
+  })
+
+  it('[X4] reached is what links that both ends name lead to', () => {
+    const sites = triangle()
+    expect(reachableSites(sites).size).toBe(3)
+    expect(peopleCount(sites)).toBe(9)
+    acceptWord(sites, wordOf(1, [[0, 10]], { counter: 2 }))
+    acceptWord(sites, wordOf(0, [[1, 10]], { counter: 2 }))
+    expect([...reachableSites(sites)]).toEqual([site(0), site(1)])
+  })
+
+  it('[X5] every site finds the same spanning tree, and one spare beside it', () => {
+    expect(treeNeighbors(triangle(0))).toMatchObject({ tree: [site(1)], spare: site(2) })
+    expect(new Set(treeNeighbors(triangle(1)).tree)).toEqual(new Set([site(0), site(2)]))
+    expect(treeNeighbors(triangle(2))).toMatchObject({ tree: [site(1)], spare: site(0) })
+    const cut = triangle(0)
+    acceptWord(cut, wordOf(1, [], { counter: 2 }))
+    expect(treeNeighbors(cut)).toMatchObject({ tree: [site(2)], spare: undefined })
+    cut.listed = new Set([site(1)])
+    changed(cut)
+    expect(treeNeighbors(cut).tree).toContain(site(1))
+    expect(costTo(cut, site(2))).toBe(30)
+    expect(costTo(cut, site(0))).toBe(limits.lanCost)
+  })
+
+  it('[X6] a room goes where somebody may have it, and not where nobody has', () => {
+    const sites = triangle()
+    const other = openRoomId('kitchen')
+    expect(isRoomWanted(sites, site(1), general)).toBe(true)
+    expect(isRoomWanted(sites, site(1), other)).toBe(mayHaveRoom(roomsDigest([general]), other))
+    acceptWord(sites, wordOf(2, [[1, 10]], { counter: 2, rooms: roomsDigest([other]) }))
+    expect(isRoomWanted(sites, site(1), other)).toBe(true)
+    expect(mayHaveRoom(roomsDigest([]), general)).toBe(false)
+  })
+
+  it('[X2] digests of rooms never deny a room that is there', () => {
+    const rooms = Array.from({ length: 50 }, (_, i) => openRoomId(`room ${i}`))
+    const digest = roomsDigest(rooms)
+    expect(rooms.every((room) => mayHaveRoom(digest, room))).toBe(true)
+  })
+})
+
+describe('gateways', () => {
+  const candidate = (index: number, change: Partial<Candidate> = {}): Candidate => ({
+    peer: person(index),
+    box: false,
+    visible: true,
+    ...change,
+  })
+  const self = person(1)
+  const all = [1, 2, 3, 4].map((index) => candidate(index))
+
+  it('[Y1] a box ranks before who looks, who looks before who does not, and everybody ranks alike', () => {
+    expect(compareRank(site(0), candidate(1, { box: true }), candidate(2))).toBeLessThan(0)
+    expect(compareRank(site(0), candidate(1), candidate(2, { visible: false }))).toBeLessThan(0)
+    const order = [...all].sort((a, b) => compareRank(site(0), a, b)).map(({ peer }) => peer)
+    const back = [...all]
+      .reverse()
+      .sort((a, b) => compareRank(site(0), a, b))
+      .map(({ peer }) => peer)
+    expect(order).toEqual(back)
+  })
+
+  it('[Y2] a site that nobody speaks for is claimed by rank, the first first', () => {
+    const ranked = [...all].sort((a, b) => compareRank(site(0), a, b))
+    ranked.forEach(({ peer }, rank) => {
+      const gateways = createGateways()
+      const waitMs = limits.claimDelayMs + rank * limits.claimStepMs
+      expect(electRole(gateways, site(0), peer, undefined, all, 0)).toBe('none')
+      expect(electRole(gateways, site(0), peer, undefined, all, waitMs - 1)).toBe('none')
+      expect(electRole(gateways, site(0), peer, undefined, all, waitMs)).toBe('primary')
+    })
+    expect(electRole(createGateways(), site(0), person(9), undefined, all, 99_999)).toBe('none')
+  })
+
+  it('[Y3] while the primary is heard others stand back; when it is not, the standby takes over at once', () => {
+    const word = wordOf(0, [], { primary: person(2), standby: self })
+    expect(electRole(createGateways(), site(0), self, word, all, 0)).toBe('standby')
+    expect(electRole(createGateways(), site(0), person(3), word, all, 0)).toBe('none')
+    expect(electRole(createGateways(), site(0), person(2), word, all, 0)).toBe('primary')
+    const without = all.filter(({ peer }) => peer !== person(2))
+    expect(electRole(createGateways(), site(0), self, word, without, 0)).toBe('primary')
+    expect(electRole(createGateways(), site(0), person(3), word, without, 0)).toBe('none')
+  })
+
+  it('[Y4] [Y5] a better class takes over from a primary that is there', () => {
+    const word = wordOf(0, [], { primary: person(2), standby: person(3) })
+    const box = candidate(7, { box: true })
+    expect(electRole(createGateways(), site(0), box.peer, word, [...all, box], 0)).toBe('primary')
+    expect(outranks(site(0), box, all[0])).toBe(true)
+    expect(outranks(site(0), candidate(1, { visible: false }), box)).toBe(false)
+  })
+
+  it('[Y6] the standby stays while it looks, and is a person', () => {
+    const chosen = chooseStandby(site(0), self, undefined, all)
+    expect(chosen).not.toBe(self)
+    expect(chooseStandby(site(0), self, person(4), all)).toBe(person(4))
+    const asleep = all.map((one) => (one.peer === person(4) ? { ...one, visible: false } : one))
+    expect(chooseStandby(site(0), self, person(4), asleep)).not.toBe(person(4))
+    expect(chooseStandby(site(0), self, undefined, [candidate(7, { box: true })])).toBeUndefined()
+  })
+
+  it('[Y7] the primary wants the primaries of the tree and one spare, the standby the standbys of the tree', () => {
+    const sites = triangle()
+    const overlay = createOverlay(self)
+    expect(gatewayWishes('none', sites, overlay, new Map())).toEqual([])
+    const primary = gatewayWishes('primary', sites, overlay, new Map())
+    expect(primary.map(({ peer, purpose }) => [peer, purpose])).toEqual([
+      [person(11), 'gateway'],
+      [person(21), 'gateway'],
+    ])
+    const standby = gatewayWishes('standby', sites, overlay, new Map())
+    expect(standby.map(({ peer, purpose }) => [peer, purpose])).toEqual([[person(12), 'standby']])
+    const { link } = addLink(overlay, 1, person(11), 0)
+    link.site = site(1)
+    expect(gatewayWishes('primary', sites, overlay, new Map())).toHaveLength(1)
+  })
+
+  it('[Y7] a site without a word is found through anybody whom a helper lists there', () => {
+    const sites = createSites()
+    sites.own = site(0)
+    sites.near.set(site(1), 10)
+    sites.listed = new Set([site(1)])
+    const listed = new Map([[site(1), [person(15)]]])
+    const overlay = createOverlay(self)
+    expect(gatewayWishes('primary', sites, overlay, listed)).toMatchObject([{ peer: person(15) }])
+    expect(gatewayWishes('standby', sites, overlay, listed)).toEqual([])
+  })
+
+  it('[Y8] a link between sites is of use to the role that wanted it', () => {
+    const sites = triangle()
+    const { link } = addLink(createOverlay(self), 1, person(11), 0)
+    link.site = site(1)
+    expect(isLinkUseful('primary', sites, link)).toBe(true)
+    expect(isLinkUseful('standby', sites, link)).toBe(false)
+    expect(isLinkUseful('none', sites, link)).toBe(false)
+  })
+})

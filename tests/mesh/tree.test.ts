@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest'
+import { itemOf, type Item } from '../../src/mesh/gossip/item.ts'
+import type { Note } from '../../src/mesh/gossip/note.ts'
+import {
+  acceptItem,
+  addBranch,
+  createTree,
+  isEager,
+  nextTreeMs,
+  receiveAnnouncements,
+  receiveGraft,
+  receiveOffer,
+  receivePrune,
+  removeBranch,
+  sendDue,
+  spreadItem,
+  type Tree,
+} from '../../src/mesh/gossip/tree.ts'
+import { createShelf, digestOfScope, dropRecord, putRecord } from '../../src/mesh/gossip/shelf.ts'
+import { limits } from '../../src/mesh/limits.ts'
+import { presenceOf, runOf } from './make.ts'
+
+const item = itemOf({ type: 'run', run: runOf({ count: 1 }) })
+const large = itemOf({ type: 'run', run: runOf({ seed: 2, count: 1, text: 'x'.repeat(2_000) }) })
+
+function treeWith(...links: readonly number[]): Tree {
+  const tree = createTree()
+  for (const link of links)
+    addBranch(tree, link, { cost: 1, isRadio: false, isSpare: false, isSecond: false })
+  return tree
+}
+
+/** Collects what is sent. */
+function wire() {
+  const sent: { link: number; note: Note }[] = []
+  return { sent, send: (link: number, note: Note) => sent.push({ link, note }) }
+}
+
+const everywhere = () => true
+const nothing = () => false
+
+function spreadFrom(tree: Tree, from: number, one: Item, nowMs = 0) {
+  const { sent, send } = wire()
+  acceptItem(tree, one, from, 0, nowMs, send)
+  spreadItem(tree, one, everywhere, nowMs, send)
+  return sent
+}
+
+describe('broadcast tree', () => {
+  it('[G1] new links are eager, spare ones lazy', () => {
+    const tree = treeWith(1)
+    addBranch(tree, 2, { cost: 10, isRadio: true, isSpare: true, isSecond: false })
+    expect([isEager(tree, 1), isEager(tree, 2)]).toEqual([true, false])
+  })
+
+  it('[G2] a duplicate prunes the link that brought it, and only that', () => {
+    const tree = treeWith(1, 2)
+    const { sent, send } = wire()
+    expect(acceptItem(tree, item, 1, 0, 0, send)).toBe(true)
+    expect(acceptItem(tree, item, 1, 0, 1, send)).toBe(false)
+    expect(sent).toEqual([])
+    expect(acceptItem(tree, item, 2, 0, 1, send)).toBe(false)
+    expect(sent).toEqual([{ link: 2, note: { type: 'prune' } }])
+    expect([isEager(tree, 1), isEager(tree, 2)]).toEqual([true, false])
+  })
+
+  it('[G3] what is new goes to every eager link but the one it came from, and announced to lazy ones', () => {
+    const tree = treeWith(1, 2, 3)
+    receivePrune(tree, 3)
+    expect(spreadFrom(tree, 1, item).map(({ link, note }) => `${link} ${note.type}`)).toEqual(['2 item'])
+    const { sent, send } = wire()
+    sendDue(tree, limits.announceMs - 1, send)
+    expect(sent).toEqual([])
+    sendDue(tree, limits.announceMs, send)
+    expect(sent).toMatchObject([
+      { link: 3, note: { type: 'ihave', announcements: [{ id: item.id, cost: 1 }] } },
+    ])
+  })
+
+  it('[G4] nothing is announced to who has announced it, nor sent to who does not want it', () => {
+    const tree = treeWith(1, 2, 3)
+    receivePrune(tree, 3)
+    const { sent, send } = wire()
+    acceptItem(tree, item, 1, 0, 0, send)
+    spreadItem(tree, item, (link) => link !== 2, 0, send)
+    receiveAnnouncements(tree, 3, [{ id: item.id, cost: 0 }], nothing, 1, send)
+    sendDue(tree, limits.announceMs, send)
+    expect(sent).toEqual([])
+  })
+
+  it('[G5] what is announced and does not come is grafted, from the cheapest first', () => {
+    const tree = treeWith(1, 2)
+    receivePrune(tree, 1)
+    receivePrune(tree, 2)
+    const { sent, send } = wire()
+    receiveAnnouncements(tree, 1, [{ id: item.id, cost: 9 }], nothing, 0, send)
+    receiveAnnouncements(tree, 2, [{ id: item.id, cost: 3 }], nothing, 1, send)
+    expect(nextTreeMs(tree)).toBe(limits.graftDelayMs)
+    sendDue(tree, limits.graftDelayMs, send)
+    expect(sent).toEqual([{ link: 2, note: { type: 'graft', id: item.id } }])
+    expect(isEager(tree, 2)).toBe(true)
+    sendDue(tree, limits.graftDelayMs + limits.graftRetryMs, send)
+    expect(sent[1]).toEqual({ link: 1, note: { type: 'graft', id: item.id } })
+    sendDue(tree, 10_000, send)
+    expect(tree.missing.size).toBe(0)
+    receiveAnnouncements(tree, 1, [{ id: large.id, cost: 9 }], () => true, 0, send)
+    expect(tree.missing.size).toBe(0)
+  })
+
+  it('[G6] a graft makes the link eager and is answered from the cache; a prune makes it lazy', () => {
+    const tree = treeWith(1, 2)
+    spreadFrom(tree, 1, item)
+    receivePrune(tree, 2)
+    const { sent, send } = wire()
+    receiveGraft(tree, 2, item, send)
+    expect(sent).toMatchObject([{ link: 2, note: { type: 'item' } }])
+    expect(isEager(tree, 2)).toBe(true)
+    receiveGraft(tree, 2, undefined, send)
+    expect(sent).toHaveLength(1)
+  })
+
+  it('[G7] a much cheaper way replaces the parent, not more often than every 10 s', () => {
+    const tree = treeWith(1, 2)
+    const { sent, send } = wire()
+    acceptItem(tree, item, 1, 20, 0, send)
+    receivePrune(tree, 2)
+    receiveAnnouncements(tree, 2, [{ id: item.id, cost: 20 - limits.treeThreshold + 1 }], nothing, 1, send)
+    expect(sent).toEqual([])
+    receiveAnnouncements(tree, 2, [{ id: item.id, cost: 20 - limits.treeThreshold }], nothing, 1, send)
+    expect(sent).toEqual([
+      { link: 2, note: { type: 'graft', id: undefined } },
+      { link: 1, note: { type: 'prune' } },
+    ])
+    expect([isEager(tree, 1), isEager(tree, 2)]).toEqual([false, true])
+  })
+
+  it('[G8] what is larger than a packet is offered to all and fetched from one, and the tree stays', () => {
+    const tree = treeWith(1, 2)
+    receivePrune(tree, 2)
+    const offers = spreadFrom(tree, 1, large)
+    expect(offers).toMatchObject([{ link: 2, note: { type: 'offer', id: large.id } }])
+    const other = treeWith(1, 2)
+    const { sent, send } = wire()
+    receiveOffer(other, 1, { id: large.id, cost: 1 }, nothing, 0)
+    receiveOffer(other, 2, { id: large.id, cost: 1 }, nothing, 0)
+    sendDue(other, 0, send)
+    expect(sent).toEqual([{ link: 1, note: { type: 'fetch', id: large.id } }])
+    acceptItem(other, large, 1, 0, 5, send)
+    acceptItem(other, large, 2, 0, 6, send)
+    expect(isEager(other, 2)).toBe(true)
+    expect(sent).toHaveLength(1)
+  })
+
+  it('[G9] what is remembered is bounded in number, bytes and age; a lost link is forgotten', () => {
+    const tree = treeWith(1, 2)
+    for (let i = 0; i < 300; i++) {
+      const one = { ...item, id: i.toString(16).padStart(12, '0') as Item['id'], size: 10_000 }
+      spreadFrom(tree, 1, one, i)
+    }
+    expect(tree.cacheBytes).toBeLessThanOrEqual(limits.itemCacheBytesMax)
+    spreadFrom(tree, 1, item, 300 + limits.itemCacheMs)
+    expect(tree.cache.size).toBe(1)
+    const { send } = wire()
+    receiveAnnouncements(tree, 2, [{ id: large.id, cost: 1 }], nothing, 0, send)
+    removeBranch(tree, 2)
+    expect(tree.missing.get(large.id)?.announcers).toEqual([])
+  })
+
+  it('[G10] a shelf has one record of each, and equal shelves have equal digests', () => {
+    const [a, b] = [createShelf(), createShelf()]
+    putRecord(a, 'presence', 'p1', itemOf({ type: 'presence', record: presenceOf(1, { counter: 1 }) }))
+    putRecord(a, 'presence', 'p1', itemOf({ type: 'presence', record: presenceOf(1, { counter: 2 }) }))
+    putRecord(a, 'presence', 'p2', itemOf({ type: 'presence', record: presenceOf(2) }))
+    putRecord(b, 'presence', 'p1', itemOf({ type: 'presence', record: presenceOf(1, { counter: 2 }) }))
+    expect(digestOfScope(a, 'presence')).not.toBe(digestOfScope(b, 'presence'))
+    dropRecord(a, 'presence', 'p2')
+    expect(digestOfScope(a, 'presence')).toBe(digestOfScope(b, 'presence'))
+    expect([a.items.size, a.byId.size]).toEqual([1, 1])
+  })
+})
