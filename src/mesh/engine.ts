@@ -4,166 +4,34 @@
  *
  * Pure and synchronous: time and chance come in as arguments, everything else goes out as effects.
  */
-import { assert, unreachable } from './effects.ts'
-import { createClock, noteJump, witnessStamp, type Clock, type PlacedEvent } from './clock.ts'
+import { evaluate, showPeople } from './agenda.ts'
 import { keepReceipt, shelve, spread } from './broadcast.ts'
-import { createDelivery, holdersOf, isConfirmed, noteDurable, type Delivery } from './delivery.ts'
-import type { Command, Effect, Input, LinkId, MeshEvent, RoomRecord, StoreFailure } from './effects.ts'
+import { noteJump, type PlacedEvent } from './clock.ts'
+import { holdersOf, noteDurable } from './delivery.ts'
+import {
+  assert,
+  unreachable,
+  type Command,
+  type Effect,
+  type Input,
+  type LinkId,
+  type MeshEvent,
+  type StoreFailure,
+} from './effects.ts'
 import { openLink, receive, serveLoaded, tellRooms } from './exchange.ts'
 import { itemOf } from './gossip/item.ts'
-import { createShelf, type Shelf } from './gossip/shelf.ts'
-import { createTree, type Tree } from './gossip/tree.ts'
-import {
-  canonicalRoomName,
-  cleanName,
-  feedAuthor,
-  feedIdFrom,
-  openRoomId,
-  type FeedId,
-  type PeerId,
-  type RoomId,
-} from './ids.ts'
-import { createJournal, settleFailed, settleStored, type Journal } from './journal.ts'
+import { canonicalRoomName, cleanName, feedAuthor, openRoomId, type PeerId } from './ids.ts'
+import { settleFailed, settleStored } from './journal.ts'
 import { limits } from './limits.ts'
-import { evaluate, showPeople } from './agenda.ts'
-import { acceptRun, createLog, type Log } from './log.ts'
-import { createOutbox, enqueue, failBatch, finishBatch, ownsBatch, sealBatch } from './outbox.ts'
-import type { Outbox } from './outbox.ts'
-import { createGateways, type Gateways } from './overlay/gateways.ts'
-import { createOverlay, noteDialFailed, type Overlay } from './overlay/links.ts'
-import { createMembership, forgetPassive, type Membership } from './overlay/membership.ts'
-import { acceptWord, createSites, type Sites } from './overlay/sites.ts'
-import { createPresence, type PresenceState } from './presence.ts'
-import { createReconcile, expireWants, type Reconcile, type Want } from './sync/reconcile.ts'
-import { createSignalling, type Signalling } from './overlay/signalling.ts'
-import type { Signing } from './signing.ts'
+import { acceptRun } from './log.ts'
+import { enqueue, failBatch, finishBatch, ownsBatch, sealBatch } from './outbox.ts'
 import { routeSignals } from './overlay/helpers.ts'
+import { noteDialFailed } from './overlay/links.ts'
 import { loseLink } from './overlay/liveness.ts'
-
-export interface Engine {
-  readonly self: PeerId
-  readonly feed: FeedId
-  readonly rooms: Map<RoomId, RoomRecord>
-  readonly clock: Clock
-  readonly log: Log
-  readonly journal: Journal
-  readonly outbox: Outbox
-  readonly delivery: Delivery
-  readonly presence: PresenceState
-  readonly overlay: Overlay
-  readonly membership: Membership
-  readonly sites: Sites
-  readonly gateways: Gateways
-  readonly tree: Tree
-  readonly shelf: Shelf
-  readonly reconcile: Reconcile
-  readonly signalling: Signalling
-  readonly signing: Map<number, Signing>
-  readonly loads: Map<number, { readonly link: LinkId; readonly want: Want }>
-  /** Names of the helpers that answer now, by address. */
-  readonly nodes: Map<string, string>
-  lastToken: number
-  /** The largest counter of an own record that anybody has, also of a life that this device forgot. */
-  recordCounter: number
-  tickAtMs: number
-  upkeepAtMs: number
-  isUpkeepDue: boolean
-  lastUpkeepMs: number
-  /** When a lane has something to repeat, ms. */
-  laneAtMs: number
-  /** Something that the list of people shows may have changed. */
-  isPeopleStale: boolean
-  /** 1, or more when this device's own timers run late: then others are given more time. */
-  patience: number
-  /** Who of the own site can be dialled now, and who may be dialled elsewhere; made anew when stale. */
-  readonly near: Set<PeerId>
-  readonly listed: Map<PeerId, PeerId[]>
-  isNearStale: boolean
-  /** The site's word says less than is true; it is being signed; another one speaks for the site too. */
-  isWordStale: boolean
-  isWordPending: boolean
-  isRivalled: boolean
-  lastWordKey: string
-  standby: PeerId | undefined
-  /** Asked whether it still lives, and not answered yet. */
-  probed: PeerId | undefined
-  nextProbeMs: number
-  nextTrimMs: number
-  /** Links with something on their lane. */
-  readonly busyLanes: Set<LinkId>
-  /** Whether anybody looks at the list of people. */
-  readonly isWatched: boolean
-  /** When collected changes are announced and confirmed, ms; undefined while there are none. */
-  tellAtMs: number | undefined
-  /** Something may be missing that a linked peer has. */
-  mayAsk: boolean
-  readonly changedHolders: Set<RoomId>
-  lastPeople: string
-  lastMissing: number
-}
-
-/** @param input the first input of every engine; later ones go to `handle` */
-export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: number): Engine {
-  const { self, stored, incarnation } = input
-  const engine: Engine = {
-    self,
-    feed: feedIdFrom(self, incarnation),
-    rooms: new Map(stored.rooms.map((record) => [record.room, record])),
-    clock: createClock(),
-    log: createLog(stored.feeds),
-    journal: createJournal(),
-    outbox: createOutbox(),
-    delivery: createDelivery(stored.receipts),
-    presence: createPresence(stored.presences, self, { name: stored.name, box: input.box === true }),
-    overlay: createOverlay(self),
-    membership: createMembership(input.seed, nowMs),
-    sites: createSites(),
-    gateways: createGateways(),
-    tree: createTree(),
-    shelf: createShelf(),
-    reconcile: createReconcile(),
-    signalling: createSignalling(self),
-    signing: new Map(),
-    loads: new Map(),
-    nodes: new Map(),
-    lastToken: 0,
-    recordCounter: Math.max(0, ...stored.receipts.map((r) => (r.device === self ? r.counter : 0))),
-    tickAtMs: Number.POSITIVE_INFINITY,
-    upkeepAtMs: nowMs,
-    isUpkeepDue: false,
-    lastUpkeepMs: Number.NEGATIVE_INFINITY,
-    laneAtMs: Number.POSITIVE_INFINITY,
-    isPeopleStale: true,
-    patience: 1,
-    near: new Set(),
-    listed: new Map(),
-    isNearStale: false,
-    isWordStale: false,
-    isWordPending: false,
-    isRivalled: false,
-    lastWordKey: '',
-    standby: undefined,
-    probed: undefined,
-    nextProbeMs: nowMs + limits.probeIntervalMs,
-    nextTrimMs: nowMs + limits.trimIntervalMs,
-    busyLanes: new Set(),
-    isWatched: input.isWatched ?? input.box !== true,
-    tellAtMs: undefined,
-    mayAsk: false,
-    changedHolders: new Set(),
-    lastPeople: '',
-    lastMissing: 0,
-  }
-  for (const { record } of engine.presence.known.values())
-    shelve(engine, itemOf({ type: 'presence', record }))
-  for (const record of engine.delivery.uses.keys()) shelve(engine, itemOf({ type: 'receipt', record }))
-  for (const record of stored.feeds) {
-    witnessStamp(engine.clock, record.newest, nowMs)
-    if (feedAuthor(record.feed) === self || isConfirmed(engine.delivery, self, record)) continue
-    noteDurable(engine.delivery, record.room, record.feed)
-  }
-  return engine
-}
+import { forgetPassive } from './overlay/membership.ts'
+import { acceptWord } from './overlay/sites.ts'
+import type { Engine } from './state.ts'
+import { expireWants } from './sync/reconcile.ts'
 
 /** @returns what is to be done now, in this order. */
 export function handle(engine: Engine, input: Input, nowMs: number): Effect[] {
@@ -208,10 +76,7 @@ function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void
     case 'drained':
       return setCongested(engine, input.link, input.type === 'congested')
     case 'dial-failed':
-      noteDialFailed(engine.overlay, input.peer, nowMs)
-      forgetPassive(engine.membership, input.peer)
-      engine.isUpkeepDue = true
-      return
+      return dialFailed(engine, input.peer, nowMs)
     case 'clock-jumped':
       noteJump(engine.clock, input.byMs)
       return
@@ -387,6 +252,12 @@ function storeFailed(
   emit(out, { type: 'storage', failure: input.cause })
   if (!ownsBatch(engine.outbox, write.events)) return
   for (const event of failBatch(engine.outbox, input.cause)) emit(out, event)
+}
+
+function dialFailed(engine: Engine, peer: PeerId, nowMs: number): void {
+  noteDialFailed(engine.overlay, peer, nowMs)
+  forgetPassive(engine.membership, peer)
+  engine.isUpkeepDue = true
 }
 
 function setCongested(engine: Engine, link: LinkId, congested: boolean): void {

@@ -5,7 +5,7 @@
 import { mayCarry, receiveItem, receiveNote, takeRun } from './broadcast.ts'
 import { witnessPeerClock } from './clock.ts'
 import { unreachable, type Effect, type LinkId } from './effects.ts'
-import type { Engine } from './engine.ts'
+import type { Engine } from './state.ts'
 import { cutRuns, type Event } from './event.ts'
 import type { Digests, Frame } from './frame.ts'
 import { receivePacket } from './gossip/lane.ts'
@@ -157,6 +157,7 @@ function receiveHello(engine: Engine, link: Link, frame: Hello, nowMs: number, o
   hear(engine.presence, link.peer)
   if (!isFirst) return
   const isRadioLink = isRadio(link, sites.own)
+  link.lane.isThorough = isRadioLink
   addBranch(engine.tree, link.id, {
     cost: link.cost,
     isRadio: isRadioLink,

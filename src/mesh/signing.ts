@@ -1,7 +1,7 @@
 /** What is being signed, and counters that outdo every earlier record of this device. Rules P1 and D2. */
 import { nextStamp } from './clock.ts'
 import type { Effect } from './effects.ts'
-import type { Engine } from './engine.ts'
+import type { Engine } from './state.ts'
 import type { SiteWordFields } from './overlay/site-word.ts'
 import type { PresenceFields, ReceiptFields } from './record.ts'
 

@@ -10,7 +10,8 @@ import {
   type LinkId,
   type MeshEvent,
 } from '#mesh/effects.ts'
-import { createEngine, handle, type Engine } from '#mesh/engine.ts'
+import { handle } from '#mesh/engine.ts'
+import { createEngine, type Engine } from '#mesh/state.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '#mesh/frame.ts'
 import { limits } from '#mesh/limits.ts'
 import type { Helpers, Keys, Links, OpenedStore, Store, Timers } from './ports.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Effect, Input } from '../../src/mesh/effects.ts'
-import { createEngine, handle, type Engine } from '../../src/mesh/engine.ts'
+import { handle } from '../../src/mesh/engine.ts'
+import { createEngine, type Engine } from '../../src/mesh/state.ts'
 import type { Frame } from '../../src/mesh/frame.ts'
 import { itemOf, type Content } from '../../src/mesh/gossip/item.ts'
 import { limits } from '../../src/mesh/limits.ts'

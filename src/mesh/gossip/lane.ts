@@ -48,6 +48,8 @@ export interface Lane {
   ackMany: boolean
   /** The answer is said once more then, since answers get lost on this link. */
   ackAgainMs: number | undefined
+  /** Announcements are answered too: on a link between sites nobody else makes them. */
+  isThorough: boolean
   /** 0 to 1: how often the other side repeated what had come. */
   repeats: number
   smoothedMs: number | undefined
@@ -57,8 +59,9 @@ export interface Lane {
 const wireMask = 0xffff
 const packetWindow = 32
 
-export function createLane(): Lane {
+export function createLane(isThorough: boolean): Lane {
   return {
+    isThorough,
     sent: -1,
     inFlight: new Map(),
     queue: [],
@@ -118,7 +121,7 @@ function takeNotes(lane: Lane): Note[] {
   let size = limits.packetHeadBytesMax
   while (lane.queue.length > 0) {
     const note = lane.queue[0]
-    if (note === undefined || (blocked && note.type !== 'ihave')) break
+    if (note === undefined || (blocked && (note.type !== 'ihave' || lane.isThorough))) break
     size += noteSize(note)
     if (notes.length > 0 && size > limits.packetPayloadBytesMax) break
     notes.push(note)
@@ -129,7 +132,8 @@ function takeNotes(lane: Lane): Note[] {
 
 /** A1: announcements alone are not answered: somebody else announces the same. */
 function numbered(lane: Lane, notes: readonly Note[], nowMs: number): Packet {
-  if (notes.every((note) => note.type === 'ihave')) return { seq: undefined, ack: undefined, notes }
+  const isAnnouncing = notes.every((note) => note.type === 'ihave')
+  if (isAnnouncing && !lane.isThorough) return { seq: undefined, ack: undefined, notes }
   lane.sent += 1
   lane.inFlight.set(lane.sent, {
     notes,

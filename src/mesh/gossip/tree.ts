@@ -16,6 +16,7 @@ interface Branch {
   mode: 'eager' | 'lazy'
   /** Carries copies only while the tree has a hole: a second way into a site. */
   isSpare: boolean
+  readonly isRadio: boolean
   /** Cost of the link itself. */
   readonly cost: number
   readonly announceDelayMs: number
@@ -73,6 +74,7 @@ export function addBranch(
   tree.branches.set(link, {
     mode: parts.isSpare ? 'lazy' : 'eager',
     isSpare: parts.isSpare,
+    isRadio: parts.isRadio,
     cost: parts.cost,
     announceDelayMs: (parts.isRadio ? limits.announceRadioMs : limits.announceMs) * (parts.isSecond ? 3 : 1),
     announcements: [],
@@ -118,12 +120,18 @@ export function acceptItem(
   const branch = tree.branches.get(from)
   if (branch === undefined || seen.parent === from || item.size > limits.eagerBytesMax) return false
   const parent = seen.parent === undefined ? undefined : tree.branches.get(seen.parent)
-  // Of two ways in, the spare one is pruned, whichever was first.
-  if (parent?.isSpare === true && !branch.isSpare && seen.parent !== undefined) {
+  // G2: of two ways in, the lesser one is pruned, whichever was first.
+  if (parent !== undefined && seen.parent !== undefined && rankOf(branch) > rankOf(parent)) {
     pruneBranch(tree, seen.parent, send)
     seen.parent = from
   } else if (branch.mode === 'eager') pruneBranch(tree, from, send)
   return false
+}
+
+/** The spanning tree's link into a site is kept rather than one inside, and that rather than a spare way in. */
+function rankOf(branch: Branch): number {
+  if (!branch.isRadio) return 1
+  return branch.isSpare ? 0 : 2
 }
 
 function pruneBranch(tree: Tree, link: LinkId, send: Send): void {

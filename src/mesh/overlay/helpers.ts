@@ -1,6 +1,6 @@
 /** What helpers say, and signals on their way: where this device is, who else is there, what is for whom. */
 import { unreachable, type Effect, type Input } from '../effects.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine } from '../state.ts'
 import { sayHello } from '../exchange.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'

@@ -93,7 +93,7 @@ export function addLink(
     box: false,
     cost: limits.lanCost,
     rooms: new Set(),
-    lane: createLane(),
+    lane: createLane(false),
     idleSinceMs: undefined,
     closingSinceMs: undefined,
     nextHeartbeatMs: nowMs,

@@ -5,7 +5,7 @@
 import { spread } from '../broadcast.ts'
 import { forgetPeerClock, wallMs } from '../clock.ts'
 import type { Effect, LinkId } from '../effects.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine } from '../state.ts'
 import type { Digests } from '../frame.ts'
 import { itemOf } from '../gossip/item.ts'
 import { digestOfScope } from '../gossip/shelf.ts'

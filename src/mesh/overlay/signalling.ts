@@ -5,7 +5,7 @@
  * A signal is not trusted: who answers proves itself when the link opens.
  */
 import type { Effect, LinkId } from '../effects.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine } from '../state.ts'
 import type { Frame } from '../frame.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'

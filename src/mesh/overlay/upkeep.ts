@@ -5,7 +5,7 @@
  */
 import { noteTo } from '../broadcast.ts'
 import type { Effect } from '../effects.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine } from '../state.ts'
 import { removeBranch, setSpare } from '../gossip/tree.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'

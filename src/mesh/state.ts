@@ -1,0 +1,149 @@
+/**
+ * Everything that one engine knows, and how it begins. Each part is made and changed by its own file; this one only
+ * says which there are.
+ */
+import { shelve } from './broadcast.ts'
+import { createClock, witnessStamp, type Clock } from './clock.ts'
+import { createDelivery, isConfirmed, noteDurable, type Delivery } from './delivery.ts'
+import type { Input, LinkId, RoomRecord } from './effects.ts'
+import { itemOf } from './gossip/item.ts'
+import { createShelf, type Shelf } from './gossip/shelf.ts'
+import { createTree, type Tree } from './gossip/tree.ts'
+import { feedAuthor, feedIdFrom, type FeedId, type PeerId, type RoomId } from './ids.ts'
+import { createJournal, type Journal } from './journal.ts'
+import { limits } from './limits.ts'
+import { createLog, type Log } from './log.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import { createGateways, type Gateways } from './overlay/gateways.ts'
+import { createOverlay, type Overlay } from './overlay/links.ts'
+import { createMembership, type Membership } from './overlay/membership.ts'
+import { createSignalling, type Signalling } from './overlay/signalling.ts'
+import { createSites, type Sites } from './overlay/sites.ts'
+import { createPresence, type PresenceState } from './presence.ts'
+import type { Signing } from './signing.ts'
+import { createReconcile, type Reconcile, type Want } from './sync/reconcile.ts'
+
+export interface Engine {
+  readonly self: PeerId
+  readonly feed: FeedId
+  readonly rooms: Map<RoomId, RoomRecord>
+  readonly clock: Clock
+  readonly log: Log
+  readonly journal: Journal
+  readonly outbox: Outbox
+  readonly delivery: Delivery
+  readonly presence: PresenceState
+  readonly overlay: Overlay
+  readonly membership: Membership
+  readonly sites: Sites
+  readonly gateways: Gateways
+  readonly tree: Tree
+  readonly shelf: Shelf
+  readonly reconcile: Reconcile
+  readonly signalling: Signalling
+  readonly signing: Map<number, Signing>
+  readonly loads: Map<number, { readonly link: LinkId; readonly want: Want }>
+  /** Names of the helpers that answer now, by address. */
+  readonly nodes: Map<string, string>
+  lastToken: number
+  /** The largest counter of an own record that anybody has, also of a life that this device forgot. */
+  recordCounter: number
+  tickAtMs: number
+  upkeepAtMs: number
+  isUpkeepDue: boolean
+  lastUpkeepMs: number
+  /** When a lane has something to repeat, ms. */
+  laneAtMs: number
+  /** Something that the list of people shows may have changed. */
+  isPeopleStale: boolean
+  /** 1, or more when this device's own timers run late: then others are given more time. */
+  patience: number
+  /** Who of the own site can be dialled now, and who may be dialled elsewhere; made anew when stale. */
+  readonly near: Set<PeerId>
+  readonly listed: Map<PeerId, PeerId[]>
+  isNearStale: boolean
+  /** The site's word says less than is true; it is being signed; another one speaks for the site too. */
+  isWordStale: boolean
+  isWordPending: boolean
+  isRivalled: boolean
+  lastWordKey: string
+  standby: PeerId | undefined
+  /** Asked whether it still lives, and not answered yet. */
+  probed: PeerId | undefined
+  nextProbeMs: number
+  nextTrimMs: number
+  /** Links with something on their lane. */
+  readonly busyLanes: Set<LinkId>
+  /** Whether anybody looks at the list of people. */
+  readonly isWatched: boolean
+  /** When collected changes are announced and confirmed, ms; undefined while there are none. */
+  tellAtMs: number | undefined
+  /** Something may be missing that a linked peer has. */
+  mayAsk: boolean
+  readonly changedHolders: Set<RoomId>
+  lastPeople: string
+  lastMissing: number
+}
+
+/** @param input the first input of every engine; later ones go to `handle` */
+export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: number): Engine {
+  const { self, stored, incarnation } = input
+  const engine: Engine = {
+    self,
+    feed: feedIdFrom(self, incarnation),
+    rooms: new Map(stored.rooms.map((record) => [record.room, record])),
+    clock: createClock(),
+    log: createLog(stored.feeds),
+    journal: createJournal(),
+    outbox: createOutbox(),
+    delivery: createDelivery(stored.receipts),
+    presence: createPresence(stored.presences, self, { name: stored.name, box: input.box === true }),
+    overlay: createOverlay(self),
+    membership: createMembership(input.seed, nowMs),
+    sites: createSites(),
+    gateways: createGateways(),
+    tree: createTree(),
+    shelf: createShelf(),
+    reconcile: createReconcile(),
+    signalling: createSignalling(self),
+    signing: new Map(),
+    loads: new Map(),
+    nodes: new Map(),
+    lastToken: 0,
+    recordCounter: Math.max(0, ...stored.receipts.map((r) => (r.device === self ? r.counter : 0))),
+    tickAtMs: Number.POSITIVE_INFINITY,
+    upkeepAtMs: nowMs,
+    isUpkeepDue: false,
+    lastUpkeepMs: Number.NEGATIVE_INFINITY,
+    laneAtMs: Number.POSITIVE_INFINITY,
+    isPeopleStale: true,
+    patience: 1,
+    near: new Set(),
+    listed: new Map(),
+    isNearStale: false,
+    isWordStale: false,
+    isWordPending: false,
+    isRivalled: false,
+    lastWordKey: '',
+    standby: undefined,
+    probed: undefined,
+    nextProbeMs: nowMs + limits.probeIntervalMs,
+    nextTrimMs: nowMs + limits.trimIntervalMs,
+    busyLanes: new Set(),
+    isWatched: input.isWatched ?? input.box !== true,
+    tellAtMs: undefined,
+    mayAsk: false,
+    changedHolders: new Set(),
+    lastPeople: '',
+    lastMissing: 0,
+  }
+  for (const { record } of engine.presence.known.values())
+    shelve(engine, itemOf({ type: 'presence', record }))
+  for (const record of engine.delivery.uses.keys()) shelve(engine, itemOf({ type: 'receipt', record }))
+  for (const record of stored.feeds) {
+    witnessStamp(engine.clock, record.newest, nowMs)
+    if (feedAuthor(record.feed) === self || isConfirmed(engine.delivery, self, record)) continue
+    noteDurable(engine.delivery, record.room, record.feed)
+  }
+  return engine
+}
