@@ -5,7 +5,7 @@
 import { shelve } from './broadcast.ts'
 import { createClock, witnessStamp, type Clock } from './clock.ts'
 import { createDelivery, isConfirmed, noteDurable, type Delivery } from './delivery.ts'
-import type { Input, LinkId, RoomRecord } from './effects.ts'
+import type { Input, LinkId, RoomRecord, StoredState } from './effects.ts'
 import { itemOf } from './gossip/item.ts'
 import { createShelf, type Shelf } from './gossip/shelf.ts'
 import { createTree, type Tree } from './gossip/tree.ts'
@@ -137,6 +137,13 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     lastPeople: '',
     lastMissing: 0,
   }
+  remember(engine, stored, nowMs)
+  return engine
+}
+
+/** What the store has kept: records to tell others of, clocks, and what is still to be confirmed. */
+function remember(engine: Engine, stored: StoredState, nowMs: number): void {
+  const { self } = engine
   for (const { record } of engine.presence.known.values())
     shelve(engine, itemOf({ type: 'presence', record }))
   for (const record of engine.delivery.uses.keys()) shelve(engine, itemOf({ type: 'receipt', record }))
@@ -145,5 +152,4 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     if (feedAuthor(record.feed) === self || isConfirmed(engine.delivery, self, record)) continue
     noteDurable(engine.delivery, record.room, record.feed)
   }
-  return engine
 }

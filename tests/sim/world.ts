@@ -248,6 +248,15 @@ export class World {
       if (alive) this.meetHelper(peer)
       else this.input(peer, { type: 'helper-down', helper: 'h' })
     }
+    for (const { site: near } of site.near) this.tellSites(this.sites[near])
+  }
+
+  /** A helper says which of its neighbours it is linked to now. */
+  private tellSites(site: SimSite | undefined): void {
+    if (site?.helperAlive !== true) return
+    const near = site.near.filter((one) => this.sites[one.site]?.helperAlive === true)
+    const costs = near.map((one) => ({ site: this.keyOf(one.site), cost: one.cost }))
+    for (const peer of site.peers) this.input(peer, { type: 'helper-sites', helper: 'h', near: costs })
   }
 
   private meetHelper(peer: SimPeer): void {

@@ -9,7 +9,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { encodeUtf8 } from '../bytes.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import type { Link, Overlay, Purpose, Wish } from './links.ts'
+import type { Link, Overlay, Wish } from './links.ts'
 import type { SiteWord } from './site-word.ts'
 import { treeNeighbors, type Sites } from './sites.ts'
 
@@ -117,24 +117,35 @@ export function gatewayWishes(
   const wanted = role === 'primary' && spare !== undefined ? [...tree, spare] : tree
   const wishes: Wish[] = []
   for (const site of wanted.slice(0, limits.radioLinksMax)) {
-    const wish = wishFor(role, sites, site, listed)
-    if (wish !== undefined && !isServed(overlay, site, wish.peer)) wishes.push(wish)
+    const peers = speakersOf(role, sites, site, listed)
+    const [first] = peers
+    if (first !== undefined && isServed(overlay, site, first)) continue
+    // A speaker that could not be dialled may be gone without a word: somebody else there will know.
+    const peer = peers.find((one) => !hasFailed(overlay, one)) ?? first
+    if (peer !== undefined && !isServed(overlay, site, peer)) {
+      wishes.push({ peer, purpose: role === 'primary' ? 'gateway' : 'standby', isUrgent: true })
+    }
   }
   return wishes
 }
 
-function wishFor(
+/** Whom to dial at a site, best first; helpers' lists help where its word is missing or old. */
+function speakersOf(
   role: Role,
   sites: Sites,
   site: PeerId,
   listed: ReadonlyMap<PeerId, readonly PeerId[]>,
-): Wish | undefined {
-  const purpose: Purpose = role === 'primary' ? 'gateway' : 'standby'
+): PeerId[] {
   const word = sites.words.get(site)
-  const named = role === 'primary' ? word?.primary : (word?.standby ?? word?.primary)
-  // Somebody there who can pass on the word of who speaks for the site.
-  const peer = named ?? (role === 'primary' ? listed.get(site)?.[0] : undefined)
-  return peer === undefined ? undefined : { peer, purpose, isUrgent: true }
+  if (role === 'standby') return word === undefined ? [] : [word.standby ?? word.primary]
+  const named =
+    word === undefined ? [] : [word.primary, ...(word.standby === undefined ? [] : [word.standby])]
+  return [...new Set([...named, ...(listed.get(site) ?? []).slice(0, limits.radioLinksMax)])]
+}
+
+function hasFailed(overlay: Overlay, peer: PeerId): boolean {
+  const dial = overlay.dials.get(peer)
+  return dial !== undefined && dial.failures > 0 && dial.phase === 'waiting'
 }
 
 function isServed(overlay: Overlay, site: PeerId, target: PeerId): boolean {
