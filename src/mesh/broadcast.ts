@@ -31,7 +31,6 @@ import { acceptWord, isRoomWanted, peopleCount } from './overlay/sites.ts'
 import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
 import type { Presence, Receipt } from './record.ts'
-import { noteGiven } from './sync/reconcile.ts'
 
 export function noteTo(engine: Engine, id: LinkId, note: Note): void {
   const link = engine.overlay.links.get(id)
@@ -61,19 +60,6 @@ export function spread(engine: Engine, item: Item, nowMs: number): void {
     return link !== undefined && mayCarry(engine, link, item)
   }
   spreadItem(tree, item, allowed, nowMs, (link, note) => noteTo(engine, link, note))
-  if (item.content.type !== 'run') return
-  for (const [id, { mode }] of tree.branches) {
-    // What is pushed is acknowledged by the lane; it need not be told again.
-    if (mode === 'eager' && item.size <= limits.eagerBytesMax) noteRun(engine, id, item.content.run)
-  }
-}
-
-function noteRun(engine: Engine, id: LinkId, run: Run): void {
-  const session = engine.reconcile.sessions.get(id)
-  const first = run.events[0]?.seq ?? 0
-  const span = { room: run.room, feed: run.feed, first, last: first + run.events.length - 1 }
-  if (session !== undefined && engine.overlay.links.get(id)?.rooms.has(run.room) === true)
-    noteGiven(session, span)
 }
 
 export function receiveNote(engine: Engine, link: Link, note: Note, nowMs: number, out: Effect[]): void {
@@ -130,7 +116,7 @@ function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Ef
   switch (content.type) {
     case 'run':
       learnWay(engine, feedAuthor(content.run.feed), link.id)
-      takeRun(engine, link, content.run, nowMs, out)
+      takeRun(engine, content.run, nowMs, out)
       return true
     case 'presence':
       return takePresence(engine, link, item, content.record, nowMs)
@@ -152,14 +138,10 @@ function learnWay(engine: Engine, peer: PeerId, link: LinkId): void {
 }
 
 /** @returns whether it brought something new. */
-export function takeRun(engine: Engine, link: Link, run: Run, nowMs: number, out: Effect[]): boolean {
-  const session = engine.reconcile.sessions.get(link.id)
-  const first = run.events[0]?.seq ?? 0
-  const span = { room: run.room, feed: run.feed, first, last: first + run.events.length - 1 }
+export function takeRun(engine: Engine, run: Run, nowMs: number, out: Effect[]): boolean {
   engine.mayAsk = true
   if (!engine.rooms.has(run.room) || !hasSpace(engine.journal)) return false
   const accepted = acceptRun(engine.log, run)
-  if (session !== undefined && link.rooms.has(run.room)) noteGiven(session, span)
   if (accepted.type === 'fork') {
     out.push({ type: 'emit', event: { type: 'fork', room: run.room, feed: run.feed } })
   }

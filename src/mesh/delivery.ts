@@ -7,7 +7,7 @@ import { bytesEqual } from './bytes.ts'
 import { feedAuthor, type FeedId, type PeerId, type RoomId } from './ids.ts'
 import { limits } from './limits.ts'
 import { covers, heldRanges, subtractRanges, type FeedRecord, type Log } from './log.ts'
-import type { Range } from './frame.ts'
+import type { Range } from './sync/sync-frame.ts'
 import type { Receipt, ReceiptEntry, ReceiptFields } from './record.ts'
 
 export interface Holder {

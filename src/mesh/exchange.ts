@@ -4,47 +4,36 @@
  */
 import { mayCarry, receiveItem, receiveNote, takeRun } from './broadcast.ts'
 import { witnessPeerClock } from './clock.ts'
-import { unreachable, type Effect, type LinkId } from './effects.ts'
-import type { Engine } from './state.ts'
+import type { Effect, LinkId } from './effects.ts'
 import { cutRuns, type Event } from './event.ts'
 import type { Digests, Frame } from './frame.ts'
 import { receivePacket } from './gossip/lane.ts'
-import { addBranch, announceTo } from './gossip/tree.ts'
-import { feedAuthor, type PeerId } from './ids.ts'
+import { announceTo } from './gossip/tree.ts'
+import { feedAuthor, type PeerId, type RoomId } from './ids.ts'
 import { hasSpace } from './journal.ts'
 import { limits } from './limits.ts'
-import { crowdedOut, isRadio, radioLinks } from './overlay/gateways.ts'
-import { addLink, noteRefused, type Link } from './overlay/links.ts'
-import {
-  addPassive,
-  admitView,
-  forwardJoin,
-  forwardJoinTargets,
-  passShuffle,
-  shuffleSample,
-  viewTarget,
-} from './overlay/membership.ts'
-import type { OverlayFrame } from './overlay/overlay-frame.ts'
-import { costTo, peopleCount } from './overlay/sites.ts'
-import { hear, isAlive } from './presence.ts'
-import { notePath, passSignal } from './overlay/signalling.ts'
+import { logDigest } from './log.ts'
+import { isRadio } from './overlay/gateways.ts'
+import { addLink, type Link } from './overlay/links.ts'
+import { digestsFor, loseLink } from './overlay/liveness.ts'
+import { receiveOverlay, sayHello } from './overlay/reception.ts'
+import { peopleCount } from './overlay/sites.ts'
+import { isAlive } from './presence.ts'
+import type { Engine } from './state.ts'
+import { answerDiffer, answerSketch, emptyPrint, printsOf, sketchRoom, tellRoom } from './sync/compare.ts'
 import {
   commonRooms,
-  dueHaves,
   dueWants,
   enqueueServing,
   nextServing,
   noteAnswer,
   noteDigest,
-  noteGiven,
   noteHave,
   noteLacking,
   noteRefusal,
   openSession,
   type Session,
 } from './sync/reconcile.ts'
-import { deliverSignal, digestsFor, loseLink, raise, sendHeartbeat } from './overlay/liveness.ts'
-import { endLink, isSpareLink, othersCount } from './overlay/upkeep.ts'
 
 export function openLink(engine: Engine, id: LinkId, peer: PeerId, nowMs: number, out: Effect[]): void {
   const isUrgent = engine.overlay.dials.get(peer)?.isUrgent ?? false
@@ -58,12 +47,6 @@ export function openLink(engine: Engine, id: LinkId, peer: PeerId, nowMs: number
   send(out, id, { type: 'rooms', rooms: [...engine.rooms.keys()] })
 }
 
-export function sayHello(engine: Engine, link: Link, isUrgent: boolean, out: Effect[]): void {
-  const { own } = engine.presence
-  const purpose = link.isOwn ? link.purpose : undefined
-  send(out, link.id, { type: 'hello', purpose, isUrgent, site: own.site, box: own.box })
-}
-
 export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number, out: Effect[]): void {
   const link = engine.overlay.links.get(id)
   const session = engine.reconcile.sessions.get(id)
@@ -73,8 +56,7 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
   switch (frame.type) {
     case 'rooms':
       link.rooms = new Set(frame.rooms)
-      session.told.clear()
-      return tell(engine, link, session, out)
+      return sayPrints(engine, link, out)
     case 'have':
       // A room that is not ours is told again when we enter it.
       if (engine.rooms.has(frame.room)) noteHave(session, frame.room, frame.entries)
@@ -99,160 +81,57 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
       return
     case 'heartbeat':
       return receiveHeartbeat(engine, link, session, frame, nowMs, out)
+    case 'prints':
+      return receivePrints(engine, link, frame.rooms, out)
+    case 'sketch':
+      if (!isCommon(engine, link, frame.room)) return
+      for (const answer of answerSketch(engine.log, frame)) send(out, id, answer)
+      return
+    case 'differ':
+      return receiveDiffer(engine, link, session, frame, out)
     default:
       return receiveOverlay(engine, link, frame, nowMs, out)
   }
 }
 
-function receiveOverlay(engine: Engine, link: Link, frame: OverlayFrame, nowMs: number, out: Effect[]): void {
-  const { membership, overlay } = engine
-  switch (frame.type) {
-    case 'hello':
-      return receiveHello(engine, link, frame, nowMs, out)
-    case 'linked':
-      link.linkedSites = frame.sites
-      engine.isUpkeepDue = true
-      return
-    case 'roster':
-      return receiveRoster(engine, frame.hints, nowMs)
-    case 'forward-join':
-      return receiveForwardJoin(engine, link, frame.peer, frame.ttl, nowMs, out)
-    case 'disconnect':
-      // Not to be suspected: it has chosen other links.
-      link.closingSinceMs = nowMs
-      addPassive(membership, overlay, link.peer)
-      // O4: it had no place; not asked again at once.
-      if (link.isOwn && nowMs - link.sinceMs < limits.linkIdleMs) noteRefused(overlay, link, nowMs)
-      send(out, link.id, { type: 'disconnect' })
-      out.push({ type: 'hang-up', link: link.id, reason: 'leaving' })
-      return loseLink(engine, link.id, nowMs)
-    case 'shuffle':
-      return receiveShuffle(engine, link, frame, out)
-    case 'shuffle-reply':
-      return receiveShuffleReply(engine, link, frame, out)
-    case 'signal': {
-      const effect = passSignal(engine.signalling, engine, link, frame, nowMs)
-      if (effect?.type === 'signal-deliver') deliverSignal(engine, effect.from, effect.payload, nowMs, out)
-      else if (effect !== undefined) out.push(effect)
-      return
-    }
-    default:
-      unreachable(frame)
-  }
+/** R8: after both have named their rooms, and when digests differ. */
+function sayPrints(engine: Engine, link: Link, out: Effect[]): void {
+  const rooms = commonRooms(engine.rooms.keys(), link.rooms)
+  if (rooms.length > 0) send(out, link.id, printsOf(engine.log, rooms))
 }
 
-type Hello = Extract<Frame, { type: 'hello' }>
-
-/** V4: the other side says what the link is for; now it carries. */
-function receiveHello(engine: Engine, link: Link, frame: Hello, nowMs: number, out: Effect[]): void {
-  const { overlay, membership, sites } = engine
-  const isFirst = !engine.tree.branches.has(link.id)
-  link.site = frame.site
-  link.box = frame.box
-  link.cost = costTo(sites, frame.site)
-  if (link.closingSinceMs !== undefined) return
-  link.purpose = link.isOwn
-    ? (link.purpose ?? frame.purpose ?? 'view')
-    : (frame.purpose ?? link.purpose ?? 'view')
-  hear(engine.presence, link.peer)
-  if (!isFirst) return
-  const isRadioLink = isRadio(link, sites.own)
-  link.lane.isThorough = isRadioLink
-  addBranch(engine.tree, link.id, {
-    cost: link.cost,
-    isRadio: isRadioLink,
-    isSpare: isSpareLink(engine, link),
-    isSecond: engine.self > link.peer,
-  })
-  engine.isUpkeepDue = true
-  engine.isNearStale = true
-  if (isRadioLink) engine.isWordStale = true
-  sendHeartbeat(engine, link, nowMs, out)
-  if (link.isOwn) return
-  if (link.purpose !== 'view') {
-    const crowded = crowdedOut(sites, radioLinks(overlay, sites.own), link)
-    if (crowded !== undefined) endLink(engine, crowded, nowMs, out)
-    return
-  }
-  const others = othersCount(engine)
-  const isKept = (one: Link) =>
-    isRadio(one, sites.own) || isSpeaker(engine, one.peer) || isSpeaker(engine, engine.self)
-  const gone = admitView(membership, overlay, link, { isUrgent: frame.isUrgent, others, isKept })
-  if (gone !== undefined) endLink(engine, gone, nowMs, out)
-  if (!frame.isUrgent || gone === link || viewTarget(others) >= others) return
-  for (const target of forwardJoinTargets(overlay, link.peer)) {
-    send(out, target.id, { type: 'forward-join', peer: link.peer, ttl: limits.activeWalk })
-  }
+function isCommon(engine: Engine, link: Link, room: RoomId): boolean {
+  return engine.rooms.has(room) && link.rooms.has(room)
 }
 
-/** Whether this peer speaks for the own site, as primary or standby. */
-function isSpeaker(engine: Engine, peer: PeerId): boolean {
-  const word = engine.sites.own === undefined ? undefined : engine.sites.words.get(engine.sites.own)
-  return word !== undefined && (word.primary === peer || word.standby === peer)
-}
-
-function receiveForwardJoin(
+/** R9, R10: who has nothing is told everything; else the side with the smaller id begins. */
+function receivePrints(
   engine: Engine,
   link: Link,
-  newcomer: PeerId,
-  ttl: number,
-  nowMs: number,
+  rooms: readonly { readonly room: RoomId; readonly print: string }[],
   out: Effect[],
 ): void {
-  const { membership, overlay } = engine
-  notePath(engine.signalling, newcomer, { link: link.id }, nowMs)
-  const step = forwardJoin(membership, overlay, newcomer, ttl, othersCount(engine), link.id)
-  if (step.type === 'take') {
-    membership.invited.set(newcomer, nowMs + limits.promiseMs)
-    engine.isUpkeepDue = true
-  }
-  if (step.type === 'pass') {
-    send(out, step.link.id, { type: 'forward-join', peer: newcomer, ttl: step.ttl })
+  for (const { room, print } of rooms) {
+    const own = logDigest(engine.log, [room])
+    if (own === print || own === emptyPrint || !isCommon(engine, link, room)) continue
+    if (print === emptyPrint) for (const frame of tellRoom(engine.log, room)) send(out, link.id, frame)
+    else if (engine.self < link.peer) send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst))
   }
 }
 
-function receiveShuffle(
+/** R12 */
+function receiveDiffer(
   engine: Engine,
   link: Link,
-  frame: Extract<Frame, { type: 'shuffle' }>,
+  session: Session,
+  frame: Extract<Frame, { type: 'differ' }>,
   out: Effect[],
 ): void {
-  const { membership, overlay } = engine
-  if (membership.walks.has(frame.walk)) return
-  const next = passShuffle(membership, overlay, frame.walk, frame.ttl, link.id)
-  if (next !== undefined) {
-    send(out, next.id, { ...frame, ttl: frame.ttl - 1 })
-    return
-  }
-  send(out, link.id, { type: 'shuffle-reply', walk: frame.walk, peers: shuffleSample(membership, overlay) })
-  for (const peer of frame.peers) addPassive(membership, overlay, peer)
-}
-
-function receiveShuffleReply(
-  engine: Engine,
-  link: Link,
-  frame: Extract<Frame, { type: 'shuffle-reply' }>,
-  out: Effect[],
-): void {
-  const { membership, overlay } = engine
-  if (!membership.walks.has(frame.walk)) return
-  const back = membership.walks.get(frame.walk)
-  membership.walks.delete(frame.walk)
-  if (back !== undefined) {
-    if (overlay.links.has(back) && back !== link.id) send(out, back, frame)
-    return
-  }
-  for (const peer of frame.peers) addPassive(membership, overlay, peer)
-}
-
-/** P3: whom the other side holds for alive and this one does not is asked aloud. */
-function receiveRoster(engine: Engine, hints: readonly string[], nowMs: number): void {
-  for (const hint of hints) {
-    const peer = engine.presence.peersByHint.get(hint)
-    const known = peer === undefined ? undefined : engine.presence.known.get(peer)
-    // Gone until it says otherwise itself: an echo between two must not keep it alive.
-    if (known?.goneSinceMs !== undefined) raise(engine, known.record.peer, known.record.counter, nowMs)
-  }
+  if (!isCommon(engine, link, frame.room)) return
+  const { frames, push } = answerDiffer(session, engine.log, frame)
+  for (const answer of frames) send(out, link.id, answer)
+  for (const want of push) enqueueServing(session, want)
+  engine.mayAsk = true
 }
 
 function receiveAnswer(
@@ -268,7 +147,7 @@ function receiveAnswer(
     const span = { room: run.room, feed: run.feed, first, last: first + run.events.length - 1 }
     const isAsked = noteAnswer(session, span, nowMs)
     const isKept = engine.rooms.has(run.room) && hasSpace(engine.journal)
-    const brought = takeRun(engine, link, run, nowMs, out)
+    const brought = takeRun(engine, run, nowMs, out)
     // R5: an answer that brought nothing is not asked for again.
     if (isAsked && isKept && !brought) noteLacking(session, span)
   }
@@ -284,7 +163,7 @@ function receiveHeartbeat(
 ): void {
   witnessPeerClock(engine.clock, link.peer, frame.nowMs, nowMs)
   const own = digestsFor(engine, link)
-  if (noteDigest(session, own.log, frame.digests.log)) tell(engine, link, session, out)
+  if (noteDigest(session, own.log, frame.digests.log)) sayPrints(engine, link, out)
   compareRecords(engine, link, own, frame.digests, nowMs, out)
 }
 
@@ -331,14 +210,8 @@ export function tellRooms(engine: Engine, out: Effect[]): void {
   const rooms = [...engine.rooms.keys()]
   for (const link of engine.overlay.links.values()) {
     send(out, link.id, { type: 'rooms', rooms })
-    const session = engine.reconcile.sessions.get(link.id)
-    if (session !== undefined) tell(engine, link, session, out)
+    sayPrints(engine, link, out)
   }
-}
-
-function tell(engine: Engine, link: Link, session: Session, out: Effect[]): void {
-  const rooms = commonRooms(engine.rooms.keys(), link.rooms)
-  for (const frame of dueHaves(session, engine.log, rooms)) send(out, link.id, frame)
 }
 
 export function askAll(engine: Engine, nowMs: number, out: Effect[]): void {
@@ -380,11 +253,7 @@ export function serveLoaded(engine: Engine, token: number, events: readonly Even
     session.introduced.add(author)
     send(out, link, { type: 'items', items: [record] })
   }
-  for (const run of runs) {
-    send(out, link, { type: 'events', runs: [run] })
-    const first = run.events[0]?.seq ?? 0
-    noteGiven(session, { room: run.room, feed: run.feed, first, last: first + run.events.length - 1 })
-  }
+  for (const run of runs) send(out, link, { type: 'events', runs: [run] })
 }
 
 function send(out: Effect[], link: LinkId, frame: Frame): void {

@@ -26,12 +26,15 @@ import {
   writeOverlayFrame,
   type OverlayFrame,
 } from './overlay/overlay-frame.ts'
-
-/** Consecutive sequence numbers, both ends included. */
-export interface Range {
-  readonly first: number
-  readonly last: number
-}
+import {
+  isSyncFrame,
+  readRanges,
+  readSyncFrame,
+  writeRanges,
+  writeSyncFrame,
+  type Range,
+  type SyncFrame,
+} from './sync/sync-frame.ts'
 
 export interface HaveEntry {
   readonly feed: FeedId
@@ -54,6 +57,7 @@ export interface Digests {
 
 export type Frame =
   | OverlayFrame
+  | SyncFrame
   | { readonly type: 'rooms'; readonly rooms: readonly RoomId[] }
   | { readonly type: 'have'; readonly room: RoomId; readonly entries: readonly HaveEntry[] }
   | ({ readonly type: 'want'; readonly room: RoomId; readonly feed: FeedId } & Range)
@@ -99,6 +103,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
 
 function writeFrame(writer: Writer, frame: Frame): void {
   if (isOverlayFrame(frame)) return writeOverlayFrame(writer, frame)
+  if (isSyncFrame(frame)) return writeSyncFrame(writer, frame)
   writer.u8(codes[frame.type])
   switch (frame.type) {
     case 'rooms':
@@ -151,12 +156,8 @@ function writePacket(writer: Writer, packet: Packet): void {
 }
 
 function writeHaveEntry(writer: Writer, entry: HaveEntry): void {
-  writer.fixed(feedIdToBytes(entry.feed)).u64(entry.newest).varint(entry.ranges.length)
-  let from = 0
-  for (const range of entry.ranges) {
-    writer.varint(range.first - from).varint(range.last - range.first)
-    from = range.last + 2
-  }
+  writer.fixed(feedIdToBytes(entry.feed)).u64(entry.newest)
+  writeRanges(writer, entry.ranges)
 }
 
 /**
@@ -201,7 +202,7 @@ function readBody(reader: Reader, code: number): Frame | undefined {
     case codes.heartbeat:
       return readHeartbeat(reader)
     default:
-      return readOverlayFrame(reader, code)
+      return readOverlayFrame(reader, code) ?? readSyncFrame(reader, code)
   }
 }
 
@@ -221,15 +222,7 @@ function readPlace(reader: Reader): { room: RoomId; feed: FeedId } & Range {
 function readHaveEntry(reader: Reader): HaveEntry {
   const feed = feedIdFromBytes(reader.fixed(feedIdBytesLength))
   const newest = reader.u64()
-  let from = 0
-  const ranges = reader.list(limits.rangesMax, () => {
-    const first = from + reader.varint(seqMax)
-    const last = first + reader.varint(seqMax)
-    if (!Number.isSafeInteger(last + 2)) throw new Malformed('range out of bounds')
-    from = last + 2
-    return { first, last }
-  })
-  return { feed, newest, ranges }
+  return { feed, newest, ranges: readRanges(reader) }
 }
 
 function readHeartbeat(reader: Reader): Frame {

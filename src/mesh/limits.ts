@@ -227,6 +227,16 @@ export const limits = {
   /** guess: how long changes collect before they are announced or confirmed. */
   batchDelayMs: 200,
 
+  /** guess: symbols of a first sketch: ten differing feeds in one packet, 19 times out of 20. */
+  sketchFirst: 28,
+  sketchGrowth: 2.5,
+  /** guess: beyond, telling all feeds is hardly dearer. */
+  sketchMax: 1_024,
+  /** In place of a number of symbols: tell everything. */
+  sketchAll: 65_535,
+  /** guess: so few events are sent unasked when they turn out to be missing. */
+  pushEventsMax: 32,
+
   // Signature checks
   /** guess: per link; a plain page checks about 600 a second (measured: `gossip.md` §7.11). */
   checksPerSecondMax: 200,

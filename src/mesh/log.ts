@@ -8,8 +8,9 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { encodeUtf8 } from './bytes.ts'
 import type { Event, Run } from './event.ts'
 import { bytesToHex, feedAuthor, type EventId, type FeedId, type RoomId } from './ids.ts'
-import type { Range } from './frame.ts'
+import type { Range } from './sync/sync-frame.ts'
 import { limits } from './limits.ts'
+import { toField } from './sync/sketch.ts'
 
 /** A held range with the ids at its ends, so that what joins it can be checked against the chain. */
 export interface HeldRange extends Range {
@@ -27,7 +28,9 @@ export interface FeedRecord {
   readonly ranges: readonly HeldRange[]
 }
 
-interface FeedState {
+export interface FeedState {
+  /** 31 bits by which two peers that both know the feed can speak of it. */
+  readonly name: number
   newest: number
   /** Durable. */
   ranges: readonly HeldRange[]
@@ -76,11 +79,17 @@ export function openRoomLog(log: Log, room: RoomId): RoomLog {
   return fresh
 }
 
-function setFeed(room: RoomLog, id: RoomId, feed: FeedId, state: Omit<FeedState, 'print'>): void {
-  const before = room.feeds.get(feed)?.print ?? [0, 0]
+function setFeed(room: RoomLog, id: RoomId, feed: FeedId, state: Omit<FeedState, 'print' | 'name'>): void {
+  const known = room.feeds.get(feed)
+  const before = known?.print ?? [0, 0]
   const print = printOf(id, feed, state.ranges)
   room.print = [room.print[0] ^ before[0] ^ print[0], room.print[1] ^ before[1] ^ print[1]]
-  room.feeds.set(feed, { ...state, print })
+  room.feeds.set(feed, { ...state, print, name: known?.name ?? nameOf(feed) })
+}
+
+function nameOf(feed: FeedId): number {
+  const digest = sha256(encodeUtf8(feed))
+  return toField(new DataView(digest.buffer, digest.byteOffset).getUint32(0))
 }
 
 function printOf(room: RoomId, feed: FeedId, ranges: readonly Range[]): readonly [number, number] {
@@ -119,7 +128,7 @@ export function acceptRun(log: Log, run: Run, isOwn = false): Accepted {
   let state = room.feeds.get(run.feed)
   if (state === undefined) {
     if (!isOwn && isCrowded(room, run.feed)) return { type: 'full' }
-    state = { newest: 0, ranges: [], pending: [], print: [0, 0] }
+    state = { newest: 0, ranges: [], pending: [], print: [0, 0], name: nameOf(run.feed) }
     room.feeds.set(run.feed, state)
   }
   const covered = [...state.ranges, ...state.pending]

@@ -44,7 +44,7 @@ describe('log', () => {
     const room: RoomLog = { print: [0, 0], feeds: new Map(), heads: new Map() }
     for (let i = 0; i < limits.feedsPerRoomMax; i++) {
       const feed = feedOf(7, i % 256).replace(/.{4}$/, i.toString(16).padStart(4, '0')) as FeedId
-      room.feeds.set(feed, { newest: 0, ranges: [], pending: [], print: [0, 0] })
+      room.feeds.set(feed, { name: i + 1, newest: 0, ranges: [], pending: [], print: [0, 0] })
     }
     log.rooms.set(general, room)
     expect(room.feeds.size).toBe(limits.feedsPerRoomMax)

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/mesh/limits.ts'
-import { createLog, logDigest } from '../../src/mesh/log.ts'
+import { acceptRun, commit, createLog, logDigest, recordWith, type Log } from '../../src/mesh/log.ts'
+import { encodeFrame, type Frame } from '../../src/mesh/frame.ts'
+import { answerDiffer, answerSketch, printsOf, sketchRoom, tellRoom } from '../../src/mesh/sync/compare.ts'
 import {
   createReconcile,
-  dueHaves,
   dueWants,
   enqueueServing,
   expireWants,
@@ -11,27 +12,24 @@ import {
   nextServing,
   noteAnswer,
   noteDigest,
-  noteGiven,
   noteHave,
   noteLacking,
   openSession,
 } from '../../src/mesh/sync/reconcile.ts'
-import { feedOf, general, held } from './make.ts'
+import { feedOf, general, held, runOf } from './make.ts'
 
 describe('reconciliation', () => {
   const feed = feedOf(1)
   const entry = { feed, newest: 9, ranges: [{ first: 0, last: 199 }] }
 
-  it('[R1] tells what is new to the other side, once', () => {
+  it('[R1] who has nothing is told everything, newest feeds first', () => {
     const log = held(5)
-    const session = openSession(createReconcile(), 1)
-    expect(dueHaves(session, log, [general])).toMatchObject([
-      { entries: [{ ranges: [{ first: 0, last: 4 }] }] },
+    const run = runOf({ seed: 2, count: 2, startMs: 9_000_000 })
+    acceptRun(log, run)
+    commit(log, recordWith(log, run.events, general, run.feed))
+    expect(tellRoom(log, general)).toMatchObject([
+      { type: 'have', entries: [{ feed: feedOf(2), ranges: [{ first: 0, last: 1 }] }, { feed: feedOf(1) }] },
     ])
-    expect(dueHaves(session, log, [general])).toEqual([])
-    const other = openSession(createReconcile(), 1)
-    noteGiven(other, { room: general, feed, first: 0, last: 4 })
-    expect(dueHaves(other, log, [general])).toEqual([])
   })
 
   it('[R2] [R3] asks for the newest missing part, one want per feed, never of two peers', () => {
@@ -101,11 +99,112 @@ describe('reconciliation', () => {
     expect(logDigest(held(5), [general])).not.toBe(logDigest(held(6), [general]))
   })
 
-  it('[R9] the second difference in a row tells everything again', () => {
+  it('[R9] the second difference in a row compares the rooms', () => {
     const session = openSession(createReconcile(), 1)
     expect(noteDigest(session, 'a', 'b')).toBe(false)
     expect(noteDigest(session, 'a', 'b')).toBe(true)
     expect(noteDigest(session, 'a', 'b')).toBe(false)
     expect(noteDigest(session, 'a', 'a')).toBe(false)
+    expect(noteDigest(session, 'a', 'b')).toBe(false)
+  })
+})
+
+/** A log in which the given feeds durably hold so many events each. */
+function logOf(counts: readonly (readonly [seed: number, count: number])[]): Log {
+  const log = createLog([])
+  for (const [seed, count] of counts) {
+    const run = runOf({ seed, count })
+    acceptRun(log, run)
+    commit(log, recordWith(log, run.events, general, run.feed))
+  }
+  return log
+}
+
+function only<T extends Frame['type']>(frames: readonly Frame[], type: T): Extract<Frame, { type: T }>[] {
+  return frames.filter((frame): frame is Extract<Frame, { type: T }> => frame.type === type)
+}
+
+describe('comparing rooms', () => {
+  const many = Array.from({ length: 60 }, (_, i) => [i + 1, 2] as const)
+
+  it('[R8] prints are equal for equal histories only', () => {
+    expect(printsOf(logOf(many), [general])).toEqual(printsOf(logOf([...many].reverse()), [general]))
+    expect(printsOf(logOf(many), [general])).not.toEqual(printsOf(logOf(many.slice(1)), [general]))
+  })
+
+  it('[R10] [R12] a sketch and its answer say which feeds differ, and little is sent unasked', () => {
+    const ours = logOf(many)
+    const theirs = logOf([...many.slice(0, 50), ...many.slice(50).map(([seed]) => [seed, 1] as const)])
+    const sketch = sketchRoom(ours, general, limits.sketchFirst)
+    if (sketch.type !== 'sketch') throw new Error('sketch')
+    const answer = answerSketch(theirs, sketch)
+    const [differ] = only(answer, 'differ')
+    if (differ === undefined) throw new Error('differ')
+    expect(differ).toMatchObject({ isLast: false, unknown: [], more: 0 })
+    expect(differ.entries).toHaveLength(10)
+    const bytes = [sketch, ...answer].reduce((sum, frame) => sum + encodeFrame(frame).length, 0)
+    expect(bytes).toBeLessThanOrEqual(480)
+    const session = openSession(createReconcile(), 1)
+    const { frames, push } = answerDiffer(session, ours, differ)
+    expect(frames).toEqual([])
+    expect(push.map(({ first, last }) => [first, last])).toEqual(Array.from({ length: 10 }, () => [1, 1]))
+    const back = answerDiffer(openSession(createReconcile(), 1), theirs, { ...differ, isLast: true })
+    expect(back).toEqual({ frames: [], push: [] })
+  })
+
+  it('[R12] feeds that only one side has are told whole, unknown ones are asked for by name', () => {
+    const ours = logOf([
+      [1, 2],
+      [2, 2],
+    ])
+    const theirs = logOf([
+      [1, 2],
+      [3, 2],
+    ])
+    const sketch = sketchRoom(ours, general, limits.sketchFirst)
+    if (sketch.type !== 'sketch') throw new Error('sketch')
+    const answer = answerSketch(theirs, sketch)
+    expect(only(answer, 'have')).toMatchObject([{ entries: [{ feed: feedOf(3) }] }])
+    const [differ] = only(answer, 'differ')
+    if (differ === undefined) throw new Error('differ')
+    expect(differ.unknown).toHaveLength(1)
+    const { frames } = answerDiffer(openSession(createReconcile(), 1), ours, differ)
+    expect(only(frames, 'have')).toMatchObject([{ entries: [{ feed: feedOf(2) }] }])
+  })
+
+  it('[R11] asks for more symbols when they do not suffice, and in the end for everything', () => {
+    const ours = logOf(many)
+    const few = sketchRoom(ours, general, 10)
+    if (few.type !== 'sketch') throw new Error('sketch')
+    const [more] = only(answerSketch(logOf(many.slice(0, 10)), few), 'differ')
+    if (more === undefined) throw new Error('differ')
+    expect(more.more).toBe(25)
+    const session = openSession(createReconcile(), 1)
+    expect(answerDiffer(session, ours, more).frames).toMatchObject([{ type: 'sketch' }])
+    const all = { ...more, more: limits.sketchAll }
+    expect(only(answerDiffer(session, ours, all).frames, 'have')[0]?.entries).toHaveLength(60)
+  })
+
+  it('[R12] much is not sent unasked but told, so that it is fetched from one', () => {
+    const ours = logOf([[1, 64]])
+    const theirs = logOf([[1, 1]])
+    const sketch = sketchRoom(ours, general, limits.sketchFirst)
+    if (sketch.type !== 'sketch') throw new Error('sketch')
+    const [differ] = only(answerSketch(theirs, sketch), 'differ')
+    if (differ === undefined) throw new Error('differ')
+    const { frames, push } = answerDiffer(openSession(createReconcile(), 1), ours, differ)
+    expect(push).toEqual([])
+    const [last] = only(frames, 'differ')
+    expect(last).toMatchObject({ isLast: true, entries: [{ ranges: [{ first: 0, last: 63 }] }] })
+    const session = openSession(createReconcile(), 1)
+    if (last !== undefined) answerDiffer(session, theirs, last)
+    expect(session.theirs.get(general)?.get(feedOf(1))?.ranges).toEqual([{ first: 0, last: 63 }])
+  })
+
+  it('[R13] when a sketch shows nothing although prints differ, everything is told', () => {
+    const log = logOf([[1, 2]])
+    const sketch = sketchRoom(log, general, limits.sketchFirst)
+    if (sketch.type !== 'sketch') throw new Error('sketch')
+    expect(only(answerSketch(log, sketch), 'have')).toHaveLength(1)
   })
 })

@@ -109,5 +109,15 @@ export const samples: Readonly<Record<string, Frame>> = {
   disconnect: { type: 'disconnect' },
   shuffle: { type: 'shuffle', walk: 0xdead_beef, ttl: 6, peers: [keyOf(1).peer, keyOf(2).peer] },
   'shuffle-reply': { type: 'shuffle-reply', walk: 0xdead_beef, peers: [] },
+  prints: { type: 'prints', rooms: [{ room: general, print: '0011223344556677' }] },
+  sketch: { type: 'sketch', room: general, symbols: [{ sum: 1, product: 0x7fff_fffe, check: 0 }] },
+  differ: {
+    type: 'differ',
+    room: general,
+    isLast: false,
+    entries: [{ name: 0x7fff_fffe, ranges: [{ first: 3, last: 300 }] }],
+    unknown: [7],
+    more: 65_535,
+  },
   signal: { type: 'signal', from: keyOf(1).peer, to: keyOf(2).peer, hops: 1, payload: '{"attempt":"00"}' },
 }

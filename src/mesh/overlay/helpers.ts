@@ -1,12 +1,12 @@
 /** What helpers say, and signals on their way: where this device is, who else is there, what is for whom. */
 import { unreachable, type Effect, type Input } from '../effects.ts'
 import type { Engine } from '../state.ts'
-import { sayHello } from '../exchange.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { hear } from '../presence.ts'
 import { forgiveDial } from './links.ts'
 import { deliverSignal } from './liveness.ts'
+import { sayHello } from './reception.ts'
 import { notePath, noteUnreachable, routeSignal } from './signalling.ts'
 import { changed } from './sites.ts'
 

@@ -6,9 +6,10 @@
  * newest first. The one-packet set reconciliation of `gossip.md` §7.7 replaces the digest and the full `have`.
  */
 import type { FeedId, PeerId, RoomId } from '../ids.ts'
-import type { Frame, HaveEntry, Range } from '../frame.ts'
+import type { HaveEntry } from '../frame.ts'
+import type { Range } from './sync-frame.ts'
 import { limits } from '../limits.ts'
-import { coveredRanges, feedsOf, subtractRanges, type Log } from '../log.ts'
+import { coveredRanges, subtractRanges, type Log } from '../log.ts'
 import type { LinkId } from '../effects.ts'
 
 export interface Want extends Range {
@@ -23,8 +24,6 @@ interface OpenWant extends Want {
 export interface Session {
   /** What the other side says it holds. */
   readonly theirs: Map<RoomId, Map<FeedId, HaveEntry>>
-  /** What the other side has been told, or given, or gave. */
-  readonly told: Map<RoomId, Map<FeedId, readonly Range[]>>
   /** Asked and not answered, by `room/feed`. */
   readonly wants: Map<string, OpenWant>
   /** Asked by the other side, not answered yet. */
@@ -49,7 +48,6 @@ export function createReconcile(): Reconcile {
 export function openSession(reconcile: Reconcile, link: LinkId): Session {
   const session: Session = {
     theirs: new Map(),
-    told: new Map(),
     wants: new Map(),
     serving: [],
     loading: false,
@@ -59,33 +57,6 @@ export function openSession(reconcile: Reconcile, link: LinkId): Session {
   }
   reconcile.sessions.set(link, session)
   return session
-}
-
-/** R1: @returns `have` frames for what the other side has not been told yet in the rooms that both carry. */
-export function dueHaves(session: Session, log: Log, rooms: Iterable<RoomId>): Frame[] {
-  const frames: Frame[] = []
-  for (const room of rooms) {
-    const told = sub(session.told, room)
-    let entries: HaveEntry[] = []
-    for (const [feed, state] of feedsOf(log, room)) {
-      const ranges = state.ranges.slice(-limits.rangesMax).map(({ first, last }) => ({ first, last }))
-      if (subtractRanges(ranges, told.get(feed) ?? []).length === 0) continue
-      told.set(feed, ranges)
-      entries.push({ feed, newest: state.newest, ranges })
-      if (entries.length < limits.haveEntriesMax) continue
-      frames.push({ type: 'have', room, entries })
-      entries = []
-    }
-    if (entries.length > 0) frames.push({ type: 'have', room, entries })
-  }
-  return frames
-}
-
-/** R1: what was pushed or answered on a reliable lane need not be told again. */
-export function noteGiven(session: Session, given: Want): void {
-  const told = sub(session.told, given.room)
-  const before = told.get(given.feed) ?? []
-  told.set(given.feed, [...subtractRanges(before, [given]), { first: given.first, last: given.last }])
 }
 
 /** R2: the other side's word on what it holds replaces what it said of that feed before. */
@@ -208,7 +179,7 @@ export function commonRooms(own: Iterable<RoomId>, theirs: ReadonlySet<RoomId>):
   return [...own].filter((room) => theirs.has(room))
 }
 
-/** R9: @returns whether everything has to be told again, because digests differ although nothing is going on. */
+/** R9: @returns whether the rooms' prints are to be compared, because digests differ twice in a row. */
 export function noteDigest(session: Session, own: string, theirs: string): boolean {
   if (own === theirs) {
     session.mismatches = 0
@@ -216,8 +187,7 @@ export function noteDigest(session: Session, own: string, theirs: string): boole
   }
   session.mismatches += 1
   if (session.mismatches < 2) return false
-  session.mismatches = -2
-  session.told.clear()
+  session.mismatches = 0
   return true
 }
 

@@ -1,0 +1,132 @@
+/**
+ * Which feeds of a room differ between two peers, found from a sketch in one packet, and what either then tells.
+ * Stateless on the side that answers. Rules R8–R13 in PROTOCOL.md.
+ *
+ * Source: the hybrid of `gossip.md` §7.7. Deviation: the set that is compared is feeds with what is held of them,
+ * not events: a room has at most some thousand feeds however many events, a feed's hole shows as such, and no
+ * index of events is needed. So the ladder, the newest ids and range-based comparison have nothing left to do;
+ * where a sketch would be larger than the list of feeds, the list is told.
+ */
+import type { Frame, HaveEntry } from '../frame.ts'
+import type { FeedId, RoomId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import { feedsOf, logDigest, subtractRanges, type FeedState, type Log } from '../log.ts'
+import { noteHave, type Session, type Want } from './reconcile.ts'
+import { differenceOf, sketchOf, toField, type Element } from './sketch.ts'
+import type { Range, ShortEntry, SyncFrame } from './sync-frame.ts'
+
+export const emptyPrint = '0000000000000000'
+
+/** R8 */
+export function printsOf(log: Log, rooms: readonly RoomId[]): SyncFrame {
+  return { type: 'prints', rooms: rooms.map((room) => ({ room, print: logDigest(log, [room]) })) }
+}
+
+type Feeds = ReadonlyMap<number, readonly (readonly [FeedId, Readonly<FeedState>])[]>
+
+function held(log: Log, room: RoomId): (readonly [FeedId, Readonly<FeedState>])[] {
+  return [...feedsOf(log, room)].filter(([, state]) => state.ranges.length > 0)
+}
+
+function byName(log: Log, room: RoomId): Feeds {
+  const feeds = new Map<number, (readonly [FeedId, Readonly<FeedState>])[]>()
+  for (const one of held(log, room)) {
+    const same = feeds.get(one[1].name)
+    if (same === undefined) feeds.set(one[1].name, [one])
+    else same.push(one)
+  }
+  return feeds
+}
+
+function elementsOf(log: Log, room: RoomId): Element[] {
+  return held(log, room).map(([, { name, print }]) => ({ name, state: toField(print[0]) }))
+}
+
+/** R10: @returns the sketch of what is held in a room. */
+export function sketchRoom(log: Log, room: RoomId, symbols: number): SyncFrame {
+  return { type: 'sketch', room, symbols: sketchOf(elementsOf(log, room), symbols) }
+}
+
+/** R10, R11: @returns what to say to a sketch: which feeds differ, or how many symbols it takes. */
+export function answerSketch(log: Log, frame: Extract<SyncFrame, { type: 'sketch' }>): Frame[] {
+  const { room, symbols } = frame
+  const differing = differenceOf(elementsOf(log, room), symbols)
+  if (differing === undefined) {
+    const more = Math.ceil(symbols.length * limits.sketchGrowth)
+    const isTooMuch =
+      more > limits.sketchMax || symbols.length > 2 * held(log, room).length + limits.sketchFirst
+    const rest = { entries: [], unknown: [], more: isTooMuch ? limits.sketchAll : more }
+    const answer: Frame = { type: 'differ', room, isLast: false, ...rest }
+    return isTooMuch ? [answer, ...tellFeeds(room, held(log, room))] : [answer]
+  }
+  const feeds = byName(log, room)
+  const entries: ShortEntry[] = []
+  const unknown: number[] = []
+  const whole: (readonly [FeedId, Readonly<FeedState>])[] = []
+  for (const { name, theirs } of differing) {
+    const same = feeds.get(name) ?? []
+    const [only] = same
+    if (only === undefined) unknown.push(name)
+    else if (theirs === 0 || same.length > 1) whole.push(...same)
+    else entries.push({ name, ranges: rangesOf(only[1]) })
+  }
+  // R13: equal sketches of different prints: names or states that are equal by chance. Everything is told.
+  if (differing.length === 0) return tellFeeds(room, held(log, room))
+  return [{ type: 'differ', room, isLast: false, entries, unknown, more: 0 }, ...tellFeeds(room, whole)]
+}
+
+/** R12: takes what the other side says of feeds that differ. @returns what to say, and what to send unasked */
+export function answerDiffer(
+  session: Session,
+  log: Log,
+  frame: Extract<SyncFrame, { type: 'differ' }>,
+): { readonly frames: Frame[]; readonly push: Want[] } {
+  const { room } = frame
+  if (frame.more === limits.sketchAll) return { frames: tellFeeds(room, held(log, room)), push: [] }
+  if (frame.more > 0)
+    return { frames: [sketchRoom(log, room, Math.min(frame.more, limits.sketchMax))], push: [] }
+  const feeds = byName(log, room)
+  const push: Want[] = []
+  const own: ShortEntry[] = []
+  let missing = 0
+  for (const { name, ranges } of frame.entries) {
+    for (const [feed, state] of feeds.get(name) ?? []) {
+      noteHave(session, room, [{ feed, newest: state.newest, ranges }])
+      const lacking = subtractRanges(state.ranges, ranges)
+      if (lacking.length > 0) own.push({ name, ranges: rangesOf(state) })
+      for (const { first, last } of lacking) {
+        missing += last - first + 1
+        push.push({ room, feed, first, last })
+      }
+    }
+  }
+  const frames = tellFeeds(
+    room,
+    frame.unknown.flatMap((name) => [...(feeds.get(name) ?? [])]),
+  )
+  if (frame.isLast) return { frames, push: [] }
+  if (missing <= limits.pushEventsMax) return { frames, push }
+  const last: Frame = { type: 'differ', room, isLast: true, entries: own, unknown: [], more: 0 }
+  return { frames: [last, ...frames], push: [] }
+}
+
+function rangesOf(state: Readonly<FeedState>): Range[] {
+  return state.ranges.slice(-limits.rangesMax).map(({ first, last }) => ({ first, last }))
+}
+
+/** R1: feeds with their whole ids, newest first. */
+export function tellFeeds(room: RoomId, feeds: readonly (readonly [FeedId, Readonly<FeedState>])[]): Frame[] {
+  const entries: HaveEntry[] = [...feeds]
+    .sort(([, a], [, b]) => b.newest - a.newest)
+    .map(([feed, state]) => ({ feed, newest: state.newest, ranges: rangesOf(state) }))
+  const frames: Frame[] = []
+  for (let i = 0; i < entries.length; i += limits.haveEntriesMax) {
+    frames.push({ type: 'have', room, entries: entries.slice(i, i + limits.haveEntriesMax) })
+  }
+  return frames
+}
+
+/** R1: @returns everything that is held in a room, for a peer that has nothing of it. */
+export function tellRoom(log: Log, room: RoomId): Frame[] {
+  return tellFeeds(room, held(log, room))
+}
