@@ -4,7 +4,7 @@
  */
 import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
 import { openKeys } from '#adapters/browser/keys.ts'
-import { RtcLinks } from '#adapters/browser/rtc-links.ts'
+import { LateLinks } from '#adapters/browser/late-links.ts'
 import { SignalClient } from '#adapters/browser/signal-client.ts'
 import { TabLock } from '#adapters/browser/tab-lock.ts'
 import { createTimers } from '#adapters/browser/timers.ts'
@@ -76,7 +76,10 @@ export function startMesh(home: string): Mesh {
     const opened = await store.open()
     const keys = await openKeys(store.keyPlace())
     if (start !== starts) return
-    const links = new RtcLinks(keys, loadSimplePeer)
+    const links = new LateLinks(async () => {
+      const { RtcLinks } = await import('#adapters/browser/rtc-links.ts')
+      return new RtcLinks(keys, loadSimplePeer)
+    })
     helpers = new SignalClient({ keys, home, onVantage: (vantage) => links.setVantage(vantage) })
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
     const platform = { keys, store, links, helpers, timers: createTimers(), seed }

@@ -104,9 +104,13 @@ function confirmAndTell(engine: Engine, nowMs: number, out: Effect[]): void {
   if (engine.tellAtMs === undefined || nowMs < engine.tellAtMs) return
   engine.tellAtMs = undefined
   const counter = () => nextCounter(engine, nowMs)
+  const isSmall = new Map<RoomId, boolean>()
   for (const fields of dueReceipts(engine.delivery, engine.log, engine.self, counter)) {
-    const isSmall = audienceOf(engine.presence, fields.room, nowMs).length <= limits.receiptPeopleMax
-    if (engine.rooms.has(fields.room) && isSmall) {
+    const { room } = fields
+    if (!isSmall.has(room)) {
+      isSmall.set(room, audienceOf(engine.presence, room, nowMs).length <= limits.receiptPeopleMax)
+    }
+    if (engine.rooms.has(room) && isSmall.get(room) === true) {
       sign(engine, { type: 'receipt', fields }, receiptSigningBytes(fields), out)
     }
   }

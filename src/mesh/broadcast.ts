@@ -23,11 +23,10 @@ import {
 } from './gossip/tree.ts'
 import { feedAuthor, type PeerId } from './ids.ts'
 import { hasSpace } from './journal.ts'
-import { limits } from './limits.ts'
 import { acceptRun } from './log.ts'
-import { isRadio } from './overlay/gateways.ts'
+import { isPairLink, isRadio } from './overlay/gateways.ts'
 import type { Link } from './overlay/links.ts'
-import { acceptWord, isRoomWanted, peopleCount } from './overlay/sites.ts'
+import { acceptWord, isLargeMesh, isRoomWanted } from './overlay/sites.ts'
 import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
 import type { Presence, Receipt } from './record.ts'
@@ -45,11 +44,20 @@ export function mayCarry(engine: Engine, link: Link, item: Item): boolean {
   if (link.purpose === undefined) return false
   const { content } = item
   const room = itemRoom(item)
-  if (!isRadio(link, sites.own)) return content.type !== 'receipt' || link.rooms.has(content.record.room)
+  if (!isRadio(link, sites.own)) return mayCarryInside(engine, link, item)
   if (content.type === 'suspicion') return false
-  if (content.type === 'presence') return peopleCount(sites) <= limits.namedPeopleMax
+  if (content.type === 'presence') return !isLargeMesh(sites)
   if (room === undefined || link.rooms.has(room) || link.site === undefined) return true
   return isRoomWanted(sites, link.site, room)
+}
+
+/** X7: in a large mesh other sites' words concern only the two that speak for this one. */
+function mayCarryInside(engine: Engine, link: Link, item: Item): boolean {
+  const { sites } = engine
+  const { content } = item
+  if (content.type === 'receipt') return link.rooms.has(content.record.room)
+  if (content.type !== 'site' || content.record.site === sites.own) return true
+  return !isLargeMesh(sites) || isPairLink(engine, link)
 }
 
 /** Something of this device's own, or something that came over a reliable lane and is news. */

@@ -112,6 +112,7 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
       const name = cleanName(wish.name, limits.nameCharactersMax)
       if (name === '' || name === own.name) return
       own.name = name
+      engine.presence.aliveDigest = undefined
       own.stale = true
       engine.journal.name = name
       return

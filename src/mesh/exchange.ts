@@ -17,7 +17,7 @@ import { isRadio } from './overlay/gateways.ts'
 import { addLink, type Link } from './overlay/links.ts'
 import { digestsFor, loseLink } from './overlay/liveness.ts'
 import { receiveOverlay, sayHello } from './overlay/reception.ts'
-import { peopleCount } from './overlay/sites.ts'
+import { isLargeMesh } from './overlay/sites.ts'
 import { isAlive } from './presence.ts'
 import type { Engine } from './state.ts'
 import { answerDiffer, answerSketch, emptyPrint, printsOf, sketchRoom, tellRoom } from './sync/compare.ts'
@@ -181,7 +181,7 @@ function compareRecords(
   const differs =
     own.sites !== theirs.sites ||
     own.receipts !== theirs.receipts ||
-    (own.presences !== theirs.presences && (isNear || peopleCount(engine.sites) <= limits.namedPeopleMax))
+    (own.presences !== theirs.presences && (isNear || !isLargeMesh(engine.sites)))
   if (!differs) {
     link.differing = 0
     link.patience = 2

@@ -214,6 +214,7 @@ export const limits = {
   goneMax: 64,
   /** guess: people of one site. */
   peoplePerSiteMax: 65_535,
+  peoplePerMeshMax: 16_777_215,
   /** guess: up to this many people in reach their names cross every radio link; beyond, with their first message. */
   namedPeopleMax: 256,
 

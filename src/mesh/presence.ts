@@ -47,6 +47,8 @@ export interface PresenceState {
   readonly own: OwnPresence
   /** How many are suspected now. */
   suspected: number
+  /** Made when it is asked for, until somebody comes or goes. */
+  aliveDigest: number | undefined
 }
 
 export function createPresence(
@@ -59,6 +61,7 @@ export function createPresence(
     peersByHint: new Map(),
     hint: peerHint(self),
     suspected: 0,
+    aliveDigest: undefined,
     own: {
       name: own.name,
       box: own.box,
@@ -85,6 +88,7 @@ function learn(
   learnedMs: number,
   rest: Pick<Known, 'goneSinceMs' | 'via'>,
 ): void {
+  state.aliveDigest = undefined
   const hint = peerHint(record.peer)
   state.known.set(record.peer, { record, hint, learnedMs, suspectedUntilMs: undefined, ...rest })
   state.peersByHint.set(hint, record.peer)
@@ -133,6 +137,7 @@ function forgetOldest(state: PresenceState): PeerId | undefined {
 export function hear(state: PresenceState, peer: PeerId): void {
   const known = state.known.get(peer)
   if (known === undefined) return
+  if (known.goneSinceMs !== undefined) state.aliveDigest = undefined
   known.goneSinceMs = undefined
   known.suspectedUntilMs = undefined
 }
@@ -164,6 +169,7 @@ export function expireSuspicions(state: PresenceState, nowMs: number): boolean {
     if (known.suspectedUntilMs === undefined || nowMs < known.suspectedUntilMs) continue
     known.suspectedUntilMs = undefined
     known.goneSinceMs = nowMs
+    state.aliveDigest = undefined
     news = true
   }
   return news
@@ -171,11 +177,13 @@ export function expireSuspicions(state: PresenceState, nowMs: number): boolean {
 
 /** P3: 32 bits over who of one's own site is held for alive; equal sets give equal digests. */
 export function aliveDigest(state: PresenceState): number {
+  if (state.aliveDigest !== undefined) return state.aliveDigest
   let digest = state.own.name === '' ? 0 : Number.parseInt(state.hint.slice(0, 8), 16)
   for (const known of state.known.values()) {
     if (isAlive(state, known)) digest ^= Number.parseInt(known.hint.slice(0, 8), 16)
   }
-  return digest >>> 0
+  state.aliveDigest = digest >>> 0
+  return state.aliveDigest
 }
 
 /** Of the own site, not gone and not said to have left. */

@@ -72,6 +72,9 @@ export interface Engine {
   probed: PeerId | undefined
   nextProbeMs: number
   nextTrimMs: number
+  nextNearMs: number
+  /** What was known of sites, and this device's role, when spare links were last told from others. */
+  branchesMadeFor: { readonly cache: Sites['cache']; readonly role: Gateways['role'] }
   /** Links with something on their lane. */
   readonly busyLanes: Set<LinkId>
   /** Whether anybody looks at the list of people. */
@@ -129,6 +132,8 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     probed: undefined,
     nextProbeMs: nowMs + limits.probeIntervalMs,
     nextTrimMs: nowMs + limits.trimIntervalMs,
+    nextNearMs: Number.NEGATIVE_INFINITY,
+    branchesMadeFor: { cache: {}, role: 'none' },
     busyLanes: new Set(),
     isWatched: input.isWatched ?? input.box !== true,
     tellAtMs: undefined,

@@ -18,6 +18,7 @@ import {
   changed,
   costTo,
   createSites,
+  isLargeMesh,
   isRoomWanted,
   peopleCount,
   reachableSites,
@@ -41,6 +42,7 @@ function wordOf(
     standby: person(10 * index + 2),
     counter: 1,
     people: 3,
+    meshPeople: 9,
     near: near.map(([other, cost]) => ({ site: site(other), cost, linked: true })),
     rooms: roomsDigest([general]),
     gone: [],
@@ -119,6 +121,13 @@ describe('sites', () => {
     expect(treeNeighbors(cut).tree).toContain(site(1))
     expect(costTo(cut, site(2))).toBe(30)
     expect(costTo(cut, site(0))).toBe(limits.lanCost)
+  })
+
+  it('[X7] everybody of a site takes the mesh for as large as its gateway says', () => {
+    const sites = triangle()
+    expect(isLargeMesh(sites)).toBe(false)
+    acceptWord(sites, wordOf(0, [], { counter: 2, meshPeople: limits.namedPeopleMax + 1 }))
+    expect(isLargeMesh(sites)).toBe(true)
   })
 
   it('[X6] a room goes where somebody may have it, and not where nobody has', () => {

@@ -24,6 +24,7 @@ const wordFields: SiteWordFields = {
   standby: keyOf(2).peer,
   counter: 88,
   people: 12,
+  meshPeople: 300,
   near: [
     { site: keyOf(98).peer, cost: 10, linked: true },
     { site: keyOf(97).peer, cost: 35, linked: false },

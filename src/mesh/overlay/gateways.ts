@@ -179,3 +179,12 @@ export function radioLinks(overlay: Overlay, site: PeerId | undefined): Link[] {
 export function isRadio(link: Link, site: PeerId | undefined): boolean {
   return site !== undefined && link.site !== undefined && link.site !== site
 }
+
+/** The link between the two that speak for this site. */
+export function isPairLink(engine: { readonly sites: Sites; readonly self: PeerId }, link: Link): boolean {
+  const { sites, self } = engine
+  const word = sites.own === undefined ? undefined : sites.words.get(sites.own)
+  if (word === undefined) return false
+  const pair = [word.primary, word.standby]
+  return pair.includes(link.peer) && pair.includes(self)
+}

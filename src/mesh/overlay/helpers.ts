@@ -58,6 +58,7 @@ function moveTo(engine: Engine, site: PeerId, out: Effect[]): void {
   sites.own = site
   sites.near.clear()
   presence.own.site = site
+  presence.aliveDigest = undefined
   changed(sites)
   for (const link of overlay.links.values()) sayHello(engine, link, false, out)
 }
@@ -74,5 +75,6 @@ function helperPeers(engine: Engine, input: Extract<Input, { type: 'helper-peers
     if (site === engine.sites.own) hear(engine.presence, peer)
   }
   engine.isNearStale = true
-  engine.isUpkeepDue = true
+  // Who has links has time.
+  engine.isUpkeepDue ||= engine.overlay.links.size < limits.fullMeshMax
 }

@@ -15,11 +15,11 @@ import { limits } from '../limits.ts'
 import { logDigest } from '../log.ts'
 import { aliveDigest, isAlive, suspect, type Reachability } from '../presence.ts'
 import { commonRooms } from '../sync/reconcile.ts'
-import { isRadio } from './gateways.ts'
+import { isPairLink, isRadio } from './gateways.ts'
 import { admitted, declined, removeLink, type Link } from './links.ts'
 import { draw, promise } from './membership.ts'
 import { routeSignal } from './signalling.ts'
-import { reachableSites } from './sites.ts'
+import { isLargeMesh, reachableSites } from './sites.ts'
 
 /** Payloads of signals that are for the engine and not for a connection that is being made. */
 export const askings = { ask: '?ask', yes: '?yes', no: '?no', ping: '?ping', pong: '?pong' } as const
@@ -38,14 +38,6 @@ export function endSilent(engine: Engine, nowMs: number, out: Effect[]): void {
     out.push({ type: 'hang-up', link: link.id, reason: isClosed ? 'leaving' : 'silent' })
     loseLink(engine, link.id, nowMs)
   }
-}
-
-/** The link between the two that speak for this site. */
-function isPairLink(engine: Engine, link: Link): boolean {
-  const word = engine.sites.own === undefined ? undefined : engine.sites.words.get(engine.sites.own)
-  if (word === undefined) return false
-  const pair = [word.primary, word.standby]
-  return pair.includes(link.peer) && pair.includes(engine.self)
 }
 
 /** A link has ended: its peer is suspected, unless it said that the link would end. */
@@ -102,11 +94,20 @@ export function digestsFor(engine: Engine, link: Link): Digests {
   for (const room of rooms) receipts ^= digestOfScope(engine.shelf, `receipt ${room}`)
   return {
     log: logDigest(engine.log, rooms),
-    sites: digestOfScope(engine.shelf, 'site'),
+    sites: sitesDigest(engine, link),
     presences: digestOfScope(engine.shelf, 'presence'),
     receipts: receipts >>> 0,
     alive: aliveDigest(engine.presence),
   }
+}
+
+/** X7: where words of other sites do not go, only the own one is compared. */
+function sitesDigest(engine: Engine, link: Link): number {
+  const { sites, shelf } = engine
+  const isWhole = isRadio(link, sites.own) || !isLargeMesh(sites) || isPairLink(engine, link)
+  if (isWhole) return digestOfScope(shelf, 'site')
+  const own = shelf.items.get(`site ${sites.own}`)
+  return own === undefined ? 0 : Number.parseInt(own.id.slice(0, 8), 16)
 }
 
 /** Y7: the standby's links count for the site too; the primary is told of them. */

@@ -33,6 +33,8 @@ export interface SiteWordFields {
   readonly counter: number
   /** People (never boxes) who are here or asleep. */
   readonly people: number
+  /** People of all sites that it reaches, so that everybody of this site takes the mesh for equally large. */
+  readonly meshPeople: number
   readonly near: readonly NearSite[]
   /** 16 bytes as hex: a Bloom filter over the rooms that somebody there has (`roomsDigest`). */
   readonly rooms: string
@@ -51,7 +53,7 @@ function writeFields(writer: Writer, word: SiteWordFields): Writer {
   writer.fixed(peerIdToBytes(word.site)).fixed(peerIdToBytes(word.primary))
   writer.u8(word.standby === undefined ? 0 : 1)
   if (word.standby !== undefined) writer.fixed(peerIdToBytes(word.standby))
-  writer.u64(word.counter).varint(word.people).varint(word.near.length)
+  writer.u64(word.counter).varint(word.people).varint(word.meshPeople).varint(word.near.length)
   for (const { site, cost, linked } of word.near) {
     writer
       .fixed(peerIdToBytes(site))
@@ -83,6 +85,7 @@ export function decodeSiteWord(reader: Reader): SiteWord {
   const counter = reader.u64()
   if (counter > limits.stampMax) throw new Malformed('stamp out of range')
   const people = reader.varint(limits.peoplePerSiteMax)
+  const meshPeople = reader.varint(limits.peoplePerMeshMax)
   const near = reader.list(limits.nearSitesMax, () => {
     const other = peerIdFromBytes(reader.fixed(peerIdBytesLength))
     const cost = reader.u8()
@@ -92,7 +95,7 @@ export function decodeSiteWord(reader: Reader): SiteWord {
   const rooms = bytesToHex(reader.fixed(roomsDigestBytesLength))
   const gone = reader.list(limits.goneMax, () => bytesToHex(reader.fixed(hintBytesLength)))
   const signature = reader.fixed(signatureBytesLength)
-  return { site, primary, standby, counter, people, near, rooms, gone, signature }
+  return { site, primary, standby, counter, people, meshPeople, near, rooms, gone, signature }
 }
 
 function readFlag(reader: Reader): boolean {

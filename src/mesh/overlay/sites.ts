@@ -24,6 +24,7 @@ export interface Sites {
 interface Computed {
   reachable?: ReadonlySet<PeerId>
   people?: number
+  isLarge?: boolean
   /** Neighbours of the own site in the spanning tree, and the cheapest one outside of it. */
   tree?: { readonly tree: readonly PeerId[]; readonly spare: PeerId | undefined }
 }
@@ -170,6 +171,15 @@ export function costTo(sites: Sites, site: PeerId | undefined): number {
   if (site === undefined || sites.own === undefined || site === sites.own) return limits.lanCost
   const back = nearOf(sites, site).find((near) => near.site === sites.own)?.cost
   return sites.near.get(site) ?? back ?? limits.radioCost
+}
+
+/** X7: more people than are told of by name, as this site's own gateway counts them. */
+export function isLargeMesh(sites: Sites): boolean {
+  if (sites.cache.isLarge === undefined) {
+    const word = sites.own === undefined ? undefined : sites.words.get(sites.own)
+    sites.cache.isLarge = (word?.meshPeople ?? peopleCount(sites)) > limits.namedPeopleMax
+  }
+  return sites.cache.isLarge
 }
 
 /** People of all sites that can be reached, as their gateways count them. */

@@ -16,8 +16,14 @@ import { dueDials, type Link, type Wish } from './links.ts'
 import { askings, endSilent, heartbeats, probe } from './liveness.ts'
 import { dueShuffle, shuffleSample, viewLinks, viewTarget, viewWishes } from './membership.ts'
 import { routeSignal } from './signalling.ts'
-import { roomsDigest, siteWordSigningBytes, type NearSite, type SiteWordFields } from './site-word.ts'
-import { changed, treeNeighbors } from './sites.ts'
+import {
+  roomsDigest,
+  siteWordSigningBytes,
+  type NearSite,
+  type SiteWord,
+  type SiteWordFields,
+} from './site-word.ts'
+import { changed, peopleCount, treeNeighbors } from './sites.ts'
 
 export function upkeep(engine: Engine, nowMs: number, out: Effect[]): void {
   engine.isUpkeepDue = false
@@ -25,7 +31,10 @@ export function upkeep(engine: Engine, nowMs: number, out: Effect[]): void {
   engine.upkeepAtMs = nowMs + limits.upkeepIntervalMs
   if (expireSuspicions(engine.presence, nowMs)) engine.isPeopleStale = true
   endSilent(engine, nowMs, out)
-  if (engine.isNearStale) refreshNear(engine)
+  if (engine.isNearStale && nowMs >= engine.nextNearMs) {
+    engine.nextNearMs = nowMs + limits.upkeepIntervalMs
+    refreshNear(engine)
+  }
   updateRole(engine, nowMs)
   updateBranches(engine)
   sayWord(engine, nowMs, out)
@@ -96,6 +105,7 @@ function updateRole(engine: Engine, nowMs: number): void {
   const { sites, gateways, self } = engine
   if (sites.own === undefined) return
   const word = sites.words.get(sites.own)
+  if (isSettled(engine, word)) return
   const list = candidates(engine)
   const before = gateways.role
   gateways.role = electRole(gateways, sites.own, self, word, list, nowMs)
@@ -107,18 +117,34 @@ function updateRole(engine: Engine, nowMs: number): void {
   engine.standby = standby
 }
 
+/** Most of the time nothing has changed: another one speaks, is heard, and is of no lesser class than this device. */
+function isSettled(engine: Engine, word: SiteWord | undefined): boolean {
+  const { presence, gateways, self } = engine
+  if (word === undefined || word.primary === self || engine.isRivalled) return false
+  const primary = presence.known.get(word.primary)
+  if (primary === undefined || !isAlive(presence, primary) || primary.suspectedUntilMs !== undefined)
+    return false
+  if (presence.own.box || (primary.record.status !== 'here' && !primary.record.box)) return false
+  gateways.vacantSinceMs = undefined
+  gateways.role = word.standby === self ? 'standby' : 'none'
+  return true
+}
+
 /** X2: the word of the site, when it says more than the last one and not too often. */
 function sayWord(engine: Engine, nowMs: number, out: Effect[]): void {
   const { sites, gateways } = engine
   if (gateways.role !== 'primary' || sites.own === undefined || engine.isWordPending) return
   const fields = wordFields(engine, sites.own)
   const last = sites.words.get(sites.own)
-  const everyMs = fields.people > limits.siteSmallMax ? limits.siteWordSlowMs : limits.siteWordIntervalMs
+  const everyMs = fields.meshPeople > limits.siteSmallMax ? limits.siteWordSlowMs : limits.siteWordIntervalMs
   const isCountDue = nowMs - gateways.lastWordMs >= everyMs
   const key = wordKey(fields)
   const isChanged = last === undefined || last.primary !== engine.self || key !== engine.lastWordKey
   const isSlowChange =
-    last !== undefined && (fields.people !== last.people || fields.gone.join() !== last.gone.join())
+    last !== undefined &&
+    (fields.people !== last.people ||
+      fields.meshPeople !== last.meshPeople ||
+      fields.gone.join() !== last.gone.join())
   if (!engine.isWordStale && !isChanged && !(isSlowChange && isCountDue)) return
   if (nowMs - gateways.lastWordMs < limits.siteWordDelayMs) return
   gateways.lastWordMs = nowMs
@@ -162,13 +188,15 @@ function wordFields(engine: Engine, site: PeerId): SiteWordFields {
     if (isGone && known.record.status === 'here' && gone.length < limits.goneMax) gone.push(known.hint)
     if (!known.record.box && (!isGone || known.record.status === 'asleep')) people += 1
   }
-  const standby = engine.standby
+  const before = sites.words.get(site)?.people ?? 0
+  const meshPeople = Math.min(limits.peoplePerMeshMax, peopleCount(sites) - before + people)
   return {
     site,
     primary: self,
-    standby,
+    standby: engine.standby,
     counter: 0,
     people,
+    meshPeople: Math.max(people, meshPeople),
     near,
     rooms: roomsDigest(rooms),
     gone: gone.sort(),
@@ -222,6 +250,10 @@ export function isSpareLink(engine: Engine, link: Link): boolean {
 }
 
 function updateBranches(engine: Engine): void {
+  const { sites, gateways } = engine
+  const known = engine.branchesMadeFor
+  if (known.cache === sites.cache && known.role === gateways.role) return
+  engine.branchesMadeFor = { cache: sites.cache, role: gateways.role }
   for (const link of engine.overlay.links.values()) {
     if (!isRadio(link, engine.sites.own)) continue
     setSpare(engine.tree, link.id, isSpareLink(engine, link), (id, note) => noteTo(engine, id, note))
