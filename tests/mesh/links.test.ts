@@ -3,6 +3,7 @@ import { limits } from '../../src/mesh/limits.ts'
 import type { PeerId } from '../../src/mesh/ids.ts'
 import {
   addLink,
+  admitConnection,
   admitted,
   createOverlay,
   declined,
@@ -39,6 +40,17 @@ describe('links and dials', () => {
     for (const peer of many) noteDialFailed(overlay, peer, 1)
     const soon = dueDials(overlay, urgent(many), limits.redialMinMs + 1)
     expect(soon).toHaveLength(limits.dialsPerMinuteMax - limits.linksMax)
+  })
+
+  it('[O2] lets nobody in beyond sixteen links, and keeps a place while a connection is made', () => {
+    const overlay = createOverlay(self)
+    for (let i = 0; i < limits.linksMax - 1; i++) addLink(overlay, i, keyOf(100 + i).peer, 0)
+    expect(admitConnection(overlay, keyOf(1).peer, 0)).toBe(true)
+    expect(admitConnection(overlay, keyOf(1).peer, 1)).toBe(true)
+    expect(admitConnection(overlay, keyOf(2).peer, 1)).toBe(false)
+    expect(dueDials(overlay, urgent([keyOf(3).peer]), limits.dialPolitenessMs)).toEqual([])
+    expect(admitConnection(overlay, keyOf(2).peer, limits.promiseMs)).toBe(true)
+    expect(admitConnection(overlay, keyOf(100).peer, limits.promiseMs)).toBe(true)
   })
 
   it('[O3] the smaller id dials at once, the larger one waits', () => {

@@ -64,12 +64,21 @@ export interface Overlay {
   readonly links: Map<LinkId, Link>
   readonly linksByPeer: Map<PeerId, Link>
   readonly dials: Map<PeerId, DialPlan>
+  /** Peers whose connection is being made from their side, and until when that may last, ms. */
+  readonly incoming: Map<PeerId, number>
   /** Start times of dials within the last minute, ms. */
   recentDialsMs: number[]
 }
 
 export function createOverlay(self: PeerId): Overlay {
-  return { self, links: new Map(), linksByPeer: new Map(), dials: new Map(), recentDialsMs: [] }
+  return {
+    self,
+    links: new Map(),
+    linksByPeer: new Map(),
+    dials: new Map(),
+    incoming: new Map(),
+    recentDialsMs: [],
+  }
 }
 
 /** O1: at most one link per peer; @returns the new one and the older one, which has to go. */
@@ -106,6 +115,7 @@ export function addLink(
   overlay.links.set(id, link)
   overlay.linksByPeer.set(peer, link)
   overlay.dials.delete(peer)
+  overlay.incoming.delete(peer)
   return { link, older }
 }
 
@@ -209,8 +219,18 @@ export function declined(overlay: Overlay, peer: PeerId, nowMs: number): void {
 
 /** O2: the budget of links and of dials. */
 function mayDial(overlay: Overlay): boolean {
-  const hasSlot = overlay.links.size + dialingCount(overlay) < limits.linksMax
+  const hasSlot = overlay.links.size + dialingCount(overlay) + overlay.incoming.size < limits.linksMax
   return hasSlot && overlay.recentDialsMs.length < limits.dialsPerMinuteMax
+}
+
+/** O2: somebody else dials. @returns whether there is a place; it is kept while the connection is made */
+export function admitConnection(overlay: Overlay, peer: PeerId, nowMs: number): boolean {
+  for (const [one, untilMs] of overlay.incoming) if (untilMs <= nowMs) overlay.incoming.delete(one)
+  const isKnown = overlay.linksByPeer.has(peer) || overlay.incoming.has(peer)
+  if (isKnown || overlay.dials.get(peer)?.phase === 'dialing') return true
+  if (overlay.links.size + dialingCount(overlay) + overlay.incoming.size >= limits.linksMax) return false
+  overlay.incoming.set(peer, nowMs + limits.promiseMs)
+  return true
 }
 
 export function dialingCount(overlay: Overlay): number {

@@ -16,7 +16,7 @@ import { logDigest } from '../log.ts'
 import { aliveDigest, isAlive, suspect, type Reachability } from '../presence.ts'
 import { commonRooms } from '../sync/reconcile.ts'
 import { isPairLink, isRadio } from './gateways.ts'
-import { admitted, declined, removeLink, type Link } from './links.ts'
+import { admitConnection, admitted, declined, removeLink, type Link } from './links.ts'
 import { draw, promise } from './membership.ts'
 import { routeSignal } from './signalling.ts'
 import { isLargeMesh, reachableSites } from './sites.ts'
@@ -174,6 +174,7 @@ export function deliverSignal(
       if (admitted(overlay, from, nowMs)) out.push({ type: 'dial', peer: from })
       return
     case askings.no:
+      if (overlay.dials.get(from)?.phase === 'dialing') out.push({ type: 'signal-lost', to: from })
       declined(overlay, from, nowMs)
       engine.isUpkeepDue = true
       return
@@ -184,6 +185,7 @@ export function deliverSignal(
       if (engine.probed === from) engine.probed = undefined
       return
     default:
-      out.push({ type: 'signal-deliver', from, payload })
+      if (admitConnection(overlay, from, nowMs)) out.push({ type: 'signal-deliver', from, payload })
+      else out.push(routeSignal(signalling, engine, from, askings.no, nowMs))
   }
 }
