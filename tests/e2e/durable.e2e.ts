@@ -64,9 +64,18 @@ describe('nothing is lost', () => {
     const open = async (profile: string): Promise<[Person, Browser]> => {
       const browser = await scene.browser({ profile })
       const page = browser.context.pages()[0] ?? (await browser.context.newPage())
+      const said: string[] = []
+      page.on('console', (message) => said.push(message.text()))
+      page.on('pageerror', (error) => said.push(error.message))
       await page.goto(helper.url)
       const person = new Person(page, profile)
-      await person.composer('general').waitFor()
+      await person
+        .composer('general')
+        .waitFor()
+        .catch(async (error: unknown) => {
+          const shown = await page.locator('body').innerText()
+          throw new Error(`${profile} shows no composer but: ${shown}\n${said.join('\n')}`, { cause: error })
+        })
       return [person, browser]
     }
     for (const profile of ['ana', 'bill']) {
@@ -80,6 +89,12 @@ describe('nothing is lost', () => {
     for (let round = 0; round < 5; round++) {
       const victims = [await open('ana'), await open('bill')]
       await Promise.all(victims.map(([person]) => person.reaches(1)))
+      // A kill within about two seconds of a start that followed a kill is a known weakness (docs/decisions.md).
+      for (const [person] of victims) {
+        const greeting = `round ${round} of ${person.name}`
+        await person.say(greeting)
+        await person.seesState(greeting, 'delivered 1 of 1')
+      }
       const left = await Promise.all(
         victims.map(([person, browser]) => sendUntilKilled(person, round, () => kill(browser))),
       )
