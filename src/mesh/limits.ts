@@ -192,8 +192,6 @@ export const limits = {
   // Presence
   /** guess: one heartbeat per link. */
   heartbeatIntervalMs: 5_000,
-  /** design: silent for this long is gone. */
-  silentMs: 20_000,
   /** design: asleep lasts at most this long. */
   asleepMaxMs: 24 * 3_600_000,
   /** design: who was seen in a room this recently counts as its audience. */
@@ -264,8 +262,6 @@ export const limits = {
   transactionEventsMax: 512,
   /** guess: after a refused transaction. */
   storeRetryMs: 5_000,
-  /** guess: receipts sent to a peer that has just been linked. */
-  receiptsPerLinkUpMax: 64,
 
   // Own posts
   /** guess: posts waiting for storage. */

@@ -88,11 +88,6 @@ function isFirst(site: PeerId, own: Candidate, candidates: readonly Candidate[])
   return candidates.every((one) => one === own || compareRank(site, own, one) < 0)
 }
 
-/** Y5: two speak for one site: @returns whether this device goes on and says so again. */
-export function outranks(site: PeerId, own: Candidate, other: Candidate | undefined): boolean {
-  return other === undefined || compareRank(site, own, other) < 0
-}
-
 /** Y6: the primary keeps the standby that it has; else the best other person. Boxes hold no links between browsers. */
 export function chooseStandby(
   site: PeerId,

@@ -24,15 +24,20 @@ import { isLargeMesh, reachableSites } from './sites.ts'
 /** Payloads of signals that are for the engine and not for a connection that is being made. */
 export const askings = { ask: '?ask', yes: '?yes', no: '?no', ping: '?ping', pong: '?pong' } as const
 
+/** How often a link is heard, and after how long a silence it counts as dead, ms. */
+function paceOf(engine: Engine, link: Link): { readonly everyMs: number; readonly silentMs: number } {
+  if (isPairLink(engine, link)) {
+    return { everyMs: limits.heartbeatPairMs, silentMs: limits.linkSilentPairMs }
+  }
+  return isRadio(link, engine.sites.own)
+    ? { everyMs: limits.heartbeatRadioMs, silentMs: limits.linkSilentRadioMs }
+    : { everyMs: limits.heartbeatIntervalMs, silentMs: limits.linkSilentMs }
+}
+
 /** O5: between primary and standby sooner, between sites later; later still when this device itself runs late. */
 export function endSilent(engine: Engine, nowMs: number, out: Effect[]): void {
   for (const link of [...engine.overlay.links.values()]) {
-    const isPair = isPairLink(engine, link)
-    const silentMs = isPair
-      ? limits.linkSilentPairMs
-      : isRadio(link, engine.sites.own)
-        ? limits.linkSilentRadioMs
-        : limits.linkSilentMs
+    const { silentMs } = paceOf(engine, link)
     const isClosed = link.closingSinceMs !== undefined && nowMs - link.closingSinceMs > limits.closingMs
     if (!isClosed && nowMs - link.lastHeardMs <= silentMs * engine.patience) continue
     out.push({ type: 'hang-up', link: link.id, reason: isClosed ? 'leaving' : 'silent' })
@@ -69,15 +74,9 @@ export function raise(engine: Engine, peer: PeerId, counter: number, nowMs: numb
 export function heartbeats(engine: Engine, nowMs: number, out: Effect[]): void {
   for (const link of engine.overlay.links.values()) {
     if (nowMs < link.nextHeartbeatMs || link.closingSinceMs !== undefined) continue
-    const isPair = isPairLink(engine, link)
-    const everyMs = isPair
-      ? limits.heartbeatPairMs
-      : isRadio(link, engine.sites.own)
-        ? limits.heartbeatRadioMs
-        : limits.heartbeatIntervalMs
-    link.nextHeartbeatMs = nowMs + everyMs
+    link.nextHeartbeatMs = nowMs + paceOf(engine, link).everyMs
     sendHeartbeat(engine, link, nowMs, out)
-    if (isPair) sayLinked(engine, link, out)
+    if (isPairLink(engine, link)) sayLinked(engine, link, out)
   }
 }
 
