@@ -5,7 +5,6 @@ import {
   acceptItem,
   addBranch,
   createTree,
-  isEager,
   nextTreeMs,
   receiveAnnouncements,
   receiveGraft,
@@ -36,6 +35,7 @@ function wire() {
   return { sent, send: (link: number, note: Note) => sent.push({ link, note }) }
 }
 
+const isEager = (tree: Tree, link: number) => tree.branches.get(link)?.mode === 'eager'
 const everywhere = () => true
 const nothing = () => false
 

@@ -229,8 +229,3 @@ export function nextLaneMs(lane: Lane): number | undefined {
   for (const { dueMs } of lane.inFlight.values()) if (next === undefined || dueMs < next) next = dueMs
   return next
 }
-
-/** @returns the measured round trip of this link, ms, if there was one. */
-export function roundTripMs(lane: Lane): number | undefined {
-  return lane.smoothedMs
-}

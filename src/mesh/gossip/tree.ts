@@ -325,8 +325,3 @@ export function nextTreeMs(tree: Tree): number | undefined {
   for (const { flushMs } of tree.branches.values()) consider(flushMs)
   return next
 }
-
-/** @returns whether everything new is sent to this link unasked. */
-export function isEager(tree: Tree, link: LinkId): boolean {
-  return tree.branches.get(link)?.mode === 'eager'
-}

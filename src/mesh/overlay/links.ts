@@ -20,7 +20,6 @@ export interface Link {
   /** Undefined until the other side has said hello. */
   purpose: Purpose | undefined
   site: PeerId | undefined
-  box: boolean
   /** 1 inside a site; between sites as the helper says. */
   cost: number
   /** Rooms that the other side carries. */
@@ -99,7 +98,6 @@ export function addLink(
     lastHeardMs: nowMs,
     purpose: isOwn ? dial.purpose : undefined,
     site: undefined,
-    box: false,
     cost: limits.lanCost,
     rooms: new Set(),
     lane: createLane(false),

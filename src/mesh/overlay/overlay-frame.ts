@@ -24,7 +24,6 @@ export type OverlayFrame =
       /** It has no other link. */
       readonly isUrgent: boolean
       readonly site: PeerId | undefined
-      readonly box: boolean
     }
   /** Hints of those of the own site that the sender holds for alive. */
   | { readonly type: 'roster'; readonly hints: readonly string[] }
@@ -70,7 +69,7 @@ export function writeOverlayFrame(writer: Writer, frame: OverlayFrame): void {
   writer.u8(codes[frame.type])
   switch (frame.type) {
     case 'hello':
-      writer.u8(purposes.indexOf(frame.purpose)).u8((frame.isUrgent ? 1 : 0) + (frame.box ? 2 : 0))
+      writer.u8(purposes.indexOf(frame.purpose)).u8(frame.isUrgent ? 1 : 0)
       if (frame.site !== undefined) writer.fixed(peerIdToBytes(frame.site))
       return
     case 'roster':
@@ -140,9 +139,9 @@ export function readOverlayFrame(reader: Reader, code: number): OverlayFrame | u
 function readHello(reader: Reader): OverlayFrame {
   const code = reader.u8()
   const flags = reader.u8()
-  if (code >= purposes.length || flags > 3) throw new Malformed('hello')
+  if (code >= purposes.length || flags > 1) throw new Malformed('hello')
   const site = reader.isAtEnd ? undefined : peerIdFromBytes(reader.fixed(peerIdBytesLength))
-  return { type: 'hello', purpose: purposes[code], isUrgent: (flags & 1) !== 0, site, box: (flags & 2) !== 0 }
+  return { type: 'hello', purpose: purposes[code], isUrgent: flags === 1, site }
 }
 
 function readTtl(reader: Reader): number {

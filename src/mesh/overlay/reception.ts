@@ -26,7 +26,7 @@ import { endLink, isSpareLink, othersCount } from './upkeep.ts'
 export function sayHello(engine: Engine, link: Link, isUrgent: boolean, out: Effect[]): void {
   const { own } = engine.presence
   const purpose = link.isOwn ? link.purpose : undefined
-  send(out, link.id, { type: 'hello', purpose, isUrgent, site: own.site, box: own.box })
+  send(out, link.id, { type: 'hello', purpose, isUrgent, site: own.site })
 }
 
 export function receiveOverlay(
@@ -79,7 +79,6 @@ function receiveHello(engine: Engine, link: Link, frame: Hello, nowMs: number, o
   const { overlay, membership, sites } = engine
   const isFirst = !engine.tree.branches.has(link.id)
   link.site = frame.site
-  link.box = frame.box
   link.cost = costTo(sites, frame.site)
   if (link.closingSinceMs !== undefined) return
   link.purpose = link.isOwn
