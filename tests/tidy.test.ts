@@ -180,6 +180,17 @@ describe('tidy', () => {
     expect(numbers).toEqual([])
   })
 
+  it('one function begins every writing transaction, so that a kill never finds two', () => {
+    const begins = sources.flatMap((file) => {
+      const text = textOf(file)
+      if (!text.includes("'idb'")) return []
+      return [...text.matchAll(/'readwrite', \{|\b[dD]atabase\(?\)?\)?\.(put|add|delete|clear)\(/g)].map(
+        () => file,
+      )
+    })
+    expect(begins).toEqual(['src/adapters/browser/indexeddb-store.ts'])
+  })
+
   it('files stay readable: 400 lines, components 200, pages 200, 16 files a folder, 20 in mesh', () => {
     const long = sources.filter((file) => {
       const lines = textOf(file).split('\n').length

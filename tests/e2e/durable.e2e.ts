@@ -89,12 +89,6 @@ describe('nothing is lost', () => {
     for (let round = 0; round < 5; round++) {
       const victims = [await open('ana'), await open('bill')]
       await Promise.all(victims.map(([person]) => person.reaches(1)))
-      // A kill within about two seconds of a start that followed a kill is a known weakness (docs/decisions.md).
-      for (const [person] of victims) {
-        const greeting = `round ${round} of ${person.name}`
-        await person.say(greeting)
-        await person.seesState(greeting, 'delivered 1 of 1')
-      }
       const left = await Promise.all(
         victims.map(([person, browser]) => sendUntilKilled(person, round, () => kill(browser))),
       )

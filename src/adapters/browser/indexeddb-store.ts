@@ -2,7 +2,7 @@
  * History in IndexedDB. Every write is one strict transaction; what a browser can do to it (a wipe after a torn
  * log, a full disk, a closed connection, another tab's upgrade) is answered as `reliability.md` §0 says.
  */
-import { openDB, type IDBPTransaction } from 'idb'
+import { openDB, type IDBPTransaction, type StoreNames } from 'idb'
 import { parentsOf, placeEvents, type PlacedEvent, type Placement, type PlaceQuery } from '#mesh/clock.ts'
 import type { NewEvent, RoomRecord, StoreFailure, StoreWrite } from '#mesh/effects.ts'
 import type { Event } from '#mesh/event.ts'
@@ -21,6 +21,7 @@ export interface StoreEvents {
 }
 
 const writeStores = ['events', 'feeds', 'presences', 'receipts', 'drafts', 'meta'] as const
+type StoreName = StoreNames<Schema>
 /** Before the lead was taken. */
 const noTerm = 0
 
@@ -29,6 +30,19 @@ function newIncarnation(): Uint8Array<ArrayBuffer> {
 }
 
 type WriteTransaction = IDBPTransaction<Schema, (typeof writeStores)[number][], 'readwrite'>
+
+/**
+ * The only place where a writing transaction begins. Each covers `meta`, so that never two are under way, in
+ * whatever tab: Chromium throws away everything of the origin at the next start if a kill found two (measured:
+ * it takes the locks of what it rolls back as exclusive ones, and both hold that of the database).
+ */
+function writing<Name extends StoreName>(
+  database: Database,
+  names: readonly Name[],
+): IDBPTransaction<Schema, (Name | 'meta')[], 'readwrite'> {
+  const all = [...new Set<Name | 'meta'>([...names, 'meta'])]
+  return database.transaction(all, 'readwrite', { durability: 'strict' })
+}
 
 /** Thrown inside a transaction to end it without a trace; never leaves this file. */
 class Refused extends Error {
@@ -114,17 +128,18 @@ export class IndexedDbStore implements Store {
 
   /** A store that starts empty, or that is older than its witness, writes under a new incarnation. */
   private async lead(database: Database): Promise<Uint8Array> {
-    const tx = database.transaction('meta', 'readwrite', { durability: 'strict' })
-    const term = Number((await tx.store.get('term')) ?? 0) + 1
-    await tx.store.put(term, 'term')
-    await tx.store.put(this.session, 'session')
-    const kept = await tx.store.get('incarnation')
-    const ownWrites = Number((await tx.store.get('own-writes')) ?? 0)
+    const tx = writing(database, [])
+    const meta = tx.objectStore('meta')
+    const term = Number((await meta.get('term')) ?? 0) + 1
+    await meta.put(term, 'term')
+    await meta.put(this.session, 'session')
+    const kept = await meta.get('incarnation')
+    const ownWrites = Number((await meta.get('own-writes')) ?? 0)
     const isIntact = kept instanceof Uint8Array && !this.witness.isAheadOf(bytesToHex(kept), ownWrites)
     const incarnation = isIntact ? kept : (this.incarnation ?? newIncarnation())
     if (!isIntact) {
-      await tx.store.put(incarnation, 'incarnation')
-      await tx.store.put(0, 'own-writes')
+      await meta.put(incarnation, 'incarnation')
+      await meta.put(0, 'own-writes')
     }
     await tx.done
     this.term = term
@@ -139,14 +154,14 @@ export class IndexedDbStore implements Store {
   private async repair(): Promise<void> {
     try {
       const database = await this.database()
-      const tx = database.transaction('scratch', 'readwrite', { durability: 'strict' })
+      const tx = writing(database, ['scratch'])
       for (let i = 0; i < 140; i++) {
         const noise = crypto.getRandomValues(new Uint8Array(60_000))
-        void tx.store.put(noise, i)
+        void tx.objectStore('scratch').put(noise, i)
       }
       await tx.done
-      const clearing = database.transaction('scratch', 'readwrite', { durability: 'strict' })
-      await clearing.store.clear()
+      const clearing = writing(database, ['scratch'])
+      await clearing.objectStore('scratch').clear()
       await clearing.done
     } catch (error) {
       // Without space there is no repair; reading still works, and writing will say so itself.
@@ -161,7 +176,7 @@ export class IndexedDbStore implements Store {
     try {
       const database = await this.database()
       if (this.term === noTerm) await this.lead(database)
-      const tx = database.transaction([...writeStores], 'readwrite', { durability: 'strict' })
+      const tx = writing(database, writeStores)
       try {
         placement = await this.writeAll(tx, write)
         ownWrites = Number((await tx.objectStore('meta').get('own-writes')) ?? 0)
@@ -290,9 +305,10 @@ export class IndexedDbStore implements Store {
   }
 
   async saveDraft(room: RoomId, text: string): Promise<void> {
-    const database = await this.database()
-    if (text === '') await database.delete('drafts', room)
-    else await database.put('drafts', text, room)
+    const tx = writing(await this.database(), ['drafts'])
+    const drafts = tx.objectStore('drafts')
+    await (text === '' ? drafts.delete(room) : drafts.put(text, room))
+    await tx.done
   }
 
   async readMark(room: RoomId): Promise<Position | undefined> {
@@ -300,7 +316,9 @@ export class IndexedDbStore implements Store {
   }
 
   async saveReadMark(room: RoomId, position: Position): Promise<void> {
-    await (await this.database()).put('readMarks', position, room)
+    const tx = writing(await this.database(), ['readMarks'])
+    await tx.objectStore('readMarks').put(position, room)
+    await tx.done
   }
 
   /** Where this device's key lives: beside the history. */
@@ -308,8 +326,8 @@ export class IndexedDbStore implements Store {
     return {
       read: async () => (await this.database()).get('meta', 'device-key'),
       write: async (value) => {
-        const tx = (await this.database()).transaction('meta', 'readwrite', { durability: 'strict' })
-        await tx.store.put(value, 'device-key')
+        const tx = writing(await this.database(), [])
+        await tx.objectStore('meta').put(value, 'device-key')
         await tx.done
       },
     }
