@@ -200,8 +200,8 @@ export function placesOf(directory: Directory): Computed['places'] {
 
 /** @returns the reachable sites other than this one, nearest first, as many as a frame may name. */
 export function reachableSites(directory: Directory): Neighbor[] {
-  return [...waysOf(directory).keys()].slice(0, signalLimits.neighborsMax).flatMap((id) => {
+  return [...waysOf(directory)].slice(0, signalLimits.neighborsMax).flatMap(([id, next]) => {
     const site = directory.sites.get(id)
-    return site === undefined ? [] : [{ site: id, name: site.name, url: site.url }]
+    return site === undefined ? [] : [{ site: id, name: site.name, url: site.url, linked: next === id }]
   })
 }

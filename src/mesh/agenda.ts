@@ -2,7 +2,7 @@
  * What is due: after every input this file alone looks at the state and decides what to sign, store, tell, ask,
  * serve, repeat and show. Inputs only change state; nothing else starts work.
  */
-import { noteTo } from './broadcast.ts'
+import { spreadDue } from './broadcast.ts'
 import { wallMs } from './clock.ts'
 import { dueReceipts, holdersOf } from './delivery.ts'
 import type { Effect, MeshEvent } from './effects.ts'
@@ -10,7 +10,7 @@ import type { Engine } from './state.ts'
 import { eventSigningBytes } from './event.ts'
 import { askAll, serveAll } from './exchange.ts'
 import { duePackets, nextLaneMs } from './gossip/lane.ts'
-import { nextTreeMs, sendDue } from './gossip/tree.ts'
+import { nextTreeMs } from './gossip/tree.ts'
 import type { RoomId } from './ids.ts'
 import { nextWrite } from './journal.ts'
 import { limits } from './limits.ts'
@@ -39,9 +39,7 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   const isUpkeepDue = engine.isUpkeepDue && nowMs >= engine.lastUpkeepMs + limits.upkeepPauseMs
   if (isUpkeepDue || nowMs >= engine.upkeepAtMs) upkeep(engine, nowMs, out)
   const treeMs = nextTreeMs(engine.tree)
-  if (treeMs !== undefined && treeMs <= nowMs) {
-    sendDue(engine.tree, nowMs, (link, note) => noteTo(engine, link, note))
-  }
+  if (treeMs !== undefined && treeMs <= nowMs) spreadDue(engine, nowMs)
   flushLanes(engine, nowMs, out)
   for (const room of engine.changedHolders) {
     emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, room, engine.self) })

@@ -19,6 +19,7 @@ import {
   receiveGraft,
   receiveOffer,
   receivePrune,
+  sendDue,
   spreadItem,
 } from './gossip/tree.ts'
 import { feedAuthor, type PeerId } from './ids.ts'
@@ -62,12 +63,25 @@ function mayCarryInside(engine: Engine, link: Link, item: Item): boolean {
 
 /** Something of this device's own, or something that came over a reliable lane and is news. */
 export function spread(engine: Engine, item: Item, nowMs: number): void {
-  const { overlay, tree } = engine
-  const allowed = (id: LinkId) => {
+  const { overlay, tree, sites } = engine
+  const wayOf = (id: LinkId) => {
     const link = overlay.links.get(id)
-    return link !== undefined && mayCarry(engine, link, item)
+    if (link === undefined || !mayCarry(engine, link, item)) return 'none'
+    return item.content.type === 'receipt' && isRadio(link, sites.own) ? 'in-company' : 'now'
   }
-  spreadItem(tree, item, allowed, nowMs, (link, note) => noteTo(engine, link, note))
+  spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
+}
+
+/** G10: a receipt that a later one of the same device for the same feeds has replaced. */
+function isOutdone(engine: Engine, item: Item): boolean {
+  const { content } = item
+  if (content.type !== 'receipt' || !engine.rooms.has(content.record.room)) return false
+  return !engine.delivery.uses.has(content.record)
+}
+
+export function spreadDue(engine: Engine, nowMs: number): void {
+  const isOld = (item: Item) => isOutdone(engine, item)
+  sendDue(engine.tree, nowMs, isOld, (link, note) => noteTo(engine, link, note))
 }
 
 export function receiveNote(engine: Engine, link: Link, note: Note, nowMs: number, out: Effect[]): void {

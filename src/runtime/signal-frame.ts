@@ -28,6 +28,8 @@ export interface Neighbor {
   readonly site: PeerId
   readonly name: string
   readonly url: string
+  /** The helper that says so is linked to it without another one between. */
+  readonly linked: boolean
 }
 
 export type SignalFrame =
@@ -251,7 +253,7 @@ function parseNeighbor(value: unknown): Neighbor | undefined {
   const name = text(f?.['name'], 64)
   const address = url(f?.['url'])
   if (site === undefined || name === undefined || address === undefined) return undefined
-  return { site, name, url: address }
+  return { site, name, url: address, linked: f?.['linked'] === true }
 }
 
 function parseAccept(f: Fields): SignalFrame | undefined {

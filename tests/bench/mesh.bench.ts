@@ -27,7 +27,7 @@ describe.skipIf(missing !== undefined)('two routed LANs', () => {
       ['a', 'b'],
       ['b', 'a'],
     ] as const) {
-      const neighbor = `http://${lans.coreAddress(other)}:8080/`
+      const neighbor = `http://${lans.address(other)}:8080/`
       const args = ['--name', `node-${side}`, '--memory', '--no-resident', '--neighbor', neighbor]
       await scene.helper({ args, namespace: lans.node(side) })
     }

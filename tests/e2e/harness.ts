@@ -93,6 +93,20 @@ export class Scene {
     return { context, folder }
   }
 
+  /** People at one machine, each with storage of their own that lasts as long as the browser. */
+  async people(count: number, namespace: string): Promise<Browser[]> {
+    const program = await chromium.launch({ executablePath: this.wrapper(namespace), args: chromiumArgs })
+    this.onClose(() => program.close().catch(() => undefined))
+    const made: Browser[] = []
+    for (let i = 0; i < count; i++) {
+      const context = await program.newContext({ viewport: { width: 1280, height: 800 } })
+      context.setDefaultTimeout(30_000)
+      await context.addInitScript(watchConnections)
+      made.push({ context, folder: '' })
+    }
+    return made
+  }
+
   /** Chromium inside a namespace: Playwright only needs a program to start. */
   private wrapper(namespace: string): string {
     const file = join(this.folder, `chromium-${namespace}`)

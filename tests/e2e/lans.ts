@@ -1,14 +1,14 @@
 /**
- * The standard scene: two mesh nodes, each with a LAN of its own, a routed link between them, no multicast across.
- * All in network namespaces with names of this process; `remove` takes every one of them away.
+ * The standard scene: mesh nodes in a row, each with a LAN of its own, a routed link between neighbours, no multicast
+ * across. All in network namespaces with names of this process; `remove` takes every one of them away.
  *
- *   hosts a1 a2 … ── LAN 10.77.1.0/24 ── node a ── 10.77.0.0/24 ── node b ── LAN 10.77.2.0/24 ── hosts b1 …
+ *   hosts a1 a2 … ── LAN 10.77.1.0/24 ── node a ── 10.77.101.0/24 ── node b ── LAN 10.77.2.0/24 ── hosts b1 …
  */
 import { execFileSync } from 'node:child_process'
 
-function run(command: string): void {
+function run(command: string): string {
   const [program = '', ...args] = command.split(' ')
-  execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  return execFileSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'] }).toString()
 }
 
 /** @returns why this machine cannot make namespaces, or undefined when it can. */
@@ -25,58 +25,64 @@ export function namespacesMissing(): string | undefined {
 
 let scenes = 0
 
-export type Side = 'a' | 'b'
-
 export class Lans {
   private readonly prefix = `mc${process.pid.toString(36)}${(scenes++).toString(36)}`
   private readonly made: string[] = []
-  private readonly hosts = { a: 0, b: 0 }
+  private readonly hosts = new Map<string, number>()
+  private readonly sides: readonly string[]
 
-  constructor() {
-    this.namespace('na')
-    this.namespace('nb')
-    this.cable(this.node('a'), 'core', '10.77.0.1/24', this.node('b'), 'core', '10.77.0.2/24')
-    for (const [side, net, other, via] of [
-      ['a', 1, 2, '10.77.0.2'],
-      ['b', 2, 1, '10.77.0.1'],
-    ] as const) {
+  /** @param sides one letter per node, in their order along the row */
+  constructor(sides: readonly string[] = ['a', 'b']) {
+    this.sides = sides
+    for (const side of sides) this.namespace(`n${side}`)
+    sides.forEach((side, i) => {
       const node = this.node(side)
+      const next = sides[i + 1]
+      const net = `10.77.${101 + i}`
+      if (next !== undefined) this.cable(node, 'right', `${net}.1/24`, this.node(next), 'left', `${net}.2/24`)
       run(`ip -n ${node} link add lan type bridge`)
-      run(`ip -n ${node} addr add 10.77.${net}.1/24 dev lan`)
+      run(`ip -n ${node} addr add ${this.address(side)}/24 dev lan`)
       run(`ip -n ${node} link set lan up`)
-      run(`ip -n ${node} route add 10.77.${other}.0/24 via ${via}`)
       run(`ip netns exec ${node} sysctl -qw net.ipv4.ip_forward=1`)
-    }
+    })
+    sides.forEach((side, from) => {
+      sides.forEach((_, to) => {
+        if (from === to) return
+        const via = from < to ? `10.77.${101 + from}.2` : `10.77.${100 + from}.1`
+        run(`ip -n ${this.node(side)} route add 10.77.${to + 1}.0/24 via ${via}`)
+      })
+    })
   }
 
-  node(side: Side): string {
+  node(side: string): string {
     return `${this.prefix}n${side}`
   }
 
-  /** The node's address on its LAN. */
-  address(side: Side): string {
-    return `10.77.${side === 'a' ? 1 : 2}.1`
+  /** The node's address on its LAN, which the others reach too. */
+  address(side: string): string {
+    return `10.77.${this.sides.indexOf(side) + 1}.1`
   }
 
-  /** The node's address towards the other node. */
-  coreAddress(side: Side): string {
-    return `10.77.0.${side === 'a' ? 1 : 2}`
+  /** The nodes beside this one in the row. */
+  neighbors(side: string): string[] {
+    const at = this.sides.indexOf(side)
+    return this.sides.filter((_, i) => Math.abs(i - at) === 1)
   }
 
   /** A new host on a LAN. @returns its namespace */
-  host(side: Side): string {
-    const number = ++this.hosts[side]
+  host(side: string): string {
+    const number = (this.hosts.get(side) ?? 0) + 1
+    this.hosts.set(side, number)
     const namespace = this.namespace(`${side}${number}`)
     const port = `p${number}`
-    const net = side === 'a' ? 1 : 2
-    this.cable(namespace, 'eth0', `10.77.${net}.${10 + number}/24`, this.node(side), port, undefined)
+    this.cable(namespace, 'eth0', `${this.hostAddress(side, number)}/24`, this.node(side), port, undefined)
     run(`ip -n ${this.node(side)} link set ${port} master lan`)
     run(`ip -n ${namespace} route add default via ${this.address(side)}`)
     return namespace
   }
 
-  hostAddress(side: Side, number: number): string {
-    return `10.77.${side === 'a' ? 1 : 2}.${10 + number}`
+  hostAddress(side: string, number: number): string {
+    return `10.77.${this.sides.indexOf(side) + 1}.${10 + number}`
   }
 
   /** Nothing passes between two hosts until `unblock`. */
@@ -87,6 +93,16 @@ export class Lans {
 
   unblock(): void {
     run(`ip netns exec ${this.node('a')} iptables -F FORWARD`)
+  }
+
+  /** The node routes nothing until it is switched on again. */
+  setRouting(side: string, isOn: boolean): void {
+    run(`ip netns exec ${this.node(side)} iptables -P FORWARD ${isOn ? 'ACCEPT' : 'DROP'}`)
+  }
+
+  /** Bytes that have left a node towards its neighbour on that side of the row, whole frames of Ethernet. */
+  sentBytes(side: string, towards: 'left' | 'right'): number {
+    return Number(run(`ip netns exec ${this.node(side)} cat /sys/class/net/${towards}/statistics/tx_bytes`))
   }
 
   private namespace(name: string): string {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene, type HelperProcess } from './harness.ts'
-import { Lans, namespacesMissing, type Side } from './lans.ts'
+import { Lans, namespacesMissing } from './lans.ts'
 
 const missing = namespacesMissing()
 
@@ -20,8 +20,8 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
     scene.onClose(() => undefined)
   }
 
-  function helper(side: Side): Promise<HelperProcess> {
-    const other = lans.coreAddress(side === 'a' ? 'b' : 'a')
+  function helper(side: string): Promise<HelperProcess> {
+    const other = lans.address(side === 'a' ? 'b' : 'a')
     const args = [
       '--name',
       `node-${side}`,
@@ -33,7 +33,7 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
     return scene.helper({ args, namespace: lans.node(side) })
   }
 
-  function metrics(side: Side): string {
+  function metrics(side: string): string {
     const url = `http://${lans.address(side)}:8080/metrics`
     return execFileSync('ip', [
       'netns',
@@ -45,7 +45,7 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
     ]).toString()
   }
 
-  async function arrive(side: Side, name: string): Promise<Person> {
+  async function arrive(side: string, name: string): Promise<Person> {
     const browser = await scene.browser({ namespace: lans.host(side) })
     return Person.arrive(browser, `http://${lans.address(side)}:8080/`, name)
   }

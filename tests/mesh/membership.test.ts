@@ -5,6 +5,7 @@ import { addLink, createOverlay, type Link, type Overlay } from '../../src/mesh/
 import {
   addPassive,
   admitView,
+  closeRing,
   createMembership,
   draw,
   dueShuffle,
@@ -123,5 +124,41 @@ describe('membership', () => {
       counts[drawn] = (counts[drawn] ?? 0) + 1
     }
     for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(150)
+  })
+
+  it('[V9] the next one in the order of ids is dialled when it has been the same for 3 s, and let in', () => {
+    const near = new Set(peers)
+    const all = [self, ...peers].sort()
+    const next = all[(all.indexOf(self) + 1) % all.length] ?? self
+    const membership = createMembership(1, 0)
+    const overlay = createOverlay(self)
+    closeRing(membership, self, near, 0)
+    const wishes = (nowMs: number) =>
+      viewWishes(membership, overlay, near, nowMs).filter((wish) => wish.isInvited === true)
+    expect(wishes(limits.ringSettleMs - 1)).toEqual([])
+    expect(wishes(limits.ringSettleMs)).toMatchObject([{ peer: next, isUrgent: false }])
+    closeRing(membership, self, new Set([...near].filter((peer) => peer !== next)), 4_000)
+    expect(wishes(4_000)).toEqual([])
+
+    const full = withLinks(limits.activeViewMax)
+    const before = membership.ring?.before ?? self
+    const link = addLink(full, 99, before, 0).link
+    link.purpose = 'view'
+    const gone = admitView(membership, full, link, { isUrgent: false, others: 40, isKept: none })
+    expect([gone === undefined, gone === link]).toEqual([false, false])
+  })
+
+  it('[V9] however many there are, everybody with somebody after makes one ring', () => {
+    const all = [self, ...peers].sort()
+    const after = new Map(
+      all.map((one) => {
+        const membership = createMembership(1, 0)
+        closeRing(membership, one, new Set(all.filter((other) => other !== one)), 0)
+        return [one, membership.ring?.after ?? one]
+      }),
+    )
+    const walked = new Set<PeerId>()
+    for (let at = self; !walked.has(at); at = after.get(at) ?? at) walked.add(at)
+    expect(walked.size).toBe(all.length)
   })
 })

@@ -36,7 +36,8 @@ function wire() {
 }
 
 const isEager = (tree: Tree, link: number) => tree.branches.get(link)?.mode === 'eager'
-const everywhere = () => true
+const everywhere = () => 'now' as const
+const never = () => false
 const nothing = () => false
 
 function spreadFrom(tree: Tree, from: number, one: Item, nowMs = 0) {
@@ -51,6 +52,68 @@ describe('broadcast tree', () => {
     const tree = treeWith(1)
     addBranch(tree, 2, { cost: 10, isRadio: true, isSpare: true, isSecond: false })
     expect([isEager(tree, 1), isEager(tree, 2)]).toEqual([true, false])
+  })
+
+  it('[G2] a graft that crossed a prune does not leave both ways open: the next duplicate prunes again', () => {
+    const tree = treeWith(1, 2)
+    const { sent, send } = wire()
+    acceptItem(tree, item, 1, 0, 0, send)
+    acceptItem(tree, item, 2, 0, 1, send)
+    acceptItem(tree, item, 2, 0, 2, send)
+    acceptItem(tree, item, 2, 0, 1 + limits.pruneAgainMs, send)
+    expect(sent).toEqual([
+      { link: 2, note: { type: 'prune' } },
+      { link: 2, note: { type: 'prune' } },
+    ])
+  })
+
+  it('[G2] the link of the spanning tree stays when an own item comes back over it', () => {
+    const tree = treeWith(1)
+    addBranch(tree, 2, { cost: 10, isRadio: true, isSpare: false, isSecond: false })
+    const { sent, send } = wire()
+    spreadItem(tree, item, everywhere, 0, () => undefined)
+    acceptItem(tree, item, 2, 30, 5, send)
+    expect(sent).toEqual([])
+    acceptItem(tree, item, 1, 30, 5, send)
+    expect(sent).toEqual([{ link: 1, note: { type: 'prune' } }])
+  })
+
+  it('[G7] a spare way in is left as soon as another link announces what it brought', () => {
+    const tree = treeWith(1)
+    addBranch(tree, 2, { cost: 10, isRadio: true, isSpare: true, isSecond: false })
+    receivePrune(tree, 1)
+    const { sent, send } = wire()
+    acceptItem(tree, item, 2, 0, 0, send)
+    receiveAnnouncements(tree, 1, [{ id: item.id, cost: 40 }], nothing, 1, send)
+    expect(sent).toEqual([
+      { link: 1, note: { type: 'graft', id: undefined } },
+      { link: 2, note: { type: 'prune' } },
+    ])
+    expect([isEager(tree, 1), isEager(tree, 2)]).toEqual([true, false])
+  })
+
+  it('[G10] what may wait goes with others, at most every two seconds, without what is outdone', () => {
+    const tree = createTree()
+    addBranch(tree, 1, { cost: 10, isRadio: true, isSpare: false, isSecond: false })
+    addBranch(tree, 2, { cost: 10, isRadio: true, isSpare: true, isSecond: false })
+    const items = [1, 2, 3].map((seed) => itemOf({ type: 'run', run: runOf({ seed, count: 1 }) }))
+    const { sent, send } = wire()
+    for (const one of items) spreadItem(tree, one, () => 'in-company', 0, send)
+    expect([sent, nextTreeMs(tree)]).toEqual([[], limits.announceMs])
+    sendDue(tree, limits.announceMs, (one) => one === items[0], send)
+    const ids = () => sent.map(({ link, note }) => [link, note.type === 'item' && note.item.id])
+    expect(ids()).toEqual([
+      [1, items[1]?.id],
+      [1, items[2]?.id],
+    ])
+    spreadItem(
+      tree,
+      itemOf({ type: 'run', run: runOf({ seed: 4, count: 1 }) }),
+      () => 'in-company',
+      300,
+      send,
+    )
+    expect(nextTreeMs(tree)).toBe(limits.announceMs + limits.announceRadioMs)
   })
 
   it('[G2] a duplicate prunes the link that brought it, and only that', () => {
@@ -69,9 +132,9 @@ describe('broadcast tree', () => {
     receivePrune(tree, 3)
     expect(spreadFrom(tree, 1, item).map(({ link, note }) => `${link} ${note.type}`)).toEqual(['2 item'])
     const { sent, send } = wire()
-    sendDue(tree, limits.announceMs - 1, send)
+    sendDue(tree, limits.announceMs - 1, never, send)
     expect(sent).toEqual([])
-    sendDue(tree, limits.announceMs, send)
+    sendDue(tree, limits.announceMs, never, send)
     expect(sent).toMatchObject([
       { link: 3, note: { type: 'ihave', announcements: [{ id: item.id, cost: 1 }] } },
     ])
@@ -82,9 +145,9 @@ describe('broadcast tree', () => {
     receivePrune(tree, 3)
     const { sent, send } = wire()
     acceptItem(tree, item, 1, 0, 0, send)
-    spreadItem(tree, item, (link) => link !== 2, 0, send)
+    spreadItem(tree, item, (link) => (link === 2 ? 'none' : 'now'), 0, send)
     receiveAnnouncements(tree, 3, [{ id: item.id, cost: 0 }], nothing, 1, send)
-    sendDue(tree, limits.announceMs, send)
+    sendDue(tree, limits.announceMs, never, send)
     expect(sent).toEqual([])
   })
 
@@ -96,12 +159,12 @@ describe('broadcast tree', () => {
     receiveAnnouncements(tree, 1, [{ id: item.id, cost: 9 }], nothing, 0, send)
     receiveAnnouncements(tree, 2, [{ id: item.id, cost: 3 }], nothing, 1, send)
     expect(nextTreeMs(tree)).toBe(limits.graftDelayMs)
-    sendDue(tree, limits.graftDelayMs, send)
+    sendDue(tree, limits.graftDelayMs, never, send)
     expect(sent).toEqual([{ link: 2, note: { type: 'graft', id: item.id } }])
     expect(isEager(tree, 2)).toBe(true)
-    sendDue(tree, limits.graftDelayMs + limits.graftRetryMs, send)
+    sendDue(tree, limits.graftDelayMs + limits.graftRetryMs, never, send)
     expect(sent[1]).toEqual({ link: 1, note: { type: 'graft', id: item.id } })
-    sendDue(tree, 10_000, send)
+    sendDue(tree, 10_000, never, send)
     expect(tree.missing.size).toBe(0)
     receiveAnnouncements(tree, 1, [{ id: large.id, cost: 9 }], () => true, 0, send)
     expect(tree.missing.size).toBe(0)
@@ -143,7 +206,7 @@ describe('broadcast tree', () => {
     const { sent, send } = wire()
     receiveOffer(other, 1, { id: large.id, cost: 1 }, nothing, 0)
     receiveOffer(other, 2, { id: large.id, cost: 1 }, nothing, 0)
-    sendDue(other, 0, send)
+    sendDue(other, 0, never, send)
     expect(sent).toEqual([{ link: 1, note: { type: 'fetch', id: large.id } }])
     acceptItem(other, large, 1, 0, 5, send)
     acceptItem(other, large, 2, 0, 6, send)

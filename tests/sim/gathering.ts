@@ -6,7 +6,8 @@ import type { PeerId } from '../../src/mesh/ids.ts'
 import { general } from './checks.ts'
 import { geometricLayout } from './layouts.ts'
 import { Prng } from './prng.ts'
-import { World, type Counters, type Faults, type SimPeer } from './world.ts'
+import type { Counters } from './counters.ts'
+import { World, type Faults, type SimPeer } from './world.ts'
 
 export interface GatheringParts {
   readonly seed: number
@@ -68,7 +69,7 @@ export class Gathering {
   post(messages: number, everyMs: number): Stretch {
     const { world, random } = this
     const { nowMs } = world.schedule
-    const before = { ...world.counters }
+    const before = world.counters.copy()
     const seen = new Map<string, { readonly atMs: number; count: number; lastMs: number }>()
     world.onStored = (_peer, write) => {
       for (const { id } of write.events) {
@@ -90,7 +91,7 @@ export class Gathering {
     return {
       messages: seen.size,
       complete: all.filter(({ count }) => count === world.peers.length).length,
-      counters: subtract(world.counters, before),
+      counters: world.counters.since(before),
       durationMs: world.schedule.nowMs - nowMs,
       lastMs: all.map(({ lastMs }) => lastMs).sort((a, b) => a - b),
     }
@@ -131,9 +132,4 @@ export class Gathering {
 /** 60 bytes of text, as the figures are defined. */
 function textOf(index: number): string {
   return `message ${index} `.padEnd(60, 'x')
-}
-
-function subtract(after: Counters, before: Counters): Counters {
-  const names = Object.keys(after) as (keyof Counters)[]
-  return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as unknown as Counters
 }

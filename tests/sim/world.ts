@@ -4,13 +4,14 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
-import { concatBytes, encodeUtf8 } from '../../src/mesh/bytes.ts'
+import { encodeUtf8 } from '../../src/mesh/bytes.ts'
 import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import { handle } from '../../src/mesh/engine.ts'
 import { createEngine, type Engine } from '../../src/mesh/state.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
-import { noteSize } from '../../src/mesh/gossip/note.ts'
 import { peerIdFromBytes, type EventId, type PeerId } from '../../src/mesh/ids.ts'
+import { Counters } from './counters.ts'
+import { Mixer } from './mixing.ts'
 import { Prng } from './prng.ts'
 import { Schedule } from './schedule.ts'
 
@@ -45,22 +46,6 @@ export interface Layout {
   readonly people: readonly number[]
   /** Every site has a resident. */
   readonly boxes: boolean
-}
-
-/** Counts of everything that was sent, for the benchmarks. */
-export interface Counters {
-  frames: number
-  bytes: number
-  items: number
-  itemBytes: number
-  /** ihave, graft, prune, offer, fetch and acknowledgements, without the packets around them. */
-  controlBytes: number
-  /** Copies of runs, by radio hops crossed. */
-  radioItems: number
-  radioFrames: number
-  radioBytes: number
-  dials: number
-  asks: number
 }
 
 export interface Posted {
@@ -120,8 +105,7 @@ export class SimPeer {
 
 /** A stand-in for Ed25519: anybody could forge it, nobody here does. Checks that both sides sign the same bytes. */
 function fakeSignature(signer: string, message: Uint8Array): Uint8Array {
-  const half = sha256(concatBytes(encodeUtf8(signer), message))
-  return concatBytes(half, sha256(half))
+  return new Mixer().add(encodeUtf8(signer)).add(message).signature()
 }
 
 /** For worlds that check no signatures: different every time, and cheap. */
@@ -136,22 +120,11 @@ export class World {
   readonly schedule = new Schedule()
   readonly peers: SimPeer[] = []
   readonly faults: Faults
-  readonly trace = { hash: sha256(new Uint8Array()), frames: 0, bytes: 0, byType: new Map<string, number>() }
+  readonly trace = new Mixer()
   readonly problems: string[] = []
   readonly sites: SimSite[] = []
   readonly byId = new Map<PeerId, SimPeer>()
-  readonly counters: Counters = {
-    frames: 0,
-    bytes: 0,
-    items: 0,
-    itemBytes: 0,
-    controlBytes: 0,
-    radioItems: 0,
-    radioFrames: 0,
-    radioBytes: 0,
-    dials: 0,
-    asks: 0,
-  }
+  readonly counters = new Counters()
   /** Told of each event that becomes durable somewhere. */
   onStored: ((peer: SimPeer, write: StoreWrite) => void) | undefined
   /** Radio: what a hop adds to a frame's way, ms. */
@@ -540,9 +513,9 @@ export class World {
 
   private send(peer: SimPeer, link: LinkId, frame: Frame): void {
     const conduit = peer.conduits.get(link)
-    this.count(conduit?.hops ?? 0, frame)
     const bytes = this.isFast ? undefined : encodeFrame(frame)
-    if (bytes !== undefined) this.note(peer.index, bytes)
+    this.counters.count(conduit?.hops ?? 0, frame, bytes?.length)
+    if (bytes !== undefined) this.trace.number(this.schedule.nowMs).number(peer.index).add(bytes)
     if (conduit === undefined) return
     const target = conduit.a === peer ? conduit.b : conduit.a
     const linkThere = conduit.a === peer ? conduit.idAtB : conduit.idAtA
@@ -565,33 +538,6 @@ export class World {
     this.later(target, atMs - this.schedule.nowMs, arrive)
   }
 
-  private count(hops: number, frame: Frame): void {
-    const { counters } = this
-    const size = frame.type === 'packet' ? packetSize(frame) : encodeFrame(frame).length
-    counters.frames += 1
-    counters.bytes += size
-    counters.radioFrames += hops
-    counters.radioBytes += hops * (size + packetOverheadBytes)
-    const byType = this.trace.byType
-    byType.set(frame.type, (byType.get(frame.type) ?? 0) + 1)
-    if (frame.type !== 'packet') return
-    let control = size
-    for (const note of frame.notes) {
-      const kind = note.type === 'item' ? `item ${note.item.content.type}` : note.type
-      byType.set(
-        `note ${kind}`,
-        (byType.get(`note ${kind}`) ?? 0) + (note.type === 'ihave' ? note.announcements.length : 1),
-      )
-      if (note.type !== 'item') continue
-      control -= noteSize(note)
-      if (note.item.content.type !== 'run') continue
-      counters.items += 1
-      counters.itemBytes += note.item.size
-      counters.radioItems += hops
-    }
-    counters.controlBytes += control
-  }
-
   private arrive(peer: SimPeer, link: LinkId, bytes: Uint8Array): void {
     const frame = decodeFrame(bytes)
     if (typeof frame === 'string') {
@@ -606,29 +552,12 @@ export class World {
     }
     this.input(peer, { type: 'received', link, frame })
   }
-
-  private note(from: number, bytes: Uint8Array): void {
-    this.trace.frames += 1
-    this.trace.bytes += bytes.length
-    const head = encodeUtf8(`${this.schedule.nowMs} ${from} `)
-    this.trace.hash = sha256(concatBytes(this.trace.hash, head, bytes))
-  }
 }
 
 /** 21 November 2026, 12:00 UTC */
 const epochMs = 1_795_262_400_000
 /** Peers of another site that a helper names. */
 const sampleMax = 8
-/** measured (gossip.md §5): what a paced packet costs beside its payload: headers, and its share of SACKs. */
-const packetOverheadBytes = 105
-
-function packetSize(packet: Extract<Frame, { type: 'packet' }>): number {
-  let size = 2 + (packet.seq === undefined ? 0 : 2)
-  if (packet.ack !== undefined) size += packet.ack.bits === 0 ? 2 : 6
-  for (const note of packet.notes) size += noteSize(note)
-  return size
-}
-
 /** Breadth first over the radio: how many hops each site is away. */
 function hopsFrom(near: readonly (readonly number[])[], from: number): number[] {
   const hops = near.map(() => Number.POSITIVE_INFINITY)

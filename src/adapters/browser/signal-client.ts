@@ -133,9 +133,10 @@ export class SignalClient implements Helpers {
   /** The neighbours of another helper's site say nothing of this one's. */
   private tellSites(url: string, neighbors: readonly Neighbor[]): void {
     if (!this.isAtSite) return
+    const near = neighbors.filter((one) => one.linked)
     this.events?.sites(
       url,
-      neighbors.map(({ site }) => ({ site, cost: limits.radioCost })),
+      near.map(({ site }) => ({ site, cost: limits.radioCost })),
     )
   }
 

@@ -23,8 +23,15 @@ interface Branch {
   announcements: Announcement[]
   /** When they are to go out, ms. */
   flushMs: number | undefined
+  /** Copies that wait for company. */
+  waiting: Item[]
+  waitingMs: number | undefined
+  /** When copies last went out in company, ms. */
+  companyMs: number
   /** No second change of the tree for the better before this, ms. */
   settledMs: number
+  /** When the other side was last asked for announcements only, ms. */
+  prunedMs: number
 }
 
 interface Seen {
@@ -79,7 +86,11 @@ export function addBranch(
     announceDelayMs: (parts.isRadio ? limits.announceRadioMs : limits.announceMs) * (parts.isSecond ? 3 : 1),
     announcements: [],
     flushMs: undefined,
+    waiting: [],
+    waitingMs: undefined,
+    companyMs: Number.NEGATIVE_INFINITY,
     settledMs: Number.NEGATIVE_INFINITY,
+    prunedMs: Number.NEGATIVE_INFINITY,
   })
 }
 
@@ -121,32 +132,36 @@ export function acceptItem(
   if (branch === undefined || seen.parent === from || item.size > limits.eagerBytesMax) return false
   const parent = seen.parent === undefined ? undefined : tree.branches.get(seen.parent)
   // G2: of two ways in, the lesser one is pruned, whichever was first.
-  if (parent !== undefined && seen.parent !== undefined && rankOf(branch) > rankOf(parent)) {
-    pruneBranch(tree, seen.parent, send)
+  if (rankOf(branch) > (parent === undefined ? inside : rankOf(parent))) {
+    // What began here and comes back has gone round elsewhere; this link is not the one to break.
+    if (parent === undefined || seen.parent === undefined) return false
+    pruneBranch(parent, seen.parent, nowMs, send)
     seen.parent = from
-  } else if (branch.mode === 'eager') pruneBranch(tree, from, send)
+  } else pruneBranch(branch, from, nowMs, send)
   return false
 }
 
 /** The spanning tree's link into a site is kept rather than one inside, and that rather than a spare way in. */
+const inside = 1
 function rankOf(branch: Branch): number {
-  if (!branch.isRadio) return 1
+  if (!branch.isRadio) return inside
   return branch.isSpare ? 0 : 2
 }
 
-function pruneBranch(tree: Tree, link: LinkId, send: Send): void {
-  const branch = tree.branches.get(link)
-  if (branch === undefined || branch.mode === 'lazy') return
+/** G2: said again while copies still come: a graft that crossed it on the way may have undone it over there. */
+function pruneBranch(branch: Branch, link: LinkId, nowMs: number, send: Send): void {
+  if (branch.mode === 'lazy' && nowMs - branch.prunedMs < limits.pruneAgainMs) return
   branch.mode = 'lazy'
+  branch.prunedMs = nowMs
   send(link, { type: 'prune' })
 }
 
 /** G1: a link between sites has become part of the sites' spanning tree, or ceased to be. */
-export function setSpare(tree: Tree, link: LinkId, isSpare: boolean, send: Send): void {
+export function setSpare(tree: Tree, link: LinkId, isSpare: boolean, nowMs: number, send: Send): void {
   const branch = tree.branches.get(link)
   if (branch === undefined || branch.isSpare === isSpare) return
   branch.isSpare = isSpare
-  if (isSpare) return pruneBranch(tree, link, send)
+  if (isSpare) return branch.mode === 'lazy' ? undefined : pruneBranch(branch, link, nowMs, send)
   branch.mode = 'eager'
   send(link, { type: 'graft', id: undefined })
 }
@@ -166,11 +181,14 @@ function addHolder(seen: Seen, link: LinkId): void {
   if (!seen.holders.includes(link)) seen.holders.push(link)
 }
 
-/** G3, G4: an item that is new here goes on. @param mayCarry whether the link wants this item */
+/** Whether a link is to get an item, and whether that may wait a little for others to go with. */
+export type Way = 'none' | 'now' | 'in-company'
+
+/** G3, G4, G10: an item that is new here goes on. */
 export function spreadItem(
   tree: Tree,
   item: Item,
-  mayCarry: (link: LinkId) => boolean,
+  wayOf: (link: LinkId) => Way,
   nowMs: number,
   send: Send,
 ): void {
@@ -181,15 +199,24 @@ export function spreadItem(
   if (seen === undefined) return
   remember(tree, item, nowMs)
   for (const [link, branch] of tree.branches) {
-    if (link === seen.parent || !mayCarry(link)) continue
+    const way = link === seen.parent ? 'none' : wayOf(link)
+    if (way === 'none') continue
     if (item.size > limits.eagerBytesMax) {
       if (!seen.holders.includes(link)) send(link, { type: 'offer', id: item.id, cost: seen.cost })
     } else if (branch.mode === 'eager') {
-      send(link, { type: 'item', item, cost: seen.cost })
-    } else {
+      if (way === 'in-company') wait(branch, item, nowMs)
+      else send(link, { type: 'item', item, cost: seen.cost })
+    } else if (way === 'now' || !branch.isSpare) {
       announce(branch, { id: item.id, cost: seen.cost }, nowMs)
     }
   }
+}
+
+/** G10: the first after a pause waits only for those that come with it. */
+function wait(branch: Branch, item: Item, nowMs: number): void {
+  if (branch.waiting.length >= limits.waitingMax) branch.waiting.shift()
+  branch.waiting.push(item)
+  branch.waitingMs ??= Math.max(nowMs + limits.announceMs, branch.companyMs + limits.announceRadioMs)
 }
 
 function announce(branch: Branch, announcement: Announcement, nowMs: number): void {
@@ -265,12 +292,12 @@ function improve(tree: Tree, seen: Seen, link: LinkId, cost: number, nowMs: numb
   if (branch === undefined || parent === undefined || seen.parent === undefined) return
   if (branch.mode === 'eager' || parent.mode === 'lazy' || nowMs < parent.settledMs) return
   if (branch.isSpare) return
-  if (seen.cost - (cost + branch.cost) < limits.treeThreshold) return
+  const isShorter = seen.cost - (cost + branch.cost) >= limits.treeThreshold
+  if (!isShorter && !parent.isSpare) return
   branch.mode = 'eager'
-  parent.mode = 'lazy'
   branch.settledMs = nowMs + limits.treeSettleMs
   send(link, { type: 'graft', id: undefined })
-  send(seen.parent, { type: 'prune' })
+  pruneBranch(parent, seen.parent, nowMs, send)
 }
 
 /** G6: @param item what is asked for, if it is held */
@@ -286,10 +313,22 @@ export function receivePrune(tree: Tree, link: LinkId): void {
   if (branch !== undefined) branch.mode = 'lazy'
 }
 
-/** G5: grafts and fetches that are due, and announcements that have waited long enough. */
-export function sendDue(tree: Tree, nowMs: number, send: Send): void {
+/**
+ * G5, G10: grafts and fetches that are due, and announcements and copies that have waited long enough.
+ * @param isOutdone whether something newer says what the item says
+ */
+export function sendDue(tree: Tree, nowMs: number, isOutdone: (item: Item) => boolean, send: Send): void {
   for (const [id, missing] of tree.missing) if (missing.dueMs <= nowMs) ask(tree, id, missing, nowMs, send)
   for (const [link, branch] of tree.branches) {
+    if (branch.waitingMs !== undefined && branch.waitingMs <= nowMs) {
+      const items = branch.waiting.filter(
+        (item) => !isOutdone(item) && tree.seen.get(item.id)?.holders.includes(link) !== true,
+      )
+      branch.waiting = []
+      branch.waitingMs = undefined
+      branch.companyMs = nowMs
+      for (const item of items) send(link, { type: 'item', item, cost: tree.seen.get(item.id)?.cost ?? 0 })
+    }
     if (branch.flushMs === undefined || branch.flushMs > nowMs) continue
     const fresh = branch.announcements.filter(({ id }) => tree.seen.get(id)?.holders.includes(link) !== true)
     branch.announcements = []
@@ -322,6 +361,9 @@ export function nextTreeMs(tree: Tree): number | undefined {
     if (ms !== undefined && (next === undefined || ms < next)) next = ms
   }
   for (const { dueMs } of tree.missing.values()) consider(dueMs)
-  for (const { flushMs } of tree.branches.values()) consider(flushMs)
+  for (const { flushMs, waitingMs } of tree.branches.values()) {
+    consider(flushMs)
+    consider(waitingMs)
+  }
   return next
 }

@@ -5,7 +5,9 @@
  * Source: Leitão, Pereira, Rodrigues, "HyParView", DSN 2007, §4, with the sizes of `gossip.md` §7.5.
  * Deviations: up to `fullMeshMax` peers simply hold all links; a connection is dear, so a peer that is not alone
  * asks for a place before it dials; a shuffle walks over links and its answer walks back; while a helper lists the
- * site, its list feeds the passive view too.
+ * site, its list feeds the passive view too. Random views can fall apart into cliques that are all content, as
+ * likely as not in a site of nine (seed 441 of the simulator): so each peer also holds a link to the next one in
+ * the order of ids, as in Chord (Stoica et al., SIGCOMM 2001, §4.4), and the site is a ring at least.
  */
 import type { LinkId } from '../effects.ts'
 import type { PeerId } from '../ids.ts'
@@ -25,6 +27,15 @@ export interface Membership {
   readonly walks: Map<number, LinkId | undefined>
   nextShuffleMs: number
   shuffles: number
+  ring: Ring | undefined
+}
+
+/** This peer's neighbours in the order of ids among those who are near. */
+export interface Ring {
+  readonly after: PeerId
+  readonly before: PeerId
+  /** Since when they are that, ms. */
+  readonly sinceMs: number
 }
 
 export function createMembership(seed: number, nowMs: number): Membership {
@@ -36,7 +47,37 @@ export function createMembership(seed: number, nowMs: number): Membership {
     walks: new Map(),
     nextShuffleMs: nowMs + limits.shuffleFirstMs,
     shuffles: 0,
+    ring: undefined,
   }
+}
+
+/** V9: looks anew who stands beside this peer in the ring. */
+export function closeRing(
+  membership: Membership,
+  self: PeerId,
+  near: ReadonlySet<PeerId>,
+  nowMs: number,
+): void {
+  let after: PeerId | undefined
+  let before: PeerId | undefined
+  let least = self
+  let most = self
+  for (const peer of near) {
+    if (peer > self && (after === undefined || peer < after)) after = peer
+    if (peer < self && (before === undefined || peer > before)) before = peer
+    if (peer < least) least = peer
+    if (peer > most) most = peer
+  }
+  after ??= least
+  before ??= most
+  const known = membership.ring
+  if (after === self) membership.ring = undefined
+  else if (known?.after !== after || known.before !== before)
+    membership.ring = { after, before, sinceMs: nowMs }
+}
+
+export function isRingNeighbor(membership: Membership, peer: PeerId): boolean {
+  return membership.ring?.after === peer || membership.ring?.before === peer
 }
 
 /** @returns an integer from 0 to `below` − 1 */
@@ -75,6 +116,21 @@ export function viewWishes(
 ): Wish[] {
   const target = viewTarget(near.size)
   if (target >= near.size) return [...near].map((peer) => ({ peer, purpose: 'view', isUrgent: true }))
+  const { ring } = membership
+  const isRingDue = ring !== undefined && nowMs - ring.sinceMs >= limits.ringSettleMs
+  const inRing: Wish[] = isRingDue
+    ? [{ peer: ring.after, purpose: 'view', isUrgent: false, isInvited: true }]
+    : []
+  return [...inRing, ...randomWishes(membership, overlay, near, target, nowMs)]
+}
+
+function randomWishes(
+  membership: Membership,
+  overlay: Overlay,
+  near: ReadonlySet<PeerId>,
+  target: number,
+  nowMs: number,
+): Wish[] {
   let pending = 0
   for (const [peer, dial] of overlay.dials) {
     if (dial.purpose === 'view' && dial.phase !== 'waiting' && near.has(peer)) pending += 1
@@ -123,7 +179,7 @@ export function promise(
 
 /**
  * V4: a link was dialled to this peer for the view. @returns the link that has to go: another one when the
- * newcomer is alone or was promised a place, the new one when there is no place.
+ * newcomer is alone, was promised a place or is a neighbour in the ring, the new one when there is no place.
  */
 export function admitView(
   membership: Membership,
@@ -134,7 +190,7 @@ export function admitView(
   const wasPromised = membership.promised.delete(link.peer)
   const links = viewLinks(overlay)
   if (links.length <= viewTarget(parts.others)) return undefined
-  if (!parts.isUrgent && !wasPromised) return link
+  if (!parts.isUrgent && !wasPromised && !isRingNeighbor(membership, link.peer)) return link
   const others = links.filter((one) => one !== link && !parts.isKept(one))
   return pick(membership, others)
 }

@@ -14,6 +14,7 @@ import {
   admitView,
   forwardJoin,
   forwardJoinTargets,
+  isRingNeighbor,
   passShuffle,
   shuffleSample,
   viewTarget,
@@ -106,7 +107,10 @@ function receiveHello(engine: Engine, link: Link, frame: Hello, nowMs: number, o
   }
   const others = othersCount(engine)
   const isKept = (one: Link) =>
-    isRadio(one, sites.own) || isSpeaker(engine, one.peer) || isSpeaker(engine, engine.self)
+    isRadio(one, sites.own) ||
+    isRingNeighbor(membership, one.peer) ||
+    isSpeaker(engine, one.peer) ||
+    isSpeaker(engine, engine.self)
   const gone = admitView(membership, overlay, link, { isUrgent: frame.isUrgent, others, isKept })
   if (gone !== undefined) endLink(engine, gone, nowMs, out)
   if (!frame.isUrgent || gone === link || viewTarget(others) >= others) return

@@ -14,7 +14,15 @@ import { nextCounter, sign } from '../signing.ts'
 import { chooseStandby, electRole, gatewayWishes, isLinkUseful, isRadio, type Candidate } from './gateways.ts'
 import { dueDials, type Link, type Wish } from './links.ts'
 import { askings, endSilent, heartbeats, probe } from './liveness.ts'
-import { dueShuffle, shuffleSample, viewLinks, viewTarget, viewWishes } from './membership.ts'
+import {
+  closeRing,
+  dueShuffle,
+  isRingNeighbor,
+  shuffleSample,
+  viewLinks,
+  viewTarget,
+  viewWishes,
+} from './membership.ts'
 import { routeSignal } from './signalling.ts'
 import {
   roomsDigest,
@@ -34,9 +42,10 @@ export function upkeep(engine: Engine, nowMs: number, out: Effect[]): void {
   if (engine.isNearStale && nowMs >= engine.nextNearMs) {
     engine.nextNearMs = nowMs + limits.upkeepIntervalMs
     refreshNear(engine)
+    closeRing(engine.membership, engine.self, engine.near, nowMs)
   }
   updateRole(engine, nowMs)
-  updateBranches(engine)
+  updateBranches(engine, nowMs)
   sayWord(engine, nowMs, out)
   dialDue(engine, nowMs, out)
   endIdle(engine, nowMs, out)
@@ -249,14 +258,15 @@ export function isSpareLink(engine: Engine, link: Link): boolean {
   )
 }
 
-function updateBranches(engine: Engine): void {
+function updateBranches(engine: Engine, nowMs: number): void {
   const { sites, gateways } = engine
   const known = engine.branchesMadeFor
   if (known.cache === sites.cache && known.role === gateways.role) return
   engine.branchesMadeFor = { cache: sites.cache, role: gateways.role }
   for (const link of engine.overlay.links.values()) {
     if (!isRadio(link, engine.sites.own)) continue
-    setSpare(engine.tree, link.id, isSpareLink(engine, link), (id, note) => noteTo(engine, id, note))
+    const isSpare = isSpareLink(engine, link)
+    setSpare(engine.tree, link.id, isSpare, nowMs, (id, note) => noteTo(engine, id, note))
   }
 }
 
@@ -282,14 +292,15 @@ function endIdle(engine: Engine, nowMs: number, out: Effect[]): void {
 
 /** V4: a site has grown, and four links are enough: one that carries no copies is given up now and then. */
 function trimView(engine: Engine, nowMs: number, out: Effect[]): void {
-  const { overlay, sites, tree, near } = engine
+  const { overlay, membership, sites, tree, near } = engine
   if (nowMs < engine.nextTrimMs) return
   engine.nextTrimMs = nowMs + limits.trimIntervalMs
   const links = viewLinks(overlay).filter((link) => !isRadio(link, sites.own))
   if (links.length <= viewTarget(near.size)) return
   const pair = pairPeer(engine)
+  const isNeeded = (link: Link) => link.peer === pair || isRingNeighbor(membership, link.peer)
   const idle = links.find(
-    (link) => link.isOwn && link.peer !== pair && tree.branches.get(link.id)?.mode === 'lazy',
+    (link) => link.isOwn && !isNeeded(link) && tree.branches.get(link.id)?.mode === 'lazy',
   )
   if (idle !== undefined) endLink(engine, idle, nowMs, out)
 }

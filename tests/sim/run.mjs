@@ -1,0 +1,112 @@
+/**
+ * Many seeds of the simulator, on all cores: every kept seed, then a range that no run before this one had to pass.
+ *
+ *   npm run sim                         2,000 seeds from the commit's hash
+ *   npm run sim -- --seeds 20000        more of them
+ *   npm run sim -- --from 441 --seeds 1 one again
+ *   npm run sim -- --seeds 20000 --ledger   also writes the line down in tests/sim/LEDGER.md
+ */
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import { build } from 'vite'
+
+const root = new URL('../..', import.meta.url).pathname
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '2000' },
+    from: { type: 'string' },
+    ledger: { type: 'boolean', default: false },
+  },
+})
+/** Seeds that one worker takes at a time. */
+const portion = 20
+const failuresShown = 20
+
+function commit() {
+  const { stdout, status } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : undefined
+}
+
+/** The one place where the first fresh seed comes from: the commit, or the day where there is no repository. */
+function firstSeed() {
+  if (values.from !== undefined) return Number(values.from)
+  const hash = commit()
+  return hash === undefined
+    ? Math.floor(Date.now() / 86_400_000) * 100_000
+    : Number.parseInt(hash.slice(0, 7), 16)
+}
+
+function keptSeeds() {
+  const lines = readFileSync(new URL('kept-seeds.txt', import.meta.url), 'utf8').split('\n')
+  return lines.flatMap((line) => (/^\d+/.test(line) ? [Number.parseInt(line, 10)] : []))
+}
+
+await build({
+  configFile: false,
+  root,
+  logLevel: 'error',
+  build: {
+    ssr: 'tests/sim/worker.ts',
+    outDir: 'tests/.cache/sim',
+    emptyOutDir: true,
+    target: 'node20',
+    rollupOptions: { output: { entryFileNames: 'worker.mjs' } },
+  },
+  ssr: { noExternal: true },
+})
+
+const startMs = Date.now()
+const from = firstSeed()
+const count = Number(values.seeds)
+const fresh = Array.from({ length: count }, (_, i) => from + i)
+const queue = values.from === undefined ? [...keptSeeds(), ...fresh] : fresh
+const total = queue.length
+const counts = { passed: 0, failed: 0, posted: 0 }
+let taken = 0
+
+/** @returns {Promise<void>} */
+function work() {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('../.cache/sim/worker.mjs', import.meta.url))
+    const next = () => {
+      const seeds = queue.slice(taken, taken + portion)
+      taken += seeds.length
+      if (seeds.length === 0) void worker.terminate().then(() => resolve())
+      else worker.postMessage(seeds)
+    }
+    worker.on('error', reject)
+    worker.on('message', (/** @type {{ seed: number, problems: string[], posted: number }[]} */ outcomes) => {
+      for (const { seed, problems, posted } of outcomes) {
+        counts.posted += posted
+        if (problems.length === 0) counts.passed += 1
+        else {
+          counts.failed += 1
+          if (counts.failed <= failuresShown) {
+            console.log(
+              `seed ${seed}: ${problems.join('; ')}\n  again: npm run sim -- --from ${seed} --seeds 1`,
+            )
+          }
+        }
+      }
+      const done = counts.passed + counts.failed
+      if (done % 1_000 < portion) console.log(`${done} of ${total} seeds, ${counts.failed} with violations`)
+      next()
+    })
+    next()
+  })
+}
+
+await Promise.all(Array.from({ length: availableParallelism() }, work))
+
+const seconds = Math.round((Date.now() - startMs) / 1_000)
+const line = `${count} fresh seeds from ${from}, ${total - count} kept; ${counts.posted} messages; ${counts.failed} violations; ${seconds} s`
+console.log(line)
+if (values.ledger) {
+  const date = new Date().toISOString().slice(0, 10)
+  appendFileSync(new URL('LEDGER.md', import.meta.url), `| ${date} | ${commit()?.slice(0, 10)} | ${line} |\n`)
+}
+console.log(`sim: ${counts.passed} passed, ${counts.failed} failed, 0 skipped`)
+process.exitCode = counts.failed === 0 ? 0 : 1
