@@ -7,11 +7,11 @@
  *   npm run sim -- --seeds 20000 --ledger   also writes the line down in tests/sim/LEDGER.md
  */
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { build } from 'vite'
+import { ensurePackages } from '../../signal/setup.mjs'
 
 const root = new URL('../..', import.meta.url).pathname
 const { values } = parseArgs({
@@ -44,6 +44,12 @@ function keptSeeds() {
   return lines.flatMap((line) => (/^\d+/.test(line) ? [Number.parseInt(line, 10)] : []))
 }
 
+ensurePackages()
+// What tsconfig.json extends is made by SvelteKit.
+if (!existsSync(`${root}.svelte-kit/tsconfig.json`)) {
+  spawnSync('node_modules/.bin/svelte-kit', ['sync'], { cwd: root, stdio: 'inherit' })
+}
+const { build } = await import('vite')
 await build({
   configFile: false,
   root,
