@@ -165,6 +165,11 @@ export class Reader {
     return this.at === this.bytes.length
   }
 
+  /** Everything up to the end. */
+  rest(): Uint8Array {
+    return this.fixed(this.bytes.length - this.at)
+  }
+
   /** Every frame ends exactly where its bytes end. */
   end(): void {
     if (this.at !== this.bytes.length) throw new Malformed('trailing bytes')

@@ -10,6 +10,7 @@ import type { Range } from './sync/sync-frame.ts'
 import type { EventId, FeedId, PeerId, RoomId } from './ids.ts'
 import type { FeedRecord } from './log.ts'
 import type { Presence, Receipt, Status } from './record.ts'
+import type { Body, BodyFault } from './timeline/body.ts'
 
 /** One open link; never used again for another one. */
 export type LinkId = number
@@ -65,7 +66,7 @@ export type HangUpReason =
   | 'leaving'
 
 export type Command =
-  | { readonly type: 'post'; readonly token: string; readonly room: RoomId; readonly text: string }
+  | { readonly type: 'post'; readonly token: string; readonly room: RoomId; readonly body: Body }
   | { readonly type: 'join'; readonly name: string }
   | { readonly type: 'leave'; readonly room: RoomId }
   | { readonly type: 'rename'; readonly name: string }
@@ -174,7 +175,7 @@ export type MeshEvent =
   | {
       readonly type: 'post-failed'
       readonly token: string
-      readonly cause: StoreFailure | 'too-long' | 'empty' | 'busy' | 'no-room'
+      readonly cause: StoreFailure | BodyFault | 'busy' | 'no-room'
     }
   | {
       readonly type: 'messages'

@@ -6,7 +6,7 @@
  * a verifier needs 32 bytes and not the header. The hybrid logical clock is one integer (see clock.ts).
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { Malformed, Reader, Writer, concatBytes, decodeUtf8, encodeUtf8 } from './bytes.ts'
+import { Malformed, Reader, Writer, concatBytes, encodeUtf8 } from './bytes.ts'
 import {
   eventIdBytesLength,
   eventIdFromBytes,
@@ -28,9 +28,6 @@ const seqMax = Number.MAX_SAFE_INTEGER - 1
 /** A run, its head and its signature stay within one frame. */
 const servableBytesMax = limits.frameBytesMax - limits.frameHeadBytesMax
 
-/** Kinds of event. A kind that this version does not know is stored and passed on, never shown (E8). */
-export const eventKinds = { message: 1 } as const
-
 export interface Event {
   readonly room: RoomId
   readonly feed: FeedId
@@ -42,6 +39,7 @@ export interface Event {
   readonly hlc: number
   /** Newest events of other feeds in this room that the author had seen and nobody had named yet. */
   readonly deps: readonly EventId[]
+  /** What it says (timeline/body.ts). A kind that this version does not know is stored and passed on, never shown (E8). */
   readonly kind: number
   readonly flags: number
   /** Key epoch; 0 is public text. */
@@ -198,30 +196,4 @@ export function cutRuns(events: readonly Event[]): Run[] {
   }
   close()
   return runs
-}
-
-/** Why a text cannot become a message. The composer asks the same function as the engine. */
-export type TextFault = 'empty' | 'too-long'
-
-/** @returns why this text cannot be sent, or undefined when it can. Counts characters as people do: code points. */
-export function checkText(text: string): TextFault | undefined {
-  if (text.trim() === '') return 'empty'
-  if (Array.from(text).length > limits.messageCharactersMax) return 'too-long'
-  return undefined
-}
-
-export function messageBody(text: string): Uint8Array {
-  return encodeUtf8(text)
-}
-
-/** @returns the text of a message event, or undefined when this version cannot show it. */
-export function messageText(event: Pick<Event, 'kind' | 'body' | 'epoch'>): string | undefined {
-  if (event.kind !== eventKinds.message || event.epoch !== 0) return undefined
-  try {
-    const text = decodeUtf8(event.body)
-    return checkText(text) === undefined ? text : undefined
-  } catch (error) {
-    if (error instanceof Malformed) return undefined
-    throw error
-  }
 }

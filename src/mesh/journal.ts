@@ -7,6 +7,7 @@ import type { FeedId, RoomId } from './ids.ts'
 import { commit, recordWith, release, type FeedRecord, type Log } from './log.ts'
 import { limits } from './limits.ts'
 import type { Presence, Receipt } from './record.ts'
+import { eventKinds } from './timeline/body.ts'
 
 export interface Journal {
   events: NewEvent[]
@@ -62,7 +63,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
     receipts: journal.receipts,
     rooms: journal.rooms,
     name: journal.name,
-    clearDrafts: [...new Set(own.map((event) => event.room))],
+    clearDrafts: [...new Set(own.filter(({ kind }) => kind === eventKinds.message).map(({ room }) => room))],
   }
   journal.events = others.slice(events.length - own.length)
   journal.presences = []

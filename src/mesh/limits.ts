@@ -27,6 +27,8 @@ export const limits = {
   messageCharactersMax: 4_000,
   /** design: 4,000 characters of at most 4 bytes. */
   bodyBytesMax: 16_000,
+  /** guess: one character as people see it, with its joiners. */
+  emojiBytesMax: 64,
   /** paper-like (gossip.md 7.2): other authors' heads named by one event. */
   depsMax: 4,
   /** design (gossip.md 7.2): one event that is pushed at once rather than announced. */

@@ -5,23 +5,16 @@
 import type { Clock } from './clock.ts'
 import { nextStamp } from './clock.ts'
 import type { MeshEvent, NewEvent, StoreFailure } from './effects.ts'
-import {
-  checkText,
-  eventIdOf,
-  eventKinds,
-  eventWireBytes,
-  messageBody,
-  type Run,
-  type TextFault,
-} from './event.ts'
+import { eventIdOf, eventWireBytes, type Run } from './event.ts'
 import type { EventId, FeedId, PeerId, RoomId } from './ids.ts'
 import { limits } from './limits.ts'
 import { feedsOf, nextOwn, takeDeps, type Log } from './log.ts'
+import { checkBody, encodeBody, type Body, type BodyFault } from './timeline/body.ts'
 
 export interface Post {
   readonly token: string
   readonly room: RoomId
-  readonly text: string
+  readonly body: Body
 }
 
 interface Batch {
@@ -41,8 +34,8 @@ export function createOutbox(): Outbox {
 }
 
 /** W1: @returns why the post is refused at once, or undefined when it waits its turn. */
-export function enqueue(outbox: Outbox, post: Post): TextFault | 'busy' | undefined {
-  const fault = checkText(post.text)
+export function enqueue(outbox: Outbox, post: Post): BodyFault | 'busy' | undefined {
+  const fault = checkBody(post.body)
   if (fault !== undefined) return fault
   if (outbox.posts.length >= limits.outboxMax) return 'busy'
   outbox.posts.push(post)
@@ -74,6 +67,7 @@ export function openBatch(
   let bytes = 0
   for (const post of outbox.posts) {
     if (post.room !== room || events.length >= limits.runEventsMax) break
+    const { kind, bytes: body } = encodeBody(post.body)
     const fields = {
       room,
       feed: author.feed,
@@ -81,10 +75,10 @@ export function openBatch(
       prev,
       hlc: nextStamp(clock, nowMs, newest),
       deps,
-      kind: eventKinds.message,
+      kind,
       flags: 0,
       epoch: 0,
-      body: messageBody(post.text),
+      body,
     }
     bytes += eventWireBytes(fields)
     if (events.length > 0 && bytes > limits.runBytesMax) break

@@ -6,7 +6,7 @@ import type { PlacedEvent, Placement } from '#mesh/clock.ts'
 import type { LinkId, StoreFailure, StoredState, StoreWrite, HangUpReason } from '#mesh/effects.ts'
 import type { Claim, Event } from '#mesh/event.ts'
 import type { FrameFault, Lane } from '#mesh/frame.ts'
-import type { FeedId, PeerId, RoomId } from '#mesh/ids.ts'
+import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
 
 export interface LinkEvents {
   /** The other side has proven its key. */
@@ -70,9 +70,11 @@ export interface Store {
   write(write: StoreWrite): Promise<Placement | StoreFailure>
   /** Events first..last that are held, ascending, and on through the next signed one. */
   load(room: RoomId, feed: FeedId, first: number, last: number): Promise<readonly Event[]>
-  /** Ascending by (effective, id). */
+  /** What stands in the room by itself, ascending by (effective, id). */
   history(query: HistoryQuery): Promise<readonly PlacedEvent[]>
-  /** How many events sort after this place, not counting those of `except`. Counts to `limit` at most. */
+  /** Every held event about one of these messages: edits, deletions, reactions. In no order. */
+  about(targets: readonly EventId[]): Promise<readonly PlacedEvent[]>
+  /** How many messages sort after this place, not counting those of `except`. Counts to `limit` at most. */
   countAfter(room: RoomId, after: Position | undefined, except: PeerId, limit: number): Promise<number>
   draft(room: RoomId): Promise<string>
   /** Not durable before the next write; a draft is worth less than a message. */

@@ -2,6 +2,8 @@
 import type { NewEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import type { Run } from '../../src/mesh/event.ts'
 import { recordWith, createLog } from '../../src/mesh/log.ts'
+import { encodeBody } from '../../src/mesh/timeline/body.ts'
+import { fold } from '../../src/mesh/timeline/fold.ts'
 import type { Store } from '../../src/runtime/ports.ts'
 import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
 import { equal, type ContractCase } from './check.ts'
@@ -21,7 +23,35 @@ async function texts(store: Store, query: Partial<Parameters<Store['history']>[0
   return events.map((event) => new TextDecoder().decode(event.body))
 }
 
+/** One run in which somebody writes a message and then says these things about it. */
+function aboutRun(count: number): Run {
+  const { events, ...run } = runOf({ count: count + 1 })
+  const [first] = events
+  if (first === undefined) throw new Error('no event')
+  const rest = events.slice(1).map((event, i) => {
+    const { kind, bytes } = encodeBody({ type: 'edit', target: first.id, text: `edit ${i}` })
+    return { ...event, kind, body: bytes }
+  })
+  return { ...run, events: [first, ...rest] }
+}
+
 export const storeContract: readonly ContractCase<Store>[] = [
+  {
+    name: 'what is said about a message is found by the message, and does not stand in the room itself',
+    run: async (store) => {
+      await store.open()
+      const run = aboutRun(3)
+      await store.write(writeRun(run))
+      equal(await texts(store), ['text 0'], 'the history')
+      equal(await texts(store, { after: { effective: 0, id: '' } }), ['text 0'], 'the history upwards')
+      equal(await store.countAfter(general, undefined, keyOf(9).peer, 10), 1, 'messages')
+      const [message] = await store.history({ room: general, limit: 1 })
+      if (message === undefined) throw new Error('no message')
+      equal(fold(message, await store.about([message.id])).text, 'edit 2', 'the last edit')
+      const others = run.events.slice(1).map((event) => event.id)
+      equal((await store.about(others)).length, 0, 'about others')
+    },
+  },
   {
     name: 'starts empty, and gives back at the next opening what was written',
     run: async (store) => {

@@ -53,7 +53,12 @@ describe('engine', () => {
   it('[W3] an own message is stored before it is sent, and told when it is durable', () => {
     const engine = start()
     linked(engine, 1, 1)
-    const command = { type: 'post', token: 't', room: general, text: 'hello' } as const
+    const command = {
+      type: 'post',
+      token: 't',
+      room: general,
+      body: { type: 'message', text: 'hello' },
+    } as const
     const asked = handle(engine, { type: 'command', command }, 1_000)
     const sign = asked.find((effect) => effect.type === 'sign')
     if (sign?.type !== 'sign') throw new Error('nothing to sign')

@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { verifyPlainly } from '../../src/adapters/signature.ts'
 import { Reader, Writer } from '../../src/mesh/bytes.ts'
-import {
-  checkText,
-  cutRuns,
-  decodeRun,
-  encodeRun,
-  eventIdOf,
-  messageText,
-  runClaim,
-} from '../../src/mesh/event.ts'
+import { cutRuns, decodeRun, encodeRun, eventIdOf, runClaim } from '../../src/mesh/event.ts'
+import { checkText, messageText } from '../../src/mesh/timeline/body.ts'
 import {
   canonicalRoomName,
   cleanName,

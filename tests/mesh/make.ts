@@ -1,6 +1,7 @@
 /** Small real things for rule tests: keys, feeds, signed runs. */
 import { plainKey, signPlainly, type PlainKey } from '../../src/adapters/signature.ts'
-import { eventIdOf, eventSigningBytes, messageBody, type Event, type Run } from '../../src/mesh/event.ts'
+import { encodeUtf8 } from '../../src/mesh/bytes.ts'
+import { eventIdOf, eventSigningBytes, type Event, type Run } from '../../src/mesh/event.ts'
 import { acceptRun, commit, createLog, recordWith } from '../../src/mesh/log.ts'
 import { feedIdFrom, openRoomId, type EventId, type FeedId, type RoomId } from '../../src/mesh/ids.ts'
 import { presenceSigningBytes, type Presence, type PresenceFields } from '../../src/mesh/record.ts'
@@ -44,7 +45,7 @@ export function runOf(options: RunOptions): Run {
       kind: 1,
       flags: 0,
       epoch: 0,
-      body: messageBody(`${text} ${first + i}`),
+      body: encodeUtf8(`${text} ${first + i}`),
     }
     const id = eventIdOf(fields)
     const signature = i === count - 1 ? signPlainly(key, eventSigningBytes(id)) : undefined

@@ -5,21 +5,24 @@ import { createLog } from '../../src/mesh/log.ts'
 import { createOutbox, enqueue, failBatch, finishBatch, openBatch, sealBatch } from '../../src/mesh/outbox.ts'
 import { feedOf, general, keyOf } from './make.ts'
 
+const post = (token: string, text: string) =>
+  ({ token, room: general, body: { type: 'message', text } }) as const
+
 describe('outbox', () => {
   const author = { feed: feedOf(50), audienceOf: () => [keyOf(1).peer] }
 
   it('[W1] refuses at once what cannot become a message', () => {
     const outbox = createOutbox()
-    expect(enqueue(outbox, { token: 'a', room: general, text: ' ' })).toBe('empty')
-    expect(enqueue(outbox, { token: 'a', room: general, text: 'x'.repeat(4_001) })).toBe('too-long')
-    for (let i = 0; i < limits.outboxMax; i++) enqueue(outbox, { token: `${i}`, room: general, text: 'x' })
-    expect(enqueue(outbox, { token: 'a', room: general, text: 'x' })).toBe('busy')
+    expect(enqueue(outbox, post('a', ' '))).toBe('empty')
+    expect(enqueue(outbox, post('a', 'x'.repeat(4_001)))).toBe('too-long')
+    for (let i = 0; i < limits.outboxMax; i++) enqueue(outbox, post(`${i}`, 'x'))
+    expect(enqueue(outbox, post('a', 'x'))).toBe('busy')
   })
 
   it('[W2] [W3] waiting posts become one chain with one signature, and are told only when finished', () => {
     const outbox = createOutbox()
     const log = createLog([])
-    for (const text of ['one', 'two', 'three']) enqueue(outbox, { token: text, room: general, text })
+    for (const text of ['one', 'two', 'three']) enqueue(outbox, post(text, text))
     const last = openBatch(outbox, { log, clock: createClock(), author }, 9, 1_000)
     const events = sealBatch(outbox, 9, new Uint8Array(64))
     expect(events?.map((event) => event.seq)).toEqual([0, 1, 2])
@@ -32,7 +35,7 @@ describe('outbox', () => {
 
   it('[W4] a refused batch goes back to its composers', () => {
     const outbox = createOutbox()
-    enqueue(outbox, { token: 'one', room: general, text: 'one' })
+    enqueue(outbox, post('one', 'one'))
     openBatch(outbox, { log: createLog([]), clock: createClock(), author }, 9, 1_000)
     expect(failBatch(outbox, 'full')).toEqual([{ type: 'post-failed', token: 'one', cause: 'full' }])
     expect(outbox.batch).toBeUndefined()

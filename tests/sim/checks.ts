@@ -3,7 +3,9 @@
  * Each returns what is wrong, in words; an empty list is the pass.
  */
 import { feedIdFrom, openRoomId, type RoomId } from '../../src/mesh/ids.ts'
-import { parentsOf } from '../../src/mesh/clock.ts'
+import { parentsOf, type PlacedEvent } from '../../src/mesh/clock.ts'
+import { targetOf } from '../../src/mesh/timeline/body.ts'
+import { fold } from '../../src/mesh/timeline/fold.ts'
 import { covers } from '../../src/mesh/log.ts'
 import type { SimPeer, World } from './world.ts'
 
@@ -14,6 +16,32 @@ export function transcript(peer: SimPeer): string {
     .inOrder(general)
     .map((event) => event.id)
     .join('\n')
+}
+
+/** What a screen would show: the messages in their order, each as it is after all that was said about it. */
+export function shown(peer: SimPeer): string {
+  const events = peer.tables.inOrder(general)
+  const about = new Map<string, PlacedEvent[]>()
+  for (const event of events) {
+    const target = targetOf(event)
+    if (target !== undefined) about.set(target, [...(about.get(target) ?? []), event])
+  }
+  return events
+    .filter((event) => targetOf(event) === undefined)
+    .map((event) => {
+      const { text, versions, reactions } = fold(event, about.get(event.id) ?? [])
+      return JSON.stringify([text, versions.length, [...reactions]])
+    })
+    .join('\n')
+}
+
+/** M6: what is shown is the same everywhere. */
+export function checkShown(world: World): string[] {
+  const [first, ...rest] = world.peers
+  const expected = first === undefined ? '' : shown(first)
+  return rest
+    .filter((peer) => shown(peer) !== expected)
+    .map((peer) => `M6: peer ${peer.index} shows something else than peer 0`)
 }
 
 /** C1: equal sets in equal order everywhere. */

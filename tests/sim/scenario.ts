@@ -7,10 +7,12 @@ import {
   checkOrder,
   checkPresence,
   checkReceiptsTrue,
+  checkShown,
   general,
   transcript,
 } from './checks.ts'
-import { World, type Faults, type Layout } from './world.ts'
+import type { Body } from '../../src/mesh/timeline/body.ts'
+import { World, type Faults, type Layout, type SimPeer } from './world.ts'
 
 const stepsMax = 400_000
 const troubleMs = 60_000
@@ -81,7 +83,7 @@ function play(world: World, seed: number): Outcome {
   for (let i = 0; i < posts; i++) {
     schedule.after(random.between(2_000, troubleMs), () => {
       const peer = random.pick(world.peers)
-      if (peer !== undefined) world.post(peer, general, `message ${i} of seed ${seed}`)
+      if (peer !== undefined) say(world, peer, `${i} of seed ${seed}`)
     })
   }
   const problems: string[] = []
@@ -118,10 +120,25 @@ const checks = [
   checkNothingLost,
   checkOrder,
   checkReceiptsTrue,
+  checkShown,
   checkAllConfirmed,
   checkPresence,
   checkBounds,
 ]
+
+/** Half of what is said is a message; the rest is about one that the speaker has. */
+function say(world: World, peer: SimPeer, text: string): void {
+  const { random } = world
+  const about = random.chance(0.5) ? random.pick([...peer.tables.byId.keys()]) : undefined
+  if (about === undefined) return world.post(peer, general, `message ${text}`)
+  const bodies: readonly Body[] = [
+    { type: 'edit', target: about, text: `edit ${text}` },
+    { type: 'delete', target: about },
+    { type: 'reaction', target: about, emoji: '👍', isOn: random.chance(0.7) },
+    { type: 'reaction', target: about, emoji: '❤️', isOn: true },
+  ]
+  world.say(peer, general, text, random.pick(bodies) ?? { type: 'message', text })
+}
 
 function trouble(world: World): void {
   const { random, schedule } = world

@@ -9,7 +9,8 @@ import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mes
 import { handle } from '../../src/mesh/engine.ts'
 import { createEngine, type Engine } from '../../src/mesh/state.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
-import { peerIdFromBytes, type EventId, type PeerId } from '../../src/mesh/ids.ts'
+import type { Body } from '../../src/mesh/timeline/body.ts'
+import { peerIdFromBytes, type EventId, type PeerId, type RoomId } from '../../src/mesh/ids.ts'
 import { Counters } from './counters.ts'
 import { Mixer } from './mixing.ts'
 import { Prng } from './prng.ts'
@@ -320,8 +321,12 @@ export class World {
     return epochMs + this.schedule.nowMs + peer.startErrorMs
   }
 
-  post(peer: SimPeer, room: Parameters<typeof postCommand>[0], text: string): void {
-    this.input(peer, { type: 'command', command: postCommand(room, text) })
+  post(peer: SimPeer, room: RoomId, text: string): void {
+    this.say(peer, room, text, { type: 'message', text })
+  }
+
+  say(peer: SimPeer, room: RoomId, token: string, body: Body): void {
+    this.input(peer, { type: 'command', command: { type: 'post', token, room, body } })
   }
 
   input(peer: SimPeer, input: Input): void {
@@ -575,10 +580,6 @@ function hopsFrom(near: readonly (readonly number[])[], from: number): number[] 
 
 function sitePair(a: SimSite, b: SimSite): string {
   return a.index < b.index ? `${a.index}-${b.index}` : `${b.index}-${a.index}`
-}
-
-function postCommand(room: import('../../src/mesh/ids.ts').RoomId, text: string) {
-  return { type: 'post', token: text, room, text } as const
 }
 
 function pair(a: SimPeer, b: SimPeer): string {

@@ -1,23 +1,25 @@
 /** The tables of the history in IndexedDB, and how older versions become newer ones. Migrations only add. */
-import type { DBSchema, IDBPDatabase } from 'idb'
+import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
 import type { PlacedEvent } from '#mesh/clock.ts'
 import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
 import type { FeedRecord } from '#mesh/log.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import type { Position } from '#runtime/ports.ts'
 
-export const databaseVersion = 1
+export const databaseVersion = 2
 
 export interface StoredEvent extends PlacedEvent {
   /** `prev` and `deps`, for finding what has to be placed again. */
   readonly parents: readonly EventId[]
+  /** The message that it is about; absent when it stands by itself. */
+  readonly target?: EventId
 }
 
 export interface Schema extends DBSchema {
   events: {
     key: [RoomId, FeedId, number]
     value: StoredEvent
-    indexes: { id: EventId; position: [RoomId, number, EventId]; parents: EventId }
+    indexes: { id: EventId; position: [RoomId, number, EventId]; parents: EventId; target: EventId }
   }
   feeds: { key: [RoomId, FeedId]; value: FeedRecord }
   presences: { key: PeerId; value: Presence }
@@ -32,8 +34,15 @@ export interface Schema extends DBSchema {
 
 export type Database = IDBPDatabase<Schema>
 
-export function upgrade(database: Database, oldVersion: number): void {
-  if (oldVersion >= 1) return
+type Upgrade = IDBPTransaction<Schema, StoreNames<Schema>[], 'versionchange'>
+
+export function upgrade(database: Database, oldVersion: number, tx: Upgrade): void {
+  if (oldVersion < 1) create(database)
+  // Events of version 1 are messages, which have no target.
+  if (oldVersion < 2) tx.objectStore('events').createIndex('target', 'target')
+}
+
+function create(database: Database): void {
   const events = database.createObjectStore('events', { keyPath: ['room', 'feed', 'seq'] })
   events.createIndex('id', 'id', { unique: true })
   events.createIndex('position', ['room', 'effective', 'id'])

@@ -8,6 +8,7 @@ import type { NewEvent, RoomRecord, StoreFailure, StoreWrite } from '#mesh/effec
 import type { Event } from '#mesh/event.ts'
 import { bytesToHex, feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
+import { targetOf } from '#mesh/timeline/body.ts'
 import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
 import { databaseVersion, upgrade, type Database, type Schema, type StoredEvent } from './indexeddb-schema.ts'
 import type { KeyPlace } from './keys.ts'
@@ -74,7 +75,7 @@ export class IndexedDbStore implements Store {
 
   private database(): Promise<Database> {
     this.connection ??= openDB<Schema>(this.name, databaseVersion, {
-      upgrade: (database, oldVersion) => upgrade(database, oldVersion),
+      upgrade: (database, oldVersion, _, tx) => upgrade(database, oldVersion, tx),
       blocked: () => this.events.blocked(),
       blocking: () => {
         this.events.outdated()
@@ -278,14 +279,20 @@ export class IndexedDbStore implements Store {
     const database = await this.database()
     const index = database.transaction('events').store.index('position')
     const range = positionRange(room, before, after)
-    if (after !== undefined) return index.getAll(range, limit)
+    const isUpwards = after !== undefined
     const events: PlacedEvent[] = []
-    let cursor = await index.openCursor(range, 'prev')
+    let cursor = await index.openCursor(range, isUpwards ? 'next' : 'prev')
     while (cursor !== null && events.length < limit) {
-      events.push(cursor.value)
+      if (cursor.value.target === undefined) events.push(cursor.value)
       cursor = await cursor.continue()
     }
-    return events.reverse()
+    return isUpwards ? events : events.reverse()
+  }
+
+  async about(targets: readonly EventId[]): Promise<readonly PlacedEvent[]> {
+    const index = (await this.database()).transaction('events').store.index('target')
+    const found = await Promise.all(targets.map((target) => index.getAll(target)))
+    return found.flat()
   }
 
   async countAfter(
@@ -296,8 +303,14 @@ export class IndexedDbStore implements Store {
   ): Promise<number> {
     const database = await this.database()
     const range = positionRange(room, undefined, after)
-    const later = await database.getAllFromIndex('events', 'position', range, limit)
-    return later.filter((event) => feedAuthor(event.feed) !== except).length
+    let count = 0
+    let cursor = await database.transaction('events').store.index('position').openCursor(range)
+    while (cursor !== null && count < limit) {
+      const { target, feed } = cursor.value
+      if (target === undefined && feedAuthor(feed) !== except) count += 1
+      cursor = await cursor.continue()
+    }
+    return count
   }
 
   async draft(room: RoomId): Promise<string> {
@@ -351,7 +364,8 @@ export class IndexedDbStore implements Store {
 }
 
 function toStored(event: PlacedEvent): StoredEvent {
-  return { ...event, parents: parentsOf(event) }
+  const target = targetOf(event)
+  return { ...event, parents: parentsOf(event), ...(target === undefined ? {} : { target }) }
 }
 
 function positionRange(room: RoomId, before: Position | undefined, after: Position | undefined): IDBKeyRange {

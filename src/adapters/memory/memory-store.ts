@@ -14,6 +14,7 @@ import type { Event } from '#mesh/event.ts'
 import { feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { FeedRecord } from '#mesh/log.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
+import { targetOf } from '#mesh/timeline/body.ts'
 import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
 
 function key(room: RoomId, feed: FeedId, seq: number): string {
@@ -117,9 +118,19 @@ export function createMemoryStore(incarnation: Uint8Array, nowMs: () => number):
     open: (): Promise<OpenedStore> => Promise.resolve({ stored: tables.state(), incarnation }),
     write: (write) => Promise.resolve(tables.apply(write, nowMs())),
     load: (room, feed, first, last) => Promise.resolve(tables.load(room, feed, first, last)),
+    about: (targets) => {
+      const wanted = new Set<EventId | undefined>(targets)
+      return Promise.resolve(
+        [...tables.events.values()].filter((event) => {
+          const target = targetOf(event)
+          return target !== undefined && wanted.has(target)
+        }),
+      )
+    },
     history: ({ room, before, after, limit }: HistoryQuery) => {
       const all = tables
         .inOrder(room)
+        .filter((event) => targetOf(event) === undefined)
         .filter((event) => before === undefined || comparePositions(event, before) < 0)
         .filter((event) => after === undefined || comparePositions(event, after) > 0)
       return Promise.resolve(after === undefined ? all.slice(-limit) : all.slice(0, limit))
@@ -127,6 +138,7 @@ export function createMemoryStore(incarnation: Uint8Array, nowMs: () => number):
     countAfter: (room, after, except, limit) => {
       const later = tables
         .inOrder(room)
+        .filter((event) => targetOf(event) === undefined)
         .filter((event) => feedAuthor(event.feed) !== except)
         .filter((event) => after === undefined || comparePositions(event, after) > 0)
       return Promise.resolve(Math.min(limit, later.length))

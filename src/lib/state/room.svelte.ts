@@ -1,7 +1,7 @@
 /** One room on the screen: the part of its history that is loaded, unread count, draft, own messages' states. */
 import { messageState, type Holder, type MessageState } from '#mesh/delivery.ts'
 import type { MeshEvent, RoomRecord } from '#mesh/effects.ts'
-import { messageText } from '#mesh/event.ts'
+import { messageText, targetOf } from '#mesh/timeline/body.ts'
 import { feedAuthor, type PeerId } from '#mesh/ids.ts'
 import type { PlacedEvent } from '#mesh/clock.ts'
 import type { Position } from '#runtime/ports.ts'
@@ -148,7 +148,10 @@ export class RoomState {
 
   /** New and moved messages: what falls into the loaded part is shown, what lies behind it is counted. */
   take(event: MessagesEvent): void {
-    const others = event.added.filter((one) => feedAuthor(one.feed) !== this.#self())
+    // What is said about a message stands at that message.
+    const added = event.added.filter((one) => targetOf(one) === undefined)
+    const moved = event.moved.filter((one) => targetOf(one) === undefined)
+    const others = added.filter((one) => feedAuthor(one.feed) !== this.#self())
     const unread = others.filter((one) => this.#readMark === undefined || compare(one, this.#readMark) > 0)
     this.unread = Math.min(unreadMax, this.unread + unread.length)
     if (!this.isOpened) return
@@ -157,9 +160,9 @@ export class RoomState {
     const fits = (one: PlacedEvent) =>
       (!this.hasOlder || first === undefined || compare(one, first) >= 0) &&
       (!this.hasNewer || last === undefined || compare(one, last) <= 0)
-    const movedIds = new Set(event.moved.map((one) => one.id))
+    const movedIds = new Set(moved.map((one) => one.id))
     this.#events = this.#events.filter((one) => !movedIds.has(one.id))
-    const all = this.#merge([...event.added, ...event.moved].filter(fits))
+    const all = this.#merge([...added, ...moved].filter(fits))
     this.hasOlder ||= all.length > windowMax
     this.#events = all.slice(-windowMax)
   }
@@ -213,7 +216,7 @@ export class RoomState {
     void this.#mesh.history.saveDraft(this.record.room, text)
     this.#pending.set(token, text)
     setTimeout(() => this.#stall(token), patienceMs)
-    this.#mesh.command({ type: 'post', token, room: this.record.room, text })
+    this.#mesh.command({ type: 'post', token, room: this.record.room, body: { type: 'message', text } })
   }
 
   posted(token: string): void {

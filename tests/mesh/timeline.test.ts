@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { PlacedEvent } from '../../src/mesh/clock.ts'
+import { limits } from '../../src/mesh/limits.ts'
+import {
+  checkBody,
+  encodeBody,
+  eventKinds,
+  readBody,
+  targetOf,
+  type Body,
+} from '../../src/mesh/timeline/body.ts'
+import { fold } from '../../src/mesh/timeline/fold.ts'
+import { feedOf, runOf } from './make.ts'
+
+let made = 0
+
+/** An event of somebody, at a place in the order. */
+function said(body: Body, parts: { readonly by?: number; readonly at?: number } = {}): PlacedEvent {
+  made += 1
+  const [event] = runOf({ seed: made, count: 1, text: `${made}` }).events
+  if (event === undefined) throw new Error('no event')
+  const { kind, bytes } = encodeBody(body)
+  const effective = parts.at ?? made
+  return {
+    ...event,
+    feed: feedOf(parts.by ?? 1),
+    kind,
+    body: bytes,
+    effective,
+    storedAtMs: 0,
+    audience: undefined,
+  }
+}
+
+const message = said({ type: 'message', text: 'as written' })
+const target = message.id
+const edit = (text: string, by = 1, at?: number) =>
+  said({ type: 'edit', target, text }, { by, ...(at && { at }) })
+const react = (by: number, emoji: string, isOn = true) =>
+  said({ type: 'reaction', target, emoji, isOn }, { by })
+const people = (...numbers: number[]) => numbers.map((by) => feedOf(by).slice(0, 52))
+
+describe('what events say', () => {
+  it('[M1] each body reads as it was written, and what does not fit its kind says nothing', () => {
+    const bodies: Body[] = [
+      { type: 'message', text: 'ça va 😀' },
+      { type: 'edit', target, text: 'better' },
+      { type: 'delete', target },
+      { type: 'reaction', target, emoji: '👍🏽', isOn: true },
+      { type: 'reaction', target, emoji: '👍🏽', isOn: false },
+    ]
+    for (const body of bodies) expect(readBody(said(body))).toEqual(body)
+    const event = said({ type: 'delete', target })
+    expect(readBody({ ...event, body: event.body.slice(1) })).toBeUndefined()
+    expect(readBody({ ...event, body: new Uint8Array(40) })).toBeUndefined()
+    expect(readBody({ ...event, kind: 200 })).toBeUndefined()
+    expect(readBody({ ...event, epoch: 1 })).toBeUndefined()
+  })
+
+  it('[M1] no bytes of a stranger make it fail', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 5 }), fc.uint8Array({ maxLength: 80 }), (kind, body) => {
+        const read = readBody({ kind, body, epoch: 0 })
+        if (read !== undefined) expect(encodeBody(read)).toEqual({ kind, bytes: body })
+      }),
+    )
+  })
+
+  it('[M1] what cannot be said is refused with its reason', () => {
+    expect(checkBody({ type: 'edit', target, text: ' ' })).toBe('empty')
+    expect(checkBody({ type: 'message', text: 'x'.repeat(limits.messageCharactersMax + 1) })).toBe('too-long')
+    expect(checkBody({ type: 'reaction', target, emoji: '', isOn: true })).toBe('empty')
+    expect(checkBody({ type: 'reaction', target, emoji: 'x'.repeat(65), isOn: true })).toBe('too-long')
+  })
+
+  it('[M2] messages stand by themselves, the rest stands at its message', () => {
+    expect(targetOf(message)).toBeUndefined()
+    expect(targetOf(edit('x'))).toBe(target)
+    expect(targetOf({ ...message, kind: eventKinds.delete })).toBeUndefined()
+  })
+})
+
+describe('what is shown of a message', () => {
+  it('[M3] the last edit of its author counts; the others are kept', () => {
+    const folded = fold(message, [
+      edit('third', 1, 900),
+      edit('second', 1, 800),
+      edit('somebody else', 2, 1_000),
+    ])
+    expect(folded.text).toBe('third')
+    expect(folded.versions.map((one) => one.text)).toEqual(['as written', 'second', 'third'])
+  })
+
+  it('[M4] a deletion by its author outdoes every edit, also a later one; nobody else can', () => {
+    const deletion = said({ type: 'delete', target })
+    expect(fold(message, [deletion, edit('after', 1, 9_999)])).toMatchObject({
+      text: undefined,
+      isDeleted: true,
+      versions: [],
+    })
+    expect(fold(message, [said({ type: 'delete', target }, { by: 2 })])).toMatchObject({
+      text: 'as written',
+      isDeleted: false,
+    })
+  })
+
+  it('[M5] each person has one reaction per emoji, on or off, the last one counts', () => {
+    const about = [
+      react(2, '👍'),
+      react(3, '👍'),
+      react(2, '❤️'),
+      react(3, '👍', false),
+      react(3, '👍'),
+      react(2, '❤️', false),
+    ]
+    expect([...fold(message, about).reactions]).toEqual([['👍', people(2, 3)]])
+  })
+
+  it('[M6] in whatever order it came, the same is shown', () => {
+    const about = [edit('a'), edit('b'), react(2, '👍'), react(2, '👍', false), react(3, '👍'), edit('c', 4)]
+    const expected = fold(message, about)
+    fc.assert(
+      fc.property(fc.shuffledSubarray(about, { minLength: about.length }), (shuffled) => {
+        expect(fold(message, shuffled)).toEqual(expected)
+      }),
+    )
+    const elsewhere = { ...edit('in another room'), room: feedOf(9).slice(0, 32) as typeof message.room }
+    expect(fold(message, [...about, elsewhere])).toEqual(expected)
+  })
+})
