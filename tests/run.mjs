@@ -64,7 +64,7 @@ async function step(title, command, args, env = {}) {
     tail = (tail + chunk.toString()).slice(-4_000)
   })
   const status = await new Promise((resolve) => child.once('exit', resolve))
-  const found = /(?:vitest|sim): (\d+) passed, (\d+) failed, (\d+) skipped/.exec(tail)
+  const found = /(?:vitest|sim|planted): (\d+) passed, (\d+) failed, (\d+) skipped/.exec(tail)
   const [passed, failed, skipped] = found !== null ? found.slice(1).map(Number) : [status === 0 ? 1 : 0, 0, 0]
   counts.passed += passed ?? 0
   counts.failed += (failed ?? 0) + (status !== 0 && (failed ?? 0) === 0 ? 1 : 0)
@@ -103,6 +103,7 @@ await step('lint', `${bin}eslint`, ['.'])
 await step('unused code', `${bin}knip`, ['--no-config-hints'])
 await step('sizes', `${bin}size-limit`, [])
 await step('rules, contracts, helper', process.execPath, vitest('vitest.config.ts'))
+await step('planted bugs', process.execPath, ['tests/planted/run.mjs'])
 await step('simulation', process.execPath, ['tests/sim/run.mjs', '--seeds', seeds])
 if (hasBrowser) await step('real browsers', process.execPath, vitest('vitest.e2e.config.ts'))
 else {

@@ -72,7 +72,7 @@ export function spread(engine: Engine, item: Item, nowMs: number): void {
   spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
 }
 
-/** G10: a receipt that a later one of the same device for the same feeds has replaced. */
+/** G11: a receipt that a later one of the same device for the same feeds has replaced. */
 function isOutdone(engine: Engine, item: Item): boolean {
   const { content } = item
   if (content.type !== 'receipt' || !engine.rooms.has(content.record.room)) return false

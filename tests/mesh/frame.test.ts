@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Malformed, Reader } from '../../src/mesh/bytes.ts'
 import { verifyPlainly } from '../../src/adapters/signature.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf } from '../../src/mesh/frame.ts'
 import { bytesToHex, hexToBytes } from '../../src/mesh/ids.ts'
@@ -33,6 +34,13 @@ describe('frame', () => {
     expect(decodeFrame(new Uint8Array([200]))).toBe('unknown-type')
     expect(decodeFrame(new Uint8Array(0))).toBe('malformed')
     expect(decodeFrame(new Uint8Array(limits.frameBytesMax + 1))).toBe('too-large')
+  })
+
+  it('[F1] a number has one encoding: a longer one of the same value is malformed', () => {
+    expect(new Reader(new Uint8Array([0x85, 0x00])).u8()).toBe(0x85)
+    expect(() => new Reader(new Uint8Array([0x85, 0x00])).varint(1_000)).toThrow(Malformed)
+    expect(new Reader(new Uint8Array([0x85, 0x01])).varint(1_000)).toBe(133)
+    expect(() => new Reader(new Uint8Array([0x85, 0x01])).varint(132)).toThrow(Malformed)
   })
 
   it('[F3] no bytes throw, and what decodes encodes to the same bytes', () => {

@@ -12,7 +12,7 @@ import {
   type RoomLog,
 } from '../../src/mesh/log.ts'
 import { limits } from '../../src/mesh/limits.ts'
-import type { Run } from '../../src/mesh/event.ts'
+import { eventIdOf, type Run } from '../../src/mesh/event.ts'
 import type { FeedId } from '../../src/mesh/ids.ts'
 import { feedOf, general, runOf } from './make.ts'
 
@@ -37,6 +37,17 @@ describe('log', () => {
     expect(accepted(log, runOf({ first: 6, count: 1, text: 'other' }))).toBe('fork')
     expect(accepted(log, runOf({ first: 0, count: 3, text: 'other' }))).toBe('fork')
     expect(accepted(log, runOf({ first: 0, count: 3 }))).toBe('new')
+  })
+
+  it('[L3] refuses another event under a number that is held, alone and inside a run', () => {
+    const log = createLog([])
+    acceptRun(log, runOf({ count: 3 }))
+    const [, , last] = runOf({ count: 3 }).events
+    if (last === undefined) throw new Error('no event')
+    const other = { ...last, body: new Uint8Array([1]), signature: new Uint8Array(64) }
+    const forged = { ...other, id: eventIdOf(other) }
+    expect(accepted(log, { room: last.room, feed: last.feed, events: [forged] })).toBe('fork')
+    expect(accepted(log, runOf({ count: 4, text: 'other' }))).toBe('fork')
   })
 
   it('[L4] keeps a bounded number of feeds', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createClock } from '../../src/mesh/clock.ts'
 import { limits } from '../../src/mesh/limits.ts'
-import { createLog } from '../../src/mesh/log.ts'
+import { acceptRun, createLog } from '../../src/mesh/log.ts'
 import { createOutbox, enqueue, failBatch, finishBatch, openBatch, sealBatch } from '../../src/mesh/outbox.ts'
 import { feedOf, general, keyOf } from './make.ts'
 
@@ -31,6 +31,24 @@ describe('outbox', () => {
     expect(events?.[0]?.audience).toEqual([keyOf(1).peer])
     expect(finishBatch(outbox)?.told.map((event) => event.type)).toEqual(['posted', 'posted', 'posted'])
     expect(openBatch(outbox, { log, clock: createClock(), author }, 10, 1_000)).toBeUndefined()
+  })
+
+  it('[W2] the next run goes on where the last one ended', () => {
+    const outbox = createOutbox()
+    const log = createLog([])
+    const world = { log, clock: createClock(), author }
+    const write = (text: string) => {
+      enqueue(outbox, post(text, text))
+      openBatch(outbox, world, 9, 1_000)
+      const events = sealBatch(outbox, 9, new Uint8Array(64)) ?? []
+      expect(acceptRun(log, { room: general, feed: author.feed, events }, true).type).toBe('new')
+      finishBatch(outbox)
+      return events[0]
+    }
+    const first = write('one')
+    const second = write('two')
+    expect([second?.seq, second?.prev]).toEqual([1, first?.id])
+    expect(second?.hlc).toBeGreaterThan(first?.hlc ?? 0)
   })
 
   it('[W4] a refused batch goes back to its composers', () => {

@@ -14,6 +14,7 @@ import {
   noteDigest,
   noteHave,
   noteLacking,
+  noteRefusal,
   openSession,
 } from '../../src/mesh/sync/reconcile.ts'
 import { feedOf, general, held, runOf } from './make.ts'
@@ -68,6 +69,17 @@ describe('reconciliation', () => {
     expect(session.wants.size).toBe(0)
     expect(noteAnswer(session, want, 1)).toBe(false)
     noteLacking(session, want)
+    expect(dueWants(reconcile, session, createLog([]), [general], 0)).toEqual([])
+  })
+
+  it('[R5] a refusal that nobody asked for changes nothing', () => {
+    const reconcile = createReconcile()
+    const session = openSession(reconcile, 1)
+    noteHave(session, general, [{ ...entry, ranges: [{ first: 0, last: 3 }] }])
+    noteRefusal(session, { room: general, feed: entry.feed, first: 0, last: 3 })
+    const [want] = dueWants(reconcile, session, createLog([]), [general], 0)
+    expect(want).toMatchObject({ first: 0, last: 3 })
+    noteRefusal(session, { room: general, feed: entry.feed, first: 0, last: 3 })
     expect(dueWants(reconcile, session, createLog([]), [general], 0)).toEqual([])
   })
 

@@ -92,7 +92,7 @@ describe('broadcast tree', () => {
     expect([isEager(tree, 1), isEager(tree, 2)]).toEqual([true, false])
   })
 
-  it('[G10] what may wait goes with others, at most every two seconds, without what is outdone', () => {
+  it('[G11] what may wait goes with others, at most every two seconds, without what is outdone', () => {
     const tree = createTree()
     addBranch(tree, 1, { cost: 10, isRadio: true, isSpare: false, isSecond: false })
     addBranch(tree, 2, { cost: 10, isRadio: true, isSpare: true, isSecond: false })

@@ -139,6 +139,15 @@ export function checkPresence(world: World): string[] {
     .map((peer) => `P: peer ${peer.index} sees ${peer.lastPeople?.reach.people ?? 0} people in reach`)
 }
 
+/** W: a post fails because the disk is full, or because own history of an earlier disk came back meanwhile. */
+export function checkPostsTaken(world: World): string[] {
+  return world.peers.flatMap((peer) =>
+    peer.failedPosts
+      .filter((cause) => cause !== 'full' && !(cause === 'conflict' && peer.disk > 0))
+      .map((cause) => `W: a post of peer ${peer.index} failed as ${cause}`),
+  )
+}
+
 export function checkBounds(world: World): string[] {
   return world.peers
     .filter((peer) => (peer.engine?.overlay.links.size ?? 0) > 16)

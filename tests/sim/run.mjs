@@ -7,13 +7,14 @@
  *   npm run sim -- --seeds 20000 --ledger   also writes the line down in tests/sim/LEDGER.md
  */
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { ensurePackages } from '../../signal/setup.mjs'
+import { root } from '../../signal/setup.mjs'
+import { bundleWorker } from './bundle.mjs'
+import { keptSeeds } from './kept-seeds.mjs'
 
-const root = new URL('../..', import.meta.url).pathname
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '2000' },
@@ -39,31 +40,7 @@ function firstSeed() {
     : Number.parseInt(hash.slice(0, 7), 16)
 }
 
-function keptSeeds() {
-  const lines = readFileSync(new URL('kept-seeds.txt', import.meta.url), 'utf8').split('\n')
-  return lines.flatMap((line) => (/^\d+/.test(line) ? [Number.parseInt(line, 10)] : []))
-}
-
-ensurePackages()
-// What tsconfig.json extends is made by SvelteKit.
-if (!existsSync(`${root}.svelte-kit/tsconfig.json`)) {
-  spawnSync('node_modules/.bin/svelte-kit', ['sync'], { cwd: root, stdio: 'inherit' })
-}
-const { build } = await import('vite')
-await build({
-  configFile: false,
-  root,
-  logLevel: 'error',
-  build: {
-    ssr: 'tests/sim/worker.ts',
-    outDir: 'tests/.cache/sim',
-    emptyOutDir: true,
-    target: 'node20',
-    rollupOptions: { output: { entryFileNames: 'worker.mjs' } },
-  },
-  ssr: { noExternal: true },
-})
-
+const url = await bundleWorker('sim')
 const startMs = Date.now()
 const from = firstSeed()
 const count = Number(values.seeds)
@@ -76,7 +53,7 @@ let taken = 0
 /** @returns {Promise<void>} */
 function work() {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('../.cache/sim/worker.mjs', import.meta.url))
+    const worker = new Worker(url)
     const next = () => {
       const seeds = queue.slice(taken, taken + portion)
       taken += seeds.length

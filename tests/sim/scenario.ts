@@ -5,6 +5,7 @@ import {
   checkConvergence,
   checkNothingLost,
   checkOrder,
+  checkPostsTaken,
   checkPresence,
   checkReceiptsTrue,
   checkShown,
@@ -123,6 +124,7 @@ const checks = [
   checkShown,
   checkAllConfirmed,
   checkPresence,
+  checkPostsTaken,
   checkBounds,
 ]
 

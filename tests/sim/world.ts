@@ -89,7 +89,7 @@ export class SimPeer {
   startErrorMs = 0
   readonly conduits = new Map<LinkId, Conduit>()
   readonly posted: Posted[] = []
-  failedPosts = 0
+  readonly failedPosts: string[] = []
   alarm = 0
   lastHolders: Extract<MeshEvent, { type: 'holders' }> | undefined
   lastPeople: Extract<MeshEvent, { type: 'people' }> | undefined
@@ -401,7 +401,7 @@ export class World {
 
   private emitted(peer: SimPeer, event: MeshEvent): void {
     if (event.type === 'posted') peer.posted.push({ id: event.id, by: peer.index, life: peer.disk })
-    if (event.type === 'post-failed') peer.failedPosts += 1
+    if (event.type === 'post-failed') peer.failedPosts.push(event.cause)
     if (event.type === 'holders') peer.lastHolders = event
     if (event.type === 'people') peer.lastPeople = event
     if (event.type === 'fork') this.problems.push(`fork seen by ${peer.index}`)

@@ -184,7 +184,7 @@ function addHolder(seen: Seen, link: LinkId): void {
 /** Whether a link is to get an item, and whether that may wait a little for others to go with. */
 export type Way = 'none' | 'now' | 'in-company'
 
-/** G3, G4, G10: an item that is new here goes on. */
+/** G3, G4, G11: an item that is new here goes on. */
 export function spreadItem(
   tree: Tree,
   item: Item,
@@ -212,7 +212,7 @@ export function spreadItem(
   }
 }
 
-/** G10: the first after a pause waits only for those that come with it. */
+/** G11: the first after a pause waits only for those that come with it. */
 function wait(branch: Branch, item: Item, nowMs: number): void {
   if (branch.waiting.length >= limits.waitingMax) branch.waiting.shift()
   branch.waiting.push(item)
@@ -314,7 +314,7 @@ export function receivePrune(tree: Tree, link: LinkId): void {
 }
 
 /**
- * G5, G10: grafts and fetches that are due, and announcements and copies that have waited long enough.
+ * G5, G11: grafts and fetches that are due, and announcements and copies that have waited long enough.
  * @param isOutdone whether something newer says what the item says
  */
 export function sendDue(tree: Tree, nowMs: number, isOutdone: (item: Item) => boolean, send: Send): void {
