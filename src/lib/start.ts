@@ -3,16 +3,15 @@
  * through it. The only file of the screen that imports adapters.
  */
 import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
-import { openKeys } from '#adapters/browser/keys.ts'
 import { LateLinks } from '#adapters/browser/late-links.ts'
-import { SignalClient } from '#adapters/browser/signal-client.ts'
+import type { SignalClient } from '#adapters/browser/signal-client.ts'
 import { TabLock } from '#adapters/browser/tab-lock.ts'
 import { createTimers } from '#adapters/browser/timers.ts'
-import type { Command, MeshEvent } from '#mesh/effects.ts'
+import type { Command, MeshEvent, RoomRecord } from '#mesh/effects.ts'
 import type { RoomId } from '#mesh/ids.ts'
 import type { Store } from '#runtime/ports.ts'
 import type SimplePeer from 'simple-peer'
-import { startRuntime, type Runtime, type Traffic } from '#runtime/runtime.ts'
+import type { Runtime, Traffic } from '#runtime/runtime.ts'
 
 export type History = Pick<
   Store,
@@ -32,6 +31,8 @@ export interface Mesh {
 
 /** What the screen is told about its tab rather than about the mesh. */
 export type TabEvent =
+  /** What the history says; the engine is still on its way. */
+  | { readonly type: 'opened'; readonly name: string; readonly rooms: readonly RoomRecord[] }
   | { readonly type: 'tab'; readonly role: 'leading' | 'following' }
   /** The tab that was to store this is gone, and had stored it. */
   | { readonly type: 'settled'; readonly token: string; readonly room: RoomId }
@@ -41,7 +42,9 @@ type PostCommand = Extract<Command, { type: 'post' }>
 
 const databaseName = 'meshchat'
 /** guess: on a slow link what is needed to type comes before what is needed to connect. */
-const screenFirstMs = 250
+const screenFirstMs = 500
+/** guess: somebody who thinks about a name for longer has the engine by then. */
+const thinkingMs = 3_000
 /** guess: wishes that wait while the history opens. */
 const waitingMax = 256
 
@@ -63,6 +66,8 @@ export function startMesh(home: string): Mesh {
   let helpers: SignalClient | undefined
   let waiting: Command[] = []
   let starts = 0
+  let noteNamed: () => void = () => undefined
+  const named = new Promise<void>((resolve) => (noteNamed = resolve))
 
   const emit = (event: MeshEvent) => {
     tell(event)
@@ -74,6 +79,11 @@ export function startMesh(home: string): Mesh {
   const lead = async () => {
     const start = ++starts
     const opened = await store.open()
+    const { name, rooms } = opened.stored
+    tell({ type: 'opened', name, rooms })
+    const [{ startRuntime }, { openKeys }, { SignalClient }] = await loadEngine(
+      name === '' ? named : undefined,
+    )
     const keys = await openKeys(store.keyPlace())
     if (start !== starts) return
     const links = new LateLinks(async () => {
@@ -99,6 +109,7 @@ export function startMesh(home: string): Mesh {
   }
 
   const runHere = (wish: Command) => {
+    if (wish.type === 'rename') noteNamed()
     if (runtime !== undefined) runtime.command(wish)
     else if (waiting.length < waitingMax) waiting.push(wish)
   }
@@ -170,9 +181,30 @@ export function startMesh(home: string): Mesh {
   }
 }
 
+/**
+ * What a newcomer needs to give a name and to type comes first; whoever was here before has it all on the device.
+ * @param named when the newcomer has given a name
+ */
+async function loadEngine(named: Promise<void> | undefined) {
+  if (named !== undefined) await Promise.race([named.then(screenFirst), wait(thinkingMs)])
+  return Promise.all([
+    import('#runtime/runtime.ts'),
+    import('#adapters/browser/keys.ts'),
+    import('#adapters/browser/signal-client.ts'),
+  ])
+}
+
+function screenFirst(): Promise<void> {
+  return wait(screenFirstMs)
+}
+
+function wait(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs))
+}
+
 /** A quarter of the app, and nobody needs it before the screen stands. */
 async function loadSimplePeer(): Promise<typeof SimplePeer> {
-  await new Promise((resolve) => setTimeout(resolve, screenFirstMs))
+  await screenFirst()
   return (await import('simple-peer')).default
 }
 

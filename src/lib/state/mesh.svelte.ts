@@ -1,13 +1,15 @@
 /** The mesh on the screen: rooms, people, reach. Hands each event to the one that it concerns. */
 import { getContext, setContext } from 'svelte'
 import type { MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/effects.ts'
-import type { PeerId, RoomId } from '#mesh/ids.ts'
+import { openRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { Mesh, TabEvent } from '../start.ts'
 import { RoomState } from './room.svelte.ts'
 
 export class MeshState {
   #mesh: Mesh
   #names = new Map<PeerId, string>()
+  /** Joined on the screen, while the engine that will say so is still loading. */
+  #joining: RoomRecord | undefined
   self = $state.raw<PeerId | undefined>()
   name = $state('')
   /** Nobody has given this device a name yet. */
@@ -34,6 +36,10 @@ export class MeshState {
 
   #take(event: MeshEvent | TabEvent): void {
     switch (event.type) {
+      case 'opened':
+        this.#named(event.name)
+        this.isStarted = true
+        return this.#takeRooms(event.rooms)
       case 'started':
         return this.#started(event)
       case 'rooms':
@@ -70,15 +76,24 @@ export class MeshState {
 
   #started(event: Extract<MeshEvent, { type: 'started' }>): void {
     this.self = event.self
-    this.name = event.name
-    this.isFresh = event.fresh
+    this.#named(event.name)
     this.isStarted = true
     for (const room of this.rooms) room.selfKnown()
   }
 
+  /** A name that was given before the engine stood is on its way to it. */
+  #named(name: string): void {
+    if (name !== '') this.name = name
+    this.isFresh = this.name === ''
+  }
+
   #takeRooms(records: readonly RoomRecord[]): void {
     const known = new Map(this.rooms.map((room) => [room.record.room, room]))
-    this.rooms = records.map(
+    const joining = this.#joining
+    const isJoined = joining !== undefined && records.some(({ room }) => room === joining.room)
+    if (isJoined) this.#joining = undefined
+    const all = joining === undefined || isJoined ? records : [...records, joining]
+    this.rooms = all.map(
       (record) => known.get(record.room) ?? new RoomState(this.#mesh, record, () => this.self),
     )
     this.#spreadReach()
@@ -127,8 +142,9 @@ export class MeshState {
   begin(name: string): void {
     this.#mesh.command({ type: 'rename', name })
     this.#mesh.command({ type: 'join', name: 'general' })
-    this.name = name
-    this.isFresh = false
+    this.#named(name)
+    this.#joining = { room: openRoomId('general'), name: 'general', joinedAtMs: Date.now() }
+    this.#takeRooms(this.rooms.map((room) => room.record))
   }
 
   rename(name: string): void {
