@@ -8,10 +8,10 @@ import { WsLinks } from '../../src/adapters/ws-links.ts'
 import { createMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { createTimers } from '../../src/adapters/browser/timers.ts'
 import { encodeFrame } from '../../src/mesh/frame.ts'
-import { bytesToHex, parsePeerId, peerIdFromBytes, type PeerId } from '../../src/mesh/ids.ts'
+import { bytesToHex, parsePeerId, peerIdFromBytes, type EventId, type PeerId } from '../../src/mesh/ids.ts'
 import { startRuntime } from '../../src/runtime/runtime.ts'
 import type { LinkEvents, Links, Store } from '../../src/runtime/ports.ts'
-import { keyOf, runOf } from '../mesh/make.ts'
+import { general, keyOf, runOf } from '../mesh/make.ts'
 import { hostileFrames } from './hostile-frames.ts'
 import { testKeys } from './test-keys.ts'
 import { Fact, equal, type ContractCase } from './check.ts'
@@ -93,6 +93,19 @@ const indexedDbCases: readonly ContractCase<string>[] = [
     },
   },
   {
+    name: 'a database of version 1 opens with all that it had',
+    run: async (name) => {
+      await makeVersion1(name)
+      const store = new IndexedDbStore(name, quiet)
+      const { stored } = await store.open()
+      equal(stored.name, 'Ana', 'the name')
+      await store.write(writeRun(runOf({ count: 1 })))
+      const [message] = await store.history({ room: general, limit: 10 })
+      equal(message === undefined, false, 'history')
+      equal(await store.about([message?.id ?? ('' as EventId)]), [], 'about it')
+    },
+  },
+  {
     name: 'a newer version elsewhere makes this one let go, and says so',
     run: async (name) => {
       const told: string[] = []
@@ -109,6 +122,24 @@ const indexedDbCases: readonly ContractCase<string>[] = [
     },
   },
 ]
+
+/** The tables as they were before edits, deletions and reactions. */
+async function makeVersion1(name: string): Promise<void> {
+  const request = indexedDB.open(name, 1)
+  request.onupgradeneeded = () => {
+    const database = request.result
+    const events = database.createObjectStore('events', { keyPath: ['room', 'feed', 'seq'] })
+    events.createIndex('id', 'id', { unique: true })
+    events.createIndex('position', ['room', 'effective', 'id'])
+    events.createIndex('parents', 'parents', { multiEntry: true })
+    database.createObjectStore('feeds', { keyPath: ['room', 'feed'] })
+    database.createObjectStore('presences', { keyPath: 'peer' })
+    for (const store of ['receipts', 'drafts', 'readMarks', 'scratch']) database.createObjectStore(store)
+    database.createObjectStore('meta').put('Ana', 'name')
+  }
+  await new Promise((resolve) => (request.onsuccess = resolve))
+  request.result.close()
+}
 
 /** Run with a quota that the test has taken away: what was there stays, and nothing half is stored. */
 async function writeWithoutSpace(): Promise<string> {
