@@ -22,7 +22,7 @@ import {
   sendDue,
   spreadItem,
 } from './gossip/tree.ts'
-import { feedAuthor, type PeerId } from './ids.ts'
+import { bytesToHex, feedAuthor, type PeerId } from './ids.ts'
 import { hasSpace } from './journal.ts'
 import { acceptRun } from './log.ts'
 import { isPairLink, isRadio } from './overlay/gateways.ts'
@@ -224,7 +224,9 @@ export function receiptScope(receipt: Receipt): string {
 }
 
 function receiptKey(receipt: Receipt): string {
-  return `receipt ${receipt.room} ${receipt.device} ${receipt.counter}`
+  // Two with one counter, of two lives of the device, may both be the newest for some feed.
+  const which = bytesToHex(receipt.signature.subarray(0, 8))
+  return `receipt ${receipt.room} ${receipt.device} ${receipt.counter} ${which}`
 }
 
 function takeReceipt(engine: Engine, link: Link, item: Item, receipt: Receipt): boolean {

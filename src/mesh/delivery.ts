@@ -4,7 +4,7 @@
  * Source: "Message states" on the design page. Nothing here is inferred from a frame having been sent.
  */
 import { bytesEqual } from './bytes.ts'
-import { feedAuthor, type FeedId, type PeerId, type RoomId } from './ids.ts'
+import { bytesToHex, feedAuthor, type FeedId, type PeerId, type RoomId } from './ids.ts'
 import { limits } from './limits.ts'
 import { covers, heldRanges, subtractRanges, type FeedRecord, type Log } from './log.ts'
 import type { Range } from './sync/sync-frame.ts'
@@ -54,7 +54,7 @@ export function acceptReceipt(
   for (const feed of new Set(receipt.entries.map((entry) => entry.feed))) {
     const key = `${receipt.device} ${feed}`
     const known = room.get(key)
-    if (known !== undefined && known.counter >= receipt.counter) continue
+    if (known !== undefined && !outdoes(receipt, known)) continue
     release(key)
     room.set(key, receipt)
     delivery.uses.set(receipt, (delivery.uses.get(receipt) ?? 0) + 1)
@@ -65,6 +65,15 @@ export function acceptReceipt(
     release(key)
   }
   return { isNews, outdone }
+}
+
+/**
+ * The larger counter counts. Two lives of one device can have used one: then the signature that is larger as bytes,
+ * so that everybody keeps the same one, and the device, which hears of it, confirms anew.
+ */
+function outdoes(receipt: Receipt, known: Receipt): boolean {
+  if (receipt.counter !== known.counter) return receipt.counter > known.counter
+  return bytesToHex(receipt.signature) > bytesToHex(known.signature)
 }
 
 /** Two lives of one device can use one counter when a crash took the first one's record; neither counts then. */

@@ -42,6 +42,18 @@ describe('delivery', () => {
     expect([...delivery.uses.keys()]).toEqual([second])
   })
 
+  it('[D2] of two with one counter everybody keeps the same one, whichever came first', () => {
+    const one = { ...receipt(1, 5, 4), signature: new Uint8Array(64).fill(1) }
+    const other = { ...receipt(1, 5, 8), signature: new Uint8Array(64).fill(2) }
+    for (const order of [
+      [one, other],
+      [other, one],
+    ]) {
+      const delivery = createDelivery(order)
+      expect([...(delivery.receipts.get(general)?.values() ?? [])]).toEqual([other])
+    }
+  })
+
   it('[D4] [D5] [D6] states follow from receipts and reach alone', () => {
     const [ana, bill, cara] = [1, 2, 3].map((seed) => keyOf(seed).peer)
     if (ana === undefined || bill === undefined || cara === undefined) throw new Error('keys')

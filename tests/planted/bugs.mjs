@@ -220,7 +220,7 @@ export const bugs = [
     name: 'an older receipt outdoes a newer one',
     by: 'delivery',
     file: 'delivery.ts',
-    find: 'if (known !== undefined && known.counter >= receipt.counter) continue',
+    find: 'if (known !== undefined && !outdoes(receipt, known)) continue',
     put: '',
   },
   {

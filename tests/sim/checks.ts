@@ -37,7 +37,7 @@ export function shown(peer: SimPeer): string {
 
 /** M6: what is shown is the same everywhere. */
 export function checkShown(world: World): string[] {
-  const [first, ...rest] = world.peers
+  const [first, ...rest] = world.honest
   const expected = first === undefined ? '' : shown(first)
   return rest
     .filter((peer) => shown(peer) !== expected)
@@ -46,7 +46,7 @@ export function checkShown(world: World): string[] {
 
 /** C1: equal sets in equal order everywhere. */
 export function checkConvergence(world: World): string[] {
-  const [first, ...rest] = world.peers
+  const [first, ...rest] = world.honest
   if (first === undefined) return ['no peers']
   const expected = transcript(first)
   return rest
@@ -60,8 +60,8 @@ export function checkConvergence(world: World): string[] {
 /** D2: what was acknowledged is there, unless the only disk that had it was wiped. */
 export function checkNothingLost(world: World): string[] {
   const problems: string[] = []
-  const everywhere = world.peers[0]?.tables.byId
-  for (const peer of world.peers) {
+  const everywhere = world.honest[0]?.tables.byId
+  for (const peer of world.honest) {
     for (const posted of peer.posted) {
       const wiped = posted.life !== peer.disk
       if (!wiped && everywhere?.has(posted.id) !== true) {
@@ -76,7 +76,7 @@ export function checkNothingLost(world: World): string[] {
 export function checkOrder(world: World): string[] {
   const problems: string[] = []
   const alive = new Set(world.peers.map((one) => feedIdFrom(one.self, one.incarnation)))
-  for (const peer of world.peers) {
+  for (const peer of world.honest) {
     const events = peer.tables.inOrder(general)
     const places = new Map(events.map((event, place) => [event.id, place]))
     events.forEach((event, place) => {
@@ -95,10 +95,11 @@ export function checkOrder(world: World): string[] {
 /** D4: who is said to hold a message holds it. */
 export function checkReceiptsTrue(world: World): string[] {
   const problems: string[] = []
-  for (const peer of world.peers) {
+  for (const peer of world.honest) {
     for (const holder of peer.lastHolders?.holders ?? []) {
       const device = world.peers.find((other) => other.self === holder.device)
-      if (device === undefined || device.disk > 0) continue
+      // What an attacker says of itself is its own.
+      if (device === undefined || device.disk > 0 || device.attacker !== undefined) continue
       const held = device.tables.feeds.get(`${general}/${holder.feed}`)?.ranges ?? []
       for (const { first, last } of holder.ranges) {
         if (!covers(held, first) || !covers(held, last)) {
@@ -113,14 +114,15 @@ export function checkReceiptsTrue(world: World): string[] {
 /** D6: after healing everybody's own messages are confirmed by everybody who has them. */
 export function checkAllConfirmed(world: World): string[] {
   const problems: string[] = []
-  for (const peer of world.peers) {
+  const honest = new Set(world.honest.map((peer) => peer.self))
+  for (const peer of world.honest) {
     const own = [...peer.tables.feeds.values()].filter((record) => record.feed.startsWith(peer.self))
     for (const record of own) {
       const last = record.ranges.at(-1)?.last ?? -1
       const holders = (peer.lastHolders?.holders ?? []).filter(
-        (holder) => holder.feed === record.feed && covers(holder.ranges, last),
+        (holder) => honest.has(holder.device) && holder.feed === record.feed && covers(holder.ranges, last),
       )
-      const others = world.peers.length - 1
+      const others = honest.size - 1
       if (holders.length < others) {
         problems.push(
           `D6: peer ${peer.index} knows of ${holders.length} of ${others} who have its last message`,
@@ -133,6 +135,8 @@ export function checkAllConfirmed(world: World): string[] {
 
 /** P: everybody is shown as here. */
 export function checkPresence(world: World): string[] {
+  // Whether an attacker counts as here depends on what it does.
+  if (world.honest.length < world.peers.length) return []
   const people = world.peers.filter((peer) => !peer.box).length
   return world.peers
     .filter((peer) => !peer.box && (peer.lastPeople?.reach.people ?? 0) !== people - 1)
@@ -141,7 +145,7 @@ export function checkPresence(world: World): string[] {
 
 /** W: a post fails because the disk is full, or because own history of an earlier disk came back meanwhile. */
 export function checkPostsTaken(world: World): string[] {
-  return world.peers.flatMap((peer) =>
+  return world.honest.flatMap((peer) =>
     peer.failedPosts
       .filter((cause) => cause !== 'full' && !(cause === 'conflict' && peer.disk > 0))
       .map((cause) => `W: a post of peer ${peer.index} failed as ${cause}`),
@@ -149,7 +153,7 @@ export function checkPostsTaken(world: World): string[] {
 }
 
 export function checkBounds(world: World): string[] {
-  return world.peers
+  return world.honest
     .filter((peer) => (peer.engine?.overlay.links.size ?? 0) > 16)
     .map((peer) => `O2: peer ${peer.index} holds too many links`)
 }

@@ -13,9 +13,13 @@ import {
   transcript,
 } from './checks.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
+import { Attacker, attacks } from './attackers.ts'
+import { Prng } from './prng.ts'
 import { World, type Faults, type Layout, type SimPeer } from './world.ts'
 
 const stepsMax = 400_000
+/** With fewer, everything may hang on the attacker. */
+const attackedFrom = 5
 const troubleMs = 60_000
 const quietMs = 180_000
 const lookEveryMs = 20_000
@@ -70,8 +74,18 @@ function layoutFor(random: World['random']): number | Layout {
   return { near, people, boxes: random.chance(0.3) }
 }
 
+/** One peer of a fifth of the larger worlds does not keep to the protocol. Drawn apart: other seeds stay as they were. */
+function appointAttacker(world: World, seed: number): void {
+  const random = new Prng(seed ^ 0x5eed)
+  if (world.peers.length < attackedFrom || !random.chance(0.2)) return
+  const peer = random.pick(world.peers)
+  const attack = random.pick(attacks)
+  if (peer !== undefined && attack !== undefined) peer.attacker = new Attacker(attack, random)
+}
+
 function play(world: World, seed: number): Outcome {
   const { random, schedule } = world
+  appointAttacker(world, seed)
   for (const peer of world.peers) {
     if (world.faults.clockErrorMaxMs > 0 && random.chance(0.4)) {
       peer.clockErrorMs = random.between(-1, 1) * random.between(0, world.faults.clockErrorMaxMs)

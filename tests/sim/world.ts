@@ -11,6 +11,7 @@ import { createEngine, type Engine } from '../../src/mesh/state.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
 import { peerIdFromBytes, type EventId, type PeerId, type RoomId } from '../../src/mesh/ids.ts'
+import type { Attacker } from './attackers.ts'
 import { Counters } from './counters.ts'
 import { Mixer } from './mixing.ts'
 import { Prng } from './prng.ts'
@@ -70,6 +71,7 @@ export class SimPeer {
   readonly index: number
   readonly site: SimSite
   readonly box: boolean
+  attacker: Attacker | undefined
   /** Dials of the last minute, ms, to check the bound from outside. */
   readonly dialsMs: number[] = []
   mostLinks = 0
@@ -517,8 +519,15 @@ export class World {
   }
 
   private send(peer: SimPeer, link: LinkId, frame: Frame): void {
+    const { attacker } = peer
+    if (attacker === undefined)
+      return this.put(peer, link, frame, this.isFast ? undefined : encodeFrame(frame))
+    for (const bytes of attacker.send(frame)) this.put(peer, link, frame, bytes)
+  }
+
+  /** @param bytes what goes over the wire; the frame itself in worlds without bytes */
+  private put(peer: SimPeer, link: LinkId, frame: Frame, bytes: Uint8Array | undefined): void {
     const conduit = peer.conduits.get(link)
-    const bytes = this.isFast ? undefined : encodeFrame(frame)
     this.counters.count(conduit?.hops ?? 0, frame, bytes?.length)
     if (bytes !== undefined) this.trace.number(this.schedule.nowMs).number(peer.index).add(bytes)
     if (conduit === undefined) return
@@ -528,7 +537,7 @@ export class World {
     const arrive = () => {
       if (!conduit.open) return
       if (bytes === undefined) this.input(target, { type: 'received', link: linkThere, frame })
-      else this.arrive(target, linkThere, bytes)
+      else this.arrive(target, linkThere, bytes, peer.attacker !== undefined ? conduit : undefined)
     }
     const { latencyMinMs, latencyMaxMs } = this.faults
     const delayMs = this.random.between(latencyMinMs, latencyMaxMs) + this.radioDelayMs(conduit.hops)
@@ -543,20 +552,29 @@ export class World {
     this.later(target, atMs - this.schedule.nowMs, arrive)
   }
 
-  private arrive(peer: SimPeer, link: LinkId, bytes: Uint8Array): void {
+  /** @param suspect the connection, if the sender is an attacker: what the runtime refuses ends it */
+  private arrive(peer: SimPeer, link: LinkId, bytes: Uint8Array, suspect: Conduit | undefined): void {
     const frame = decodeFrame(bytes)
-    if (typeof frame === 'string') {
-      this.problems.push(`own frame is ${frame}`)
-      return
-    }
-    for (const claim of frameClaims(frame)) {
-      const expected = fakeSignature(claim.signer, claim.message)
-      if (expected.some((byte, i) => byte !== claim.signature[i])) {
-        this.problems.push(`signature of a ${frame.type} frame does not fit`)
-      }
-    }
-    this.input(peer, { type: 'received', link, frame })
+    const fault = typeof frame === 'string' ? frame : forgeryIn(frame)
+    if (typeof frame !== 'string' && fault === undefined) {
+      peer.attacker?.hear(bytes)
+      this.input(peer, { type: 'received', link, frame })
+    } else if (suspect !== undefined) this.closeConduit(suspect, false)
+    else this.problems.push(`an honest frame is ${fault}`)
   }
+
+  /** Everybody who keeps to the protocol. */
+  get honest(): SimPeer[] {
+    return this.peers.filter((peer) => peer.attacker === undefined)
+  }
+}
+
+function forgeryIn(frame: Frame): string | undefined {
+  for (const claim of frameClaims(frame)) {
+    const expected = fakeSignature(claim.signer, claim.message)
+    if (expected.some((byte, i) => byte !== claim.signature[i])) return `a forged ${frame.type}`
+  }
+  return undefined
 }
 
 /** 21 November 2026, 12:00 UTC */
