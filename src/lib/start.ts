@@ -2,6 +2,7 @@
  * Composition root of the page: picks the browser's adapters, lets one tab run the engine and the others work
  * through it. The only file of the screen that imports adapters.
  */
+import { databaseVersion } from '#adapters/browser/indexeddb-schema.ts'
 import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
 import { LateLinks } from '#adapters/browser/late-links.ts'
 import type { SignalClient } from '#adapters/browser/signal-client.ts'
@@ -59,7 +60,12 @@ export function startMesh(home: string): Mesh {
   }
   const traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
   const store = new IndexedDbStore(databaseName, {
-    outdated: () => tell({ type: 'unreadable', cause: 'outdated' }),
+    outdated: () => {
+      tell({ type: 'unreadable', cause: 'outdated' })
+      // Nothing can be stored here any more: the tab that took the database leads.
+      stop()
+      tabs.leave()
+    },
     blocked: () => tell({ type: 'unreadable', cause: 'blocked' }),
   })
   let runtime: Runtime | undefined
@@ -84,6 +90,7 @@ export function startMesh(home: string): Mesh {
     const [{ startRuntime }, { openKeys }, { SignalClient }] = await loadEngine(
       name === '' ? named : undefined,
     )
+    if (start !== starts) return
     const keys = await openKeys(store.keyPlace())
     if (start !== starts) return
     const links = new LateLinks(async () => {
@@ -133,7 +140,8 @@ export function startMesh(home: string): Mesh {
   }
 
   const tabs = new TabLock({
-    name: databaseName,
+    // Tabs of another version have another database; nobody follows across.
+    name: `${databaseName}:${databaseVersion}`,
     lead: () => {
       lead().catch((error: unknown) => {
         failed(error, tell)

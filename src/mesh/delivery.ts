@@ -71,12 +71,12 @@ export function acceptReceipt(
  * The larger counter counts. Two lives of one device can have used one: then the signature that is larger as bytes,
  * so that everybody keeps the same one, and the device, which hears of it, confirms anew.
  */
-function outdoes(receipt: Receipt, known: Receipt): boolean {
+export function outdoes(receipt: Receipt, known: Receipt): boolean {
   if (receipt.counter !== known.counter) return receipt.counter > known.counter
   return bytesToHex(receipt.signature) > bytesToHex(known.signature)
 }
 
-/** Two lives of one device can use one counter when a crash took the first one's record; neither counts then. */
+/** What the device itself has to outdo: also its own of another life with the same counter (a crash took the first one's record). */
 function supersedes(known: Receipt, receipt: Receipt): boolean {
   if (known.counter !== receipt.counter) return known.counter > receipt.counter
   return !bytesEqual(known.signature, receipt.signature)

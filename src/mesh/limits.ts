@@ -89,6 +89,8 @@ export const limits = {
   linkSilentRadioMs: 25_000,
   /** measured (gossip.md §1.2): keeping a link costs 242 B/s, making one 4,867 B; so long costs as much as either. */
   linkIdleMs: 20_000,
+  /** guess: a link that the other side ends within this had no place there. */
+  linkYoungMs: 60_000,
   /** guess: links of a view that has become too large are given up one by one. */
   trimIntervalMs: 15_000,
   /** guess: a question for a place goes through a helper or a few peers. */

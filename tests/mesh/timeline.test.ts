@@ -70,6 +70,8 @@ describe('what events say', () => {
   it('[M1] what cannot be said is refused with its reason', () => {
     expect(checkBody({ type: 'edit', target, text: ' ' })).toBe('empty')
     expect(checkBody({ type: 'message', text: 'x'.repeat(limits.messageCharactersMax + 1) })).toBe('too-long')
+    const wide = (count: number): Body => ({ type: 'edit', target, text: '😀'.repeat(count) })
+    expect([checkBody(wide(3_992)), checkBody(wide(3_993))]).toEqual([undefined, 'too-long'])
     expect(checkBody({ type: 'reaction', target, emoji: '', isOn: true })).toBe('empty')
     expect(checkBody({ type: 'reaction', target, emoji: 'x'.repeat(65), isOn: true })).toBe('too-long')
   })

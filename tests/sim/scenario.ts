@@ -124,8 +124,10 @@ function problemsAfterQuiet(world: World, isWhole: boolean): string[] {
   let found: string[] = []
   for (let ms = troubleMs; ms < troubleMs + quietMs; ms += lookEveryMs) {
     if (!world.schedule.run(ms + lookEveryMs, stepsMax)) return [`storm at ${world.schedule.nowMs} ms`]
+    const wasClean = ms > troubleMs && found.length === 0
     found = [...world.problems, ...checks.flatMap((check) => check(world))]
     if (found.length === 0 && !isWhole) return found
+    if (found.length > 0 && wasClean) return found.map((problem) => `after all was well: ${problem}`)
   }
   return found
 }

@@ -3,6 +3,7 @@ import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
 import type { PlacedEvent } from '#mesh/clock.ts'
 import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
 import type { FeedRecord } from '#mesh/log.ts'
+import { targetOf } from '#mesh/timeline/body.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import type { Position } from '#runtime/ports.ts'
 
@@ -38,8 +39,17 @@ type Upgrade = IDBPTransaction<Schema, StoreNames<Schema>[], 'versionchange'>
 
 export function upgrade(database: Database, oldVersion: number, tx: Upgrade): void {
   if (oldVersion < 1) create(database)
-  // Events of version 1 are messages, which have no target.
   if (oldVersion < 2) tx.objectStore('events').createIndex('target', 'target')
+  // Version 1 carried edits, deletions and reactions of later versions without knowing them.
+  if (oldVersion === 1) void nameTargets(tx)
+}
+
+async function nameTargets(tx: Upgrade): Promise<void> {
+  for (let cursor = await tx.objectStore('events').openCursor(); cursor !== null;) {
+    const target = targetOf(cursor.value)
+    if (target !== undefined) void cursor.update({ ...cursor.value, target })
+    cursor = await cursor.continue()
+  }
 }
 
 function create(database: Database): void {

@@ -4,10 +4,12 @@
  */
 import { openDB, type IDBPTransaction, type StoreNames } from 'idb'
 import { parentsOf, placeEvents, type PlacedEvent, type Placement, type PlaceQuery } from '#mesh/clock.ts'
+import { outdoes } from '#mesh/delivery.ts'
 import type { NewEvent, RoomRecord, StoreFailure, StoreWrite } from '#mesh/effects.ts'
 import type { Event } from '#mesh/event.ts'
 import { bytesToHex, feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
+import type { Receipt } from '#mesh/record.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
 import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
 import { databaseVersion, upgrade, type Database, type Schema, type StoredEvent } from './indexeddb-schema.ts'
@@ -23,6 +25,8 @@ export interface StoreEvents {
 
 const writeStores = ['events', 'feeds', 'presences', 'receipts', 'drafts', 'meta'] as const
 type StoreName = StoreNames<Schema>
+/** guess: events looked at to count the unread ones; own ones and what is said about messages do not count. */
+const countedMax = 4_000
 /** Before the lead was taken. */
 const noTerm = 0
 
@@ -225,17 +229,23 @@ export class IndexedDbStore implements Store {
     for (const event of placement.moved) void tx.objectStore('events').put(toStored(event))
     for (const record of write.feeds) void tx.objectStore('feeds').put(record)
     for (const record of write.presences) void tx.objectStore('presences').put(record)
-    for (const receipt of write.receipts) {
-      for (const { feed } of receipt.entries) {
-        void tx.objectStore('receipts').put(receipt, [receipt.room, receipt.device, feed])
-      }
-    }
+    for (const receipt of write.receipts) await this.putReceipt(tx, receipt)
     for (const room of write.clearDrafts) void tx.objectStore('drafts').delete(room)
     if (write.rooms !== undefined) void meta.put(write.rooms, 'rooms')
     if (write.name !== undefined) void meta.put(write.name, 'name')
     const own = fresh.filter((event) => event.audience !== undefined).length
     if (own > 0) await meta.put(Number((await meta.get('own-writes')) ?? 0) + own, 'own-writes')
     return placement
+  }
+
+  /** One may be the newest for some of its feeds only. */
+  private async putReceipt(tx: WriteTransaction, receipt: Receipt): Promise<void> {
+    const store = tx.objectStore('receipts')
+    for (const feed of new Set(receipt.entries.map((entry) => entry.feed))) {
+      const place: [RoomId, PeerId, FeedId] = [receipt.room, receipt.device, feed]
+      const known = await store.get(place)
+      if (known === undefined || outdoes(receipt, known)) void store.put(receipt, place)
+    }
   }
 
   /** The same event again is nothing; another one in its place is a conflict. */
@@ -305,7 +315,7 @@ export class IndexedDbStore implements Store {
     const range = positionRange(room, undefined, after)
     let count = 0
     let cursor = await database.transaction('events').store.index('position').openCursor(range)
-    while (cursor !== null && count < limit) {
+    for (let steps = 0; cursor !== null && count < limit && steps < countedMax; steps++) {
       const { target, feed } = cursor.value
       if (target === undefined && feedAuthor(feed) !== except) count += 1
       cursor = await cursor.continue()

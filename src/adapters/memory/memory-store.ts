@@ -9,6 +9,7 @@ import {
   type PlaceAnswer,
   type PlaceQuery,
 } from '#mesh/clock.ts'
+import { outdoes } from '#mesh/delivery.ts'
 import type { NewEvent, RoomRecord, StoreFailure, StoredState, StoreWrite } from '#mesh/effects.ts'
 import type { Event } from '#mesh/event.ts'
 import { feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
@@ -63,7 +64,9 @@ export class MemoryTables {
     for (const record of write.presences) this.presences.set(record.peer, record)
     for (const receipt of write.receipts) {
       for (const { feed } of receipt.entries) {
-        this.receipts.set(`${receipt.room}/${receipt.device}/${feed}`, receipt)
+        const place = `${receipt.room}/${receipt.device}/${feed}`
+        const known = this.receipts.get(place)
+        if (known === undefined || outdoes(receipt, known)) this.receipts.set(place, receipt)
       }
     }
     for (const room of write.clearDrafts) this.drafts.delete(room)

@@ -37,6 +37,7 @@ export class MeshState {
   #take(event: MeshEvent | TabEvent): void {
     switch (event.type) {
       case 'opened':
+        this.unreadable = undefined
         this.#named(event.name)
         this.isStarted = true
         return this.#takeRooms(event.rooms)
@@ -76,8 +77,12 @@ export class MeshState {
 
   #started(event: Extract<MeshEvent, { type: 'started' }>): void {
     this.self = event.self
+    this.unreadable = undefined
     this.#named(event.name)
     this.isStarted = true
+    // Given to a tab that is gone: said again; said twice it says the same.
+    if (event.name === '' && this.name !== '') this.#mesh.command({ type: 'rename', name: this.name })
+    if (this.#joining !== undefined) this.#mesh.command({ type: 'join', name: this.#joining.name })
     for (const room of this.rooms) room.selfKnown()
   }
 

@@ -29,6 +29,7 @@ export class RoomState {
   #pending = new Map<string, string>()
   #stalled = new Set<string>()
   #wantsMore = false
+  #isWanted = false
   unread = $state(0)
   draft = $state('')
   hasOlder = $state(false)
@@ -71,12 +72,15 @@ export class RoomState {
 
   /** Called when the device's own id is known: own messages are never unread. */
   selfKnown(): void {
-    void this.#recount()
+    void this.#recount().then(() => (this.#isWanted ? this.open() : undefined))
   }
 
   /** Loads the newest part, once. */
   async open(): Promise<void> {
     if (this.isOpened || this.#isLoading) return
+    // Whose messages are one's own has to be known first: what is unread follows from it.
+    this.#isWanted = this.#self() === undefined
+    if (this.#isWanted) return
     await this.#load(async () => {
       const events = await this.#mesh.history.history({ room: this.record.room, limit: pageSize })
       this.#events = this.#merge(events)

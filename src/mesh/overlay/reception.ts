@@ -54,7 +54,7 @@ export function receiveOverlay(
       link.closingSinceMs = nowMs
       addPassive(membership, overlay, link.peer)
       // O4: it had no place; not asked again at once.
-      if (link.isOwn && nowMs - link.sinceMs < limits.linkIdleMs) noteRefused(overlay, link, nowMs)
+      if (link.isOwn && nowMs - link.sinceMs < limits.linkYoungMs) noteRefused(overlay, link, nowMs)
       send(out, link.id, { type: 'disconnect' })
       out.push({ type: 'hang-up', link: link.id, reason: 'leaving' })
       return loseLink(engine, link.id, nowMs)

@@ -37,7 +37,10 @@ export function upkeep(engine: Engine, nowMs: number, out: Effect[]): void {
   engine.isUpkeepDue = false
   engine.lastUpkeepMs = nowMs
   engine.upkeepAtMs = nowMs + limits.upkeepIntervalMs
-  if (expireSuspicions(engine.presence, nowMs)) engine.isPeopleStale = true
+  if (expireSuspicions(engine.presence, nowMs)) {
+    engine.isPeopleStale = true
+    engine.isNearStale = true
+  }
   endSilent(engine, nowMs, out)
   if (engine.isNearStale && nowMs >= engine.nextNearMs) {
     engine.nextNearMs = nowMs + limits.upkeepIntervalMs
@@ -179,7 +182,9 @@ function wordFields(engine: Engine, site: PeerId): SiteWordFields {
     for (const other of link.linkedSites) linked.add(other)
   }
   const costs = new Map<PeerId, number>()
-  for (const near of sites.words.get(site)?.near ?? []) costs.set(near.site, near.cost)
+  // What the helper says now; what was said before stands in for it while there is none.
+  const said = sites.near.size > 0 ? [] : (sites.words.get(site)?.near ?? [])
+  for (const near of said) costs.set(near.site, near.cost)
   for (const [other, cost] of sites.near) costs.set(other, cost)
   for (const other of linked) if (!costs.has(other)) costs.set(other, limits.farCost)
   const near: NearSite[] = [...costs]

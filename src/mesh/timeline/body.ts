@@ -35,8 +35,10 @@ function checkEmoji(emoji: string): BodyFault | undefined {
 export function checkBody(body: Body): BodyFault | undefined {
   switch (body.type) {
     case 'message':
-    case 'edit':
       return checkText(body.text)
+    case 'edit':
+      // Few texts are that long in bytes; the target needs its place too.
+      return checkText(body.text) ?? (isTooLong(body) ? 'too-long' : undefined)
     case 'delete':
       return undefined
     case 'reaction':
@@ -44,6 +46,10 @@ export function checkBody(body: Body): BodyFault | undefined {
     default:
       return unreachable(body)
   }
+}
+
+function isTooLong(body: Body): boolean {
+  return encodeBody(body).bytes.length > limits.bodyBytesMax
 }
 
 /** M1: the bytes of an event's body. */
