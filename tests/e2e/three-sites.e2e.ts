@@ -67,6 +67,8 @@ describe.skipIf(missing !== undefined)('twelve browsers on three sites', () => {
       .poll(() => linksOf(people), { timeout: 90_000, interval: 2_000 })
       .toBeLessThanOrEqual(linksMax)
 
+    // Some messages until the tree has found its shape.
+    await crossing(people, 'first')
     const crossed = await crossing(people, 'x'.repeat(textBytes))
     console.log(`${count} messages of ${textBytes} B and what confirms them: ${crossed.join(' and ')} B`)
     for (const bytes of crossed) {

@@ -78,7 +78,11 @@ function layoutFor(random: World['random']): number | Layout {
 function appointAttacker(world: World, seed: number): void {
   const random = new Prng(seed ^ 0x5eed)
   if (world.peers.length < attackedFrom || !random.chance(0.2)) return
-  const peer = random.pick(world.peers)
+  // Never the only one, or one of two, of a place: whoever lies behind it has no other way.
+  const replaceable = world.peers.filter(
+    (peer) => peer.site.peers.filter((other) => other !== peer && !other.box).length >= 2,
+  )
+  const peer = random.pick(replaceable)
   const attack = random.pick(attacks)
   if (peer !== undefined && attack !== undefined) peer.attacker = new Attacker(attack, random)
 }
