@@ -43,7 +43,9 @@ type PostCommand = Extract<Command, { type: 'post' }>
 
 const databaseName = 'meshchat'
 /** guess: on a slow link what is needed to type comes before what is needed to connect. */
-const screenFirstMs = 500
+const screenFirstMs = 250
+/** guess: from a newcomer's name to the composer, also on a slow device. */
+const composerFirstMs = 500
 /** guess: somebody who thinks about a name for longer has the engine by then. */
 const thinkingMs = 3_000
 /** guess: wishes that wait while the history opens. */
@@ -140,7 +142,7 @@ export function startMesh(home: string): Mesh {
   }
 
   const tabs = new TabLock({
-    // Tabs of another version have another database; nobody follows across.
+    // A tab of another version has other tables and commands; nobody follows across.
     name: `${databaseName}:${databaseVersion}`,
     lead: () => {
       lead().catch((error: unknown) => {
@@ -194,16 +196,12 @@ export function startMesh(home: string): Mesh {
  * @param named when the newcomer has given a name
  */
 async function loadEngine(named: Promise<void> | undefined) {
-  if (named !== undefined) await Promise.race([named.then(screenFirst), wait(thinkingMs)])
+  if (named !== undefined) await Promise.race([named.then(() => wait(composerFirstMs)), wait(thinkingMs)])
   return Promise.all([
     import('#runtime/runtime.ts'),
     import('#adapters/browser/keys.ts'),
     import('#adapters/browser/signal-client.ts'),
   ])
-}
-
-function screenFirst(): Promise<void> {
-  return wait(screenFirstMs)
 }
 
 function wait(durationMs: number): Promise<void> {
@@ -212,7 +210,7 @@ function wait(durationMs: number): Promise<void> {
 
 /** A quarter of the app, and nobody needs it before the screen stands. */
 async function loadSimplePeer(): Promise<typeof SimplePeer> {
-  await screenFirst()
+  await wait(screenFirstMs)
   return (await import('simple-peer')).default
 }
 
