@@ -20,12 +20,14 @@ import { audienceOf, listPeople, ownFields } from './presence.ts'
 import { presenceSigningBytes, receiptSigningBytes } from './record.ts'
 import { nextCounter, sign } from './signing.ts'
 import { socketedPeers } from './overlay/signalling.ts'
+import { settleForks } from './sync/forks.ts'
 import { missingCount } from './sync/reconcile.ts'
 import { reachabilityOf } from './overlay/liveness.ts'
 import { upkeep } from './overlay/upkeep.ts'
 
 /** Everything that follows from the state, whatever the input was. */
 export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
+  settleForks(engine, nowMs, out)
   postNext(engine, nowMs, out)
   writeNext(engine, nowMs, out)
   sayOwn(engine, nowMs, out)
@@ -42,7 +44,7 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   if (treeMs !== undefined && treeMs <= nowMs) spreadDue(engine, nowMs)
   flushLanes(engine, nowMs, out)
   for (const room of engine.changedHolders) {
-    emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, room, engine.self) })
+    emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, engine.log, room, engine.feed) })
   }
   engine.changedHolders.clear()
   schedule(engine, nowMs, out)

@@ -3,11 +3,9 @@
  * tree, the log, presence, delivery and the sites together per item; decides nothing that one of them decides.
  */
 import { bytesEqual } from './bytes.ts'
-import { witnessStamp } from './clock.ts'
 import { acceptReceipt, newerReceipts, noteDurable } from './delivery.ts'
 import { unreachable, type Effect, type LinkId } from './effects.ts'
 import type { Engine } from './state.ts'
-import type { Run } from './event.ts'
 import { itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
 import { enqueueNote } from './gossip/lane.ts'
 import type { Note } from './gossip/note.ts'
@@ -23,13 +21,12 @@ import {
   spreadItem,
 } from './gossip/tree.ts'
 import { bytesToHex, feedAuthor, type PeerId } from './ids.ts'
-import { hasSpace } from './journal.ts'
-import { acceptRun } from './log.ts'
 import { isPairLink, isRadio } from './overlay/gateways.ts'
 import type { Link } from './overlay/links.ts'
 import { acceptWord, isLargeMesh, isRoomWanted } from './overlay/sites.ts'
 import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
+import { takeRun } from './sync/forks.ts'
 import type { Presence, Receipt } from './record.ts'
 
 export function noteTo(engine: Engine, id: LinkId, note: Note): void {
@@ -138,7 +135,7 @@ function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Ef
   switch (content.type) {
     case 'run':
       learnWay(engine, feedAuthor(content.run.feed), link.id)
-      takeRun(engine, content.run, nowMs, out)
+      takeRun(engine, content.run, { link: link.id }, nowMs, out)
       return true
     case 'presence':
       return takePresence(engine, link, item, content.record, nowMs)
@@ -157,20 +154,6 @@ function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Ef
 function learnWay(engine: Engine, peer: PeerId, link: LinkId): void {
   const known = engine.presence.known.get(peer)
   if (known !== undefined) known.via = link
-}
-
-/** @returns whether it brought something new. */
-export function takeRun(engine: Engine, run: Run, nowMs: number, out: Effect[]): boolean {
-  engine.mayAsk = true
-  if (!engine.rooms.has(run.room) || !hasSpace(engine.journal)) return false
-  const accepted = acceptRun(engine.log, run)
-  if (accepted.type === 'fork') {
-    out.push({ type: 'emit', event: { type: 'fork', room: run.room, feed: run.feed } })
-  }
-  if (accepted.type !== 'new') return false
-  engine.journal.events.push(...accepted.events.map((event) => ({ ...event, audience: undefined })))
-  for (const event of accepted.events) witnessStamp(engine.clock, event.hlc, nowMs)
-  return true
 }
 
 function takePresence(engine: Engine, link: Link, item: Item, record: Presence, nowMs: number): boolean {

@@ -4,9 +4,9 @@
  * Source: "Message states" on the design page. Nothing here is inferred from a frame having been sent.
  */
 import { bytesEqual } from './bytes.ts'
-import { bytesToHex, feedAuthor, type FeedId, type PeerId, type RoomId } from './ids.ts'
+import { bytesToHex, feedAuthor, isLoose, type FeedId, type PeerId, type RoomId } from './ids.ts'
 import { limits } from './limits.ts'
-import { covers, heldRanges, subtractRanges, type FeedRecord, type Log } from './log.ts'
+import { covers, feedsOf, heldRanges, subtractRanges, type FeedRecord, type Log } from './log.ts'
 import type { Range } from './sync/sync-frame.ts'
 import type { Receipt, ReceiptEntry, ReceiptFields } from './record.ts'
 
@@ -128,13 +128,25 @@ export function dueReceipts(
   return due
 }
 
-/** @returns who holds what of the feeds that `self` wrote in this room, in any of its incarnations. */
-export function holdersOf(delivery: Delivery, room: RoomId, self: PeerId): Holder[] {
+/**
+ * D7: @returns who holds what of the feeds that the writer of `own` wrote in this room, in any of its incarnations.
+ * Who holds more of the present one than this device speaks of another life of it, that a restored backup forgot.
+ */
+export function holdersOf(delivery: Delivery, log: Log, room: RoomId, own: FeedId): Holder[] {
   const holders: Holder[] = []
+  const self = feedAuthor(own)
+  const last = heldRanges(log, room, own).at(-1)?.last ?? -1
   for (const [key, receipt] of delivery.receipts.get(room) ?? []) {
     const feed = receipt.entries.find((entry) => key.endsWith(entry.feed))?.feed
     if (feed === undefined || feedAuthor(feed) !== self || receipt.device === self) continue
-    const ranges = receipt.entries.filter((entry) => entry.feed === feed)
+    // What was signed before a fork was known says nothing of which branch it meant (L8).
+    const end = feedsOf(log, room).get(feed)?.endsAt ?? Number.POSITIVE_INFINITY
+    const ranges = receipt.entries
+      .filter((entry) => entry.feed === feed && entry.first < end)
+      .map(({ first, last: to }) => ({ first, last: Math.min(to, end - 1) }))
+    // L9: a loose end that has found its place is confirmed there.
+    if (isLoose(feed) && heldRanges(log, room, feed).length === 0) continue
+    if (feed === own && ranges.some((range) => range.last > last)) continue
     holders.push({ device: receipt.device, role: receipt.role, feed, ranges })
   }
   return holders

@@ -9,6 +9,7 @@ import type { Frame } from './frame.ts'
 import type { Range } from './sync/sync-frame.ts'
 import type { EventId, FeedId, PeerId, RoomId } from './ids.ts'
 import type { FeedRecord } from './log.ts'
+import type { Split } from './sync/branches.ts'
 import type { Presence, Receipt, Status } from './record.ts'
 import type { Body, BodyFault } from './timeline/body.ts'
 
@@ -38,6 +39,8 @@ export interface NewEvent extends Event {
 
 /** One durable transaction: all of it or nothing. */
 export interface StoreWrite {
+  /** First: events that move from one feed to another. */
+  readonly splits: readonly Split[]
   readonly events: readonly NewEvent[]
   readonly feeds: readonly FeedRecord[]
   readonly presences: readonly Presence[]
@@ -45,6 +48,8 @@ export interface StoreWrite {
   /** The whole list, when it changed. */
   readonly rooms: readonly RoomRecord[] | undefined
   readonly name: string | undefined
+  /** What this device writes under from now on, 16 bytes, when it changed. */
+  readonly incarnation: Uint8Array | undefined
   /** Rooms whose draft went out as one of `events`. */
   readonly clearDrafts: readonly RoomId[]
 }
@@ -190,7 +195,8 @@ export type MeshEvent =
   /** Events that peers have and this device still lacks. */
   | { readonly type: 'catching-up'; readonly missing: number }
   | { readonly type: 'storage'; readonly failure: StoreFailure | undefined }
-  | { readonly type: 'fork'; readonly room: RoomId; readonly feed: FeedId }
+  /** A device has written two versions of its history, mostly because an old backup was restored; both are kept. */
+  | { readonly type: 'fork'; readonly room: RoomId; readonly author: PeerId }
 
 /** Stops the engine at a bug of our own. Never used for what arrives from outside. */
 export function assert(condition: boolean, message: string): asserts condition {

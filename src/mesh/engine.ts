@@ -18,19 +18,21 @@ import {
   type MeshEvent,
   type StoreFailure,
 } from './effects.ts'
-import { openLink, receive, serveLoaded, tellRooms } from './exchange.ts'
+import { openLink, receive, takeLoaded, tellRooms } from './exchange.ts'
 import { itemOf } from './gossip/item.ts'
 import { canonicalRoomName, cleanName, feedAuthor, openRoomId, type PeerId } from './ids.ts'
 import { settleFailed, settleStored } from './journal.ts'
 import { limits } from './limits.ts'
 import { acceptRun } from './log.ts'
-import { enqueue, failBatch, finishBatch, ownsBatch, sealBatch } from './outbox.ts'
+import { enqueue, failBatch, finishBatch, ownsBatch, returnBatch, sealBatch } from './outbox.ts'
 import { routeSignals } from './overlay/helpers.ts'
 import { noteDialFailed } from './overlay/links.ts'
 import { loseLink } from './overlay/liveness.ts'
 import { forgetPassive } from './overlay/membership.ts'
 import { acceptWord } from './overlay/sites.ts'
 import type { Engine } from './state.ts'
+import { beginIncarnation } from './sync/forks.ts'
+import { revisitLoose } from './sync/loose.ts'
 import { expireWants } from './sync/reconcile.ts'
 
 /** @returns what is to be done now, in this order. */
@@ -59,13 +61,13 @@ function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void
     case 'command':
       return command(engine, input.command, nowMs, out)
     case 'signed':
-      return signed(engine, input, nowMs, out)
+      return signed(engine, input, nowMs)
     case 'stored':
       return stored(engine, input, nowMs, out)
     case 'store-failed':
       return storeFailed(engine, input, nowMs, out)
     case 'loaded':
-      return serveLoaded(engine, input.token, input.events, out)
+      return takeLoaded(engine, input.token, input.events, nowMs, out)
     case 'link-up':
       return openLink(engine, input.link, input.peer, nowMs, out)
     case 'link-down':
@@ -155,7 +157,7 @@ function announce(engine: Engine, nowMs: number, out: Effect[]): void {
   emit(out, { type: 'rooms', rooms: [...engine.rooms.values()] })
   emit(out, { type: 'storage', failure: engine.journal.failure })
   for (const room of engine.rooms.keys()) {
-    emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, room, engine.self) })
+    emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, engine.log, room, engine.feed) })
   }
   engine.lastPeople = ''
   engine.isPeopleStale = true
@@ -163,12 +165,7 @@ function announce(engine: Engine, nowMs: number, out: Effect[]): void {
   emit(out, { type: 'catching-up', missing: engine.lastMissing })
 }
 
-function signed(
-  engine: Engine,
-  input: Extract<Input, { type: 'signed' }>,
-  nowMs: number,
-  out: Effect[],
-): void {
+function signed(engine: Engine, input: Extract<Input, { type: 'signed' }>, nowMs: number): void {
   const purpose = engine.signing.get(input.token)
   engine.signing.delete(input.token)
   if (purpose === undefined) return
@@ -179,11 +176,12 @@ function signed(
       const events = sealBatch(engine.outbox, input.token, signature)
       const first = events?.[0]
       assert(events !== undefined && first !== undefined, 'a batch without events was signed')
-      const accepted = acceptRun(engine.log, { room: first.room, feed: first.feed, events }, true)
-      if (accepted.type !== 'new') {
+      const { room, feed } = first
+      if (feed !== engine.feed) return returnBatch(engine.outbox)
+      if (acceptRun(engine.log, { room, feed, events }, { isOwn: true }).type !== 'new') {
         // Own history came back from others while this was signed: the numbers are taken.
-        for (const event of failBatch(engine.outbox, 'conflict')) emit(out, event)
-        return
+        beginIncarnation(engine, first.id)
+        return returnBatch(engine.outbox)
       }
       engine.journal.events.push(...events)
       return
@@ -225,7 +223,10 @@ function stored(
   if (hadFailed) emit(out, { type: 'storage', failure: undefined })
   for (const { room, feed } of write.feeds) {
     if (feedAuthor(feed) !== engine.self) noteDurable(engine.delivery, room, feed)
+    // D7: what others confirm of it may have been more than was held.
+    else engine.changedHolders.add(room)
   }
+  revisitLoose(engine, write.feeds, out)
   engine.mayAsk = true
   showMessages(input.added, input.moved, out)
   if (!ownsBatch(engine.outbox, write.events)) return

@@ -14,6 +14,7 @@ import {
   feedIdFromBytes,
   feedIdToBytes,
   hexToBytes,
+  isDerived,
   roomIdBytesLength,
   roomIdFromBytes,
   type EventId,
@@ -121,6 +122,8 @@ export function encodeRun(writer: Writer, run: Run): void {
 export function decodeRun(reader: Reader): Run {
   const room = roomIdFromBytes(reader.fixed(roomIdBytesLength))
   const feed = feedIdFromBytes(reader.fixed(feedIdBytesLength))
+  // L8: branches are how a feed is kept; nobody signs one.
+  if (isDerived(feed)) throw new Malformed('nobody signs a branch')
   const firstSeq = reader.varint(seqMax)
   let prev = firstSeq === 0 ? undefined : eventIdFromBytes(reader.fixed(eventIdBytesLength))
   const count = reader.varint(limits.runEventsMax)

@@ -2,7 +2,7 @@
  * What happens on links: greeting a new one, taking each kind of frame, and sending what is due. Puts overlay,
  * broadcast, reconciliation and presence together per frame; decides nothing that one of them decides.
  */
-import { mayCarry, receiveItem, receiveNote, takeRun } from './broadcast.ts'
+import { mayCarry, receiveItem, receiveNote } from './broadcast.ts'
 import { witnessPeerClock } from './clock.ts'
 import type { Effect, LinkId } from './effects.ts'
 import { cutRuns, type Event } from './event.ts'
@@ -12,7 +12,7 @@ import { announceTo } from './gossip/tree.ts'
 import { feedAuthor, type PeerId, type RoomId } from './ids.ts'
 import { hasSpace } from './journal.ts'
 import { limits } from './limits.ts'
-import { logDigest } from './log.ts'
+import { logDigest, originOf } from './log.ts'
 import { isRadio } from './overlay/gateways.ts'
 import { addLink, type Link } from './overlay/links.ts'
 import { digestsFor, loseLink } from './overlay/liveness.ts'
@@ -21,6 +21,8 @@ import { isLargeMesh } from './overlay/sites.ts'
 import { isAlive } from './presence.ts'
 import type { Engine } from './state.ts'
 import { answerDiffer, answerSketch, emptyPrint, printsOf, sketchRoom, tellRoom } from './sync/compare.ts'
+import { branchAfter, compareProbed, compareRun, doubt, takeFound, takeRun } from './sync/forks.ts'
+import { revisit } from './sync/loose.ts'
 import {
   commonRooms,
   dueWants,
@@ -30,9 +32,11 @@ import {
   noteDigest,
   noteHave,
   noteLacking,
+  noteProbed,
   noteRefusal,
   openSession,
   type Session,
+  type Want,
 } from './sync/reconcile.ts'
 
 export function openLink(engine: Engine, id: LinkId, peer: PeerId, nowMs: number, out: Effect[]): void {
@@ -88,7 +92,7 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
       for (const answer of answerSketch(engine.log, frame)) send(out, id, answer)
       return
     case 'differ':
-      return receiveDiffer(engine, link, session, frame, out)
+      return receiveDiffer(engine, link, session, frame, nowMs, out)
     default:
       return receiveOverlay(engine, link, frame, nowMs, out)
   }
@@ -125,10 +129,12 @@ function receiveDiffer(
   link: Link,
   session: Session,
   frame: Extract<Frame, { type: 'differ' }>,
+  nowMs: number,
   out: Effect[],
 ): void {
   if (!isCommon(engine, link, frame.room)) return
-  const { frames, push } = answerDiffer(session, engine.log, frame)
+  const { frames, push, doubts } = answerDiffer(session, engine.log, frame)
+  doubt(engine, link.id, session, doubts, nowMs, out)
   for (const answer of frames) send(out, link.id, answer)
   for (const want of push) enqueueServing(session, want)
   engine.mayAsk = true
@@ -145,11 +151,16 @@ function receiveAnswer(
   for (const run of frame.runs) {
     const first = run.events[0]?.seq ?? 0
     const span = { room: run.room, feed: run.feed, first, last: first + run.events.length - 1 }
-    const isAsked = noteAnswer(session, span, nowMs)
+    const probed = noteProbed(session, span)
+    if (probed !== undefined) {
+      compareProbed(engine, link.id, probed, run, out)
+      continue
+    }
+    const asked = noteAnswer(session, span, nowMs)
     const isKept = engine.rooms.has(run.room) && hasSpace(engine.journal)
-    const brought = takeRun(engine, run, nowMs, out)
+    const brought = takeRun(engine, run, { link: link.id, hint: asked }, nowMs, out)
     // R5: an answer that brought nothing is not asked for again.
-    if (isAsked && isKept && !brought) noteLacking(session, span)
+    if (asked !== undefined && isKept && !brought) noteLacking(session, { ...span, feed: asked })
   }
 }
 
@@ -228,21 +239,52 @@ export function serveAll(engine: Engine, out: Effect[]): void {
     const want = nextServing(session)
     if (want === undefined) continue
     engine.lastToken += 1
-    engine.loads.set(engine.lastToken, { link: id, want })
+    engine.loads.set(engine.lastToken, { type: 'serve', link: id, want, feed: want.feed, read: [] })
     out.push({ type: 'load', token: engine.lastToken, ...want })
   }
 }
 
-/** R7: an answer, with the author's own word on who it is in front of it, once per link. */
-export function serveLoaded(engine: Engine, token: number, events: readonly Event[], out: Effect[]): void {
+/** What was read is compared, or answers a want. */
+export function takeLoaded(
+  engine: Engine,
+  token: number,
+  events: readonly Event[],
+  nowMs: number,
+  out: Effect[],
+): void {
   const load = engine.loads.get(token)
   engine.loads.delete(token)
   if (load === undefined) return
+  if (load.type === 'compare') return compareRun(engine, load, events, nowMs, out)
+  if (load.type === 'find') return takeFound(engine, load, events, nowMs, out)
+  if (load.type === 'revisit') return revisit(engine, load.origin, events, nowMs, out)
   const { link, want } = load
+  const read = [...load.read, ...events]
+  const last = events.at(-1)
+  const next = last === undefined ? undefined : branchAfter(engine, last)
+  if (last === undefined || next === undefined || read.length > limits.runEventsMax) {
+    return serveLoaded(engine, link, want, read, out)
+  }
+  // L8: the signature over the end of a feed that forked stands in a branch.
+  engine.lastToken += 1
+  engine.loads.set(engine.lastToken, { ...load, feed: next, read })
+  const seq = last.seq + 1
+  out.push({ type: 'load', token: engine.lastToken, room: want.room, feed: next, first: seq, last: seq })
+}
+
+/** R7: an answer, with the author's own word on who it is in front of it, once per link. */
+function serveLoaded(
+  engine: Engine,
+  link: LinkId,
+  want: Want,
+  events: readonly Event[],
+  out: Effect[],
+): void {
   const session = engine.reconcile.sessions.get(link)
   if (session === undefined) return
   session.loading = false
-  const runs = cutRuns(events)
+  const origin = originOf(engine.log, want.room, want.feed)
+  const runs = cutRuns(events.map((event) => (event.feed === origin ? event : { ...event, feed: origin })))
   if (runs.length === 0 || !engine.rooms.has(want.room)) {
     send(out, link, { type: 'lacking', ...want })
     return

@@ -105,6 +105,43 @@ export function feedAuthor(feed: FeedId): PeerId {
   return feed.slice(0, 52) as PeerId
 }
 
+/** What the incarnation of a branch and of a loose end begins with; that of a feed never does (L8, L9). */
+const branchMark = 'ffffffff'
+const looseMark = 'fffffffe'
+
+/**
+ * The feed under which one of several branches is kept that a device signed with the same sequence numbers: its
+ * name is made of the branch's first event, so that everybody finds the same one without asking (L8).
+ */
+export function branchFeed(author: PeerId, first: EventId): FeedId {
+  return `${author}.${branchMark}${first.slice(0, 24)}` as FeedId
+}
+
+export function isBranch(feed: FeedId): boolean {
+  return feed.startsWith(branchMark, 53)
+}
+
+/** The feed under which events are kept that hang on nothing: named by the last of them (L9). */
+export function looseFeed(author: PeerId, last: EventId): FeedId {
+  return `${author}.${looseMark}${last.slice(0, 24)}` as FeedId
+}
+
+export function isLoose(feed: FeedId): boolean {
+  return feed.startsWith(looseMark, 53)
+}
+
+/** @returns whether nobody signs under this name: it only says where events are kept. */
+export function isDerived(feed: FeedId): boolean {
+  return isBranch(feed) || isLoose(feed)
+}
+
+/** @returns the incarnation, made so that its feed is not taken for a derived one. @param bytes 16, of chance */
+export function incarnationFrom(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes.subarray(0, incarnationBytesLength), (byte, i) =>
+    i === 0 ? byte & 0x7f : byte,
+  )
+}
+
 /** @param bytes 16 */
 export function roomIdFromBytes(bytes: Uint8Array): RoomId {
   return bytesToHex(bytes) as RoomId

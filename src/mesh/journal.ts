@@ -5,17 +5,28 @@
 import type { NewEvent, StoreFailure, StoreWrite, RoomRecord } from './effects.ts'
 import type { FeedId, RoomId } from './ids.ts'
 import { commit, recordWith, release, type FeedRecord, type Log } from './log.ts'
+import type { Split } from './sync/branches.ts'
 import { limits } from './limits.ts'
 import type { Presence, Receipt } from './record.ts'
 import { eventKinds } from './timeline/body.ts'
 
+interface FeedPlace {
+  readonly room: RoomId
+  readonly feed: FeedId
+}
+
 export interface Journal {
+  splits: readonly Split[]
+  /** Feeds of which something else is held than the disk says, though no event of them was written. */
+  changed: readonly FeedPlace[]
+  incarnation: Uint8Array | undefined
   events: NewEvent[]
   presences: Presence[]
   receipts: Receipt[]
   rooms: readonly RoomRecord[] | undefined
   name: string | undefined
-  inFlight: { readonly token: number; readonly write: StoreWrite } | undefined
+  inFlight:
+    { readonly token: number; readonly write: StoreWrite; readonly changed: readonly FeedPlace[] } | undefined
   /** After a failure nothing is written before this, ms. */
   retryAtMs: number
   failure: StoreFailure | undefined
@@ -23,6 +34,9 @@ export interface Journal {
 
 export function createJournal(): Journal {
   return {
+    splits: [],
+    changed: [],
+    incarnation: undefined,
     events: [],
     presences: [],
     receipts: [],
@@ -42,6 +56,9 @@ export function hasSpace(journal: Journal): boolean {
 function isEmpty(journal: Journal): boolean {
   return (
     journal.events.length === 0 &&
+    journal.splits.length === 0 &&
+    journal.changed.length === 0 &&
+    journal.incarnation === undefined &&
     journal.presences.length === 0 &&
     journal.receipts.length === 0 &&
     journal.rooms === undefined &&
@@ -56,9 +73,12 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
   const own = journal.events.filter((event) => event.audience !== undefined)
   const others = journal.events.filter((event) => event.audience === undefined)
   const events = [...own, ...others.slice(0, Math.max(0, limits.transactionEventsMax - own.length))]
+  const { changed } = journal
   const write: StoreWrite = {
+    splits: journal.splits,
+    incarnation: journal.incarnation,
     events,
-    feeds: feedRecords(log, events),
+    feeds: feedRecords(log, events, changed),
     presences: journal.presences,
     receipts: journal.receipts,
     rooms: journal.rooms,
@@ -66,26 +86,44 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
     clearDrafts: [...new Set(own.filter(({ kind }) => kind === eventKinds.message).map(({ room }) => room))],
   }
   journal.events = others.slice(events.length - own.length)
+  journal.splits = []
+  journal.changed = []
+  journal.incarnation = undefined
   journal.presences = []
   journal.receipts = []
   journal.rooms = undefined
   journal.name = undefined
-  journal.inFlight = { token, write }
+  journal.inFlight = { token, write, changed }
   return write
 }
 
-function feedRecords(log: Log, events: readonly NewEvent[]): FeedRecord[] {
-  const byFeed = new Map<string, NewEvent[]>()
-  for (const event of events) {
-    const key = `${event.room}/${event.feed}`
-    const list = byFeed.get(key)
-    if (list === undefined) byFeed.set(key, [event])
-    else list.push(event)
+function feedRecords(log: Log, events: readonly NewEvent[], also: readonly FeedPlace[]): FeedRecord[] {
+  const changed = new Map<string, { room: RoomId; feed: FeedId; events: NewEvent[] }>()
+  const entryOf = (room: RoomId, feed: FeedId) => {
+    const known = changed.get(key(room, feed))
+    if (known !== undefined) return known
+    const entry = { room, feed, events: [] }
+    changed.set(key(room, feed), entry)
+    return entry
   }
-  return [...byFeed.values()].flatMap((list) => {
-    const first = list[0]
-    return first === undefined ? [] : [recordWith(log, list, first.room, first.feed)]
-  })
+  for (const event of events) entryOf(event.room, event.feed).events.push(event)
+  for (const { room, feed } of also) entryOf(room, feed)
+  return [...changed.values()].map(({ room, feed, events: fresh }) => recordWith(log, fresh, room, feed))
+}
+
+/** L8: events move on the disk, and both feeds' records with them. */
+export function noteSplits(journal: Journal, splits: readonly Split[]): void {
+  journal.splits = [...journal.splits, ...splits]
+  for (const { room, from, to } of splits) noteChanged(journal, room, [from, to])
+}
+
+export function noteChanged(journal: Journal, room: RoomId, feeds: readonly FeedId[]): void {
+  journal.changed = [...journal.changed, ...feeds.map((feed) => ({ room, feed }))]
+}
+
+/** @returns whether what is held of a feed is about to change: a write with it is under way. */
+export function isWriting(journal: Journal, room: RoomId, feed: FeedId): boolean {
+  return journal.inFlight?.write.feeds.some((record) => record.room === room && record.feed === feed) === true
 }
 
 /** @returns what has become durable, or undefined for an answer to nothing. */
@@ -99,7 +137,7 @@ export function settleStored(journal: Journal, log: Log, token: number): StoreWr
 }
 
 /**
- * J3: nothing of a failed transaction counts as held. Settings are kept for the next try; events of others are
+ * J3: nothing of a failed transaction counts as held. Settings and splits are kept for the next try; events of others are
  * let go, since their feeds will be asked for again; own posts go back to the person who wrote them.
  * @returns what failed
  */
@@ -114,6 +152,9 @@ export function settleFailed(
   journal.inFlight = undefined
   journal.failure = answer.cause
   journal.retryAtMs = nowMs + limits.storeRetryMs
+  journal.splits = [...flight.write.splits, ...journal.splits]
+  journal.changed = [...flight.changed, ...journal.changed]
+  journal.incarnation ??= flight.write.incarnation
   journal.rooms ??= flight.write.rooms
   journal.name ??= flight.write.name
   const lost = new Set<string>()

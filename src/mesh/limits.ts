@@ -57,6 +57,10 @@ export const limits = {
   feedsPerDeviceMax: 64,
   /** guess: holes of one feed; what would make more is asked for later. */
   heldRangesMax: 256,
+  /** guess: runs that are compared with the store at once, and forks that wait to be ended. */
+  comparisonsMax: 16,
+  /** guess: feeds per link that seem to have forked. */
+  doubtsMax: 256,
   /** guess: devices whose presence is remembered. */
   presencesMax: 1_024,
   /** design (Message states): receipts by name up to this many people. */

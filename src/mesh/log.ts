@@ -1,13 +1,23 @@
 /**
  * What of each room's history is held: per feed, the ranges of sequence numbers, each chained to its ends.
- * Decides whether a run is new, known or a fork. Rules L1–L6 in PROTOCOL.md.
+ * Decides whether a run is new, known or a fork. Rules L1–L9 in PROTOCOL.md.
  *
- * Leaves to others: fetching what is missing (reconcile.ts), writing it down (journal.ts), order (clock.ts).
+ * Leaves to others: fetching what is missing (reconcile.ts), writing it down (journal.ts), order (clock.ts), finding
+ * where a feed forked (sync/forks.ts).
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { encodeUtf8 } from './bytes.ts'
 import type { Event, Run } from './event.ts'
-import { bytesToHex, feedAuthor, type EventId, type FeedId, type RoomId } from './ids.ts'
+import {
+  branchFeed,
+  bytesToHex,
+  feedAuthor,
+  isDerived,
+  looseFeed,
+  type EventId,
+  type FeedId,
+  type RoomId,
+} from './ids.ts'
 import type { Range } from './sync/sync-frame.ts'
 import { limits } from './limits.ts'
 import { toField } from './sync/sketch.ts'
@@ -26,6 +36,10 @@ export interface FeedRecord {
   readonly newest: number
   /** Ascending; neighbours are merged. */
   readonly ranges: readonly HeldRange[]
+  /** The feed that signed it, for a branch. */
+  readonly origin?: FeedId
+  /** From here on there are branches. */
+  readonly endsAt?: number
 }
 
 export interface FeedState {
@@ -36,8 +50,12 @@ export interface FeedState {
   ranges: readonly HeldRange[]
   /** On its way to the disk. */
   pending: readonly HeldRange[]
-  /** Two 32-bit halves over the feed and its durable ranges. */
+  /** Two 32-bit halves over the feed, its durable ranges and their last events. */
   print: readonly [number, number]
+  /** The feed that signed it, for a branch. */
+  readonly origin: FeedId | undefined
+  /** L8: from here on there are branches, and nothing stands here. */
+  readonly endsAt: number | undefined
 }
 
 export interface RoomLog {
@@ -55,16 +73,18 @@ export interface Log {
 export type Accepted =
   | { readonly type: 'new'; readonly events: readonly Event[] }
   | { readonly type: 'duplicate' }
-  /** Two different events with one sequence number, both signed. */
+  /** Two different events with one sequence number, both signed; where they part is not known yet. */
   | { readonly type: 'fork' }
   /** The room has more feeds than this peer keeps. */
   | { readonly type: 'full' }
+  /** Of a branch, and not joined to what is held of it. */
+  | { readonly type: 'loose' }
 
 export function createLog(records: readonly FeedRecord[]): Log {
   const log: Log = { rooms: new Map() }
-  for (const { room, feed, newest, ranges } of records) {
+  for (const { room, feed, newest, ranges, origin, endsAt } of records) {
     const roomLog = openRoomLog(log, room)
-    setFeed(roomLog, room, feed, { newest, ranges, pending: [] })
+    setFeed(roomLog, room, feed, { newest, ranges, pending: [], origin, endsAt })
     const last = ranges[ranges.length - 1]
     if (last !== undefined) roomLog.heads.set(feed, { id: last.lastId, hlc: newest })
   }
@@ -79,7 +99,12 @@ export function openRoomLog(log: Log, room: RoomId): RoomLog {
   return fresh
 }
 
-function setFeed(room: RoomLog, id: RoomId, feed: FeedId, state: Omit<FeedState, 'print' | 'name'>): void {
+export function setFeed(
+  room: RoomLog,
+  id: RoomId,
+  feed: FeedId,
+  state: Omit<FeedState, 'print' | 'name'>,
+): void {
   const known = room.feeds.get(feed)
   const before = known?.print ?? [0, 0]
   const print = printOf(id, feed, state.ranges)
@@ -92,9 +117,10 @@ function nameOf(feed: FeedId): number {
   return toField(new DataView(digest.buffer, digest.byteOffset).getUint32(0))
 }
 
-function printOf(room: RoomId, feed: FeedId, ranges: readonly Range[]): readonly [number, number] {
+function printOf(room: RoomId, feed: FeedId, ranges: readonly HeldRange[]): readonly [number, number] {
   if (ranges.length === 0) return [0, 0]
-  const text = `${room} ${feed} ${ranges.map((range) => `${range.first}-${range.last}`).join(' ')}`
+  const parts = ranges.map(({ first, last, lastId }) => `${first}-${last}-${lastId.slice(0, 16)}`)
+  const text = `${room} ${feed} ${parts.join(' ')}`
   const digest = sha256(encodeUtf8(text))
   const view = new DataView(digest.buffer, digest.byteOffset)
   return [view.getUint32(0), view.getUint32(4)]
@@ -122,19 +148,23 @@ export function coveredRanges(log: Log, room: RoomId, feed: FeedId): readonly Ra
   return state === undefined ? [] : [...state.ranges, ...state.pending]
 }
 
-/** L1–L4: which events of a checked run are new here. Marks them pending. */
-export function acceptRun(log: Log, run: Run, isOwn = false): Accepted {
+/**
+ * L1–L4: which events of a checked run are new here. Marks them pending.
+ * @param run as `placeRun` gives it
+ */
+export function acceptRun(log: Log, run: Run, options: { isOwn?: boolean; origin?: FeedId } = {}): Accepted {
   const room = openRoomLog(log, run.room)
   let state = room.feeds.get(run.feed)
   if (state === undefined) {
-    if (!isOwn && isCrowded(room, run.feed)) return { type: 'full' }
-    state = { newest: 0, ranges: [], pending: [], print: [0, 0], name: nameOf(run.feed) }
+    if (options.isOwn !== true && isCrowded(room, run.feed)) return { type: 'full' }
+    state = emptyFeed(run.feed, isDerived(run.feed) ? options.origin : undefined)
     room.feeds.set(run.feed, state)
   }
   const covered = [...state.ranges, ...state.pending]
   if (run.events.some((event) => contradicts(event, covered))) return { type: 'fork' }
   const fresh = run.events.filter((event) => !covers(covered, event.seq))
   if (fresh.length === 0) return { type: 'duplicate' }
+  if (isDerived(run.feed) && !isAnchored(run, covered)) return { type: 'loose' }
   if (covered.length >= limits.heldRangesMax && !touches(run, covered)) return { type: 'full' }
   // L2: the signed end goes along although it is held, in case it is held without its signature.
   const end = run.events.at(-1)
@@ -142,6 +172,20 @@ export function acceptRun(log: Log, run: Run, isOwn = false): Accepted {
   state.pending = mergeRanges([...state.pending, ...toRanges(events)])
   noteHeads(room, events)
   return { type: 'new', events }
+}
+
+/** L8, L9: a branch is held from its first event up, a loose end from its last one down: nothing else slips in. */
+function isAnchored(run: Run, covered: readonly Range[]): boolean {
+  const [first] = run.events
+  const last = run.events.at(-1)
+  if (first === undefined || last === undefined) return false
+  const author = feedAuthor(run.feed)
+  const isNamed = branchFeed(author, first.id) === run.feed || looseFeed(author, last.id) === run.feed
+  return isNamed || touches(run, covered)
+}
+
+function emptyFeed(feed: FeedId, origin: FeedId | undefined): FeedState {
+  return { newest: 0, ranges: [], pending: [], print: [0, 0], name: nameOf(feed), origin, endsAt: undefined }
 }
 
 /** A run that joins something held makes no new hole. */
@@ -162,7 +206,7 @@ function isCrowded(room: RoomLog, feed: FeedId): boolean {
 }
 
 /** L3: an event that touches a held range must be the one that the range is chained to. */
-function contradicts(event: Event, covered: readonly HeldRange[]): boolean {
+export function contradicts(event: Event, covered: readonly HeldRange[]): boolean {
   return covered.some(
     (range) =>
       (event.seq === range.last && event.id !== range.lastId) ||
@@ -195,7 +239,13 @@ export function takeDeps(log: Log, room: RoomId, own: FeedId): EventId[] {
 export function recordWith(log: Log, events: readonly Event[], room: RoomId, feed: FeedId): FeedRecord {
   const state = log.rooms.get(room)?.feeds.get(feed)
   const newest = Math.max(state?.newest ?? 0, ...events.map((event) => event.hlc))
-  return { room, feed, newest, ranges: mergeRanges([...(state?.ranges ?? []), ...toRanges(events)]) }
+  const ranges = mergeRanges([...(state?.ranges ?? []), ...toRanges(events)])
+  return { room, feed, newest, ranges, ...forkOf(state) }
+}
+
+function forkOf(state: FeedState | undefined): Pick<FeedRecord, 'origin' | 'endsAt'> {
+  const { origin, endsAt } = state ?? {}
+  return { ...(origin === undefined ? {} : { origin }), ...(endsAt === undefined ? {} : { endsAt }) }
 }
 
 /** L6: what the disk has confirmed becomes held. */
@@ -208,6 +258,8 @@ export function commit(log: Log, record: FeedRecord): void {
     newest: record.newest,
     ranges: record.ranges,
     pending,
+    origin: record.origin,
+    endsAt: record.endsAt,
   })
 }
 
@@ -222,6 +274,11 @@ export function nextOwn(log: Log, room: RoomId, feed: FeedId): { seq: number; pr
   const state = log.rooms.get(room)?.feeds.get(feed)
   const last = mergeRanges([...(state?.ranges ?? []), ...(state?.pending ?? [])]).at(-1)
   return last === undefined ? { seq: 0, prev: undefined } : { seq: last.last + 1, prev: last.lastId }
+}
+
+/** @returns the feed whose key signed it: itself, unless it is a branch. */
+export function originOf(log: Log, room: RoomId, feed: FeedId): FeedId {
+  return log.rooms.get(room)?.feeds.get(feed)?.origin ?? feed
 }
 
 export function feedsOf(log: Log, room: RoomId): ReadonlyMap<FeedId, Readonly<FeedState>> {

@@ -116,6 +116,12 @@ export function finishBatch(outbox: Outbox): { readonly told: MeshEvent[]; reado
   return { told, run: { room: first.room, feed: first.feed, events: batch.events } }
 }
 
+/** L8: the feed that the batch was made for has ended; its texts go first into the next one. */
+export function returnBatch(outbox: Outbox): void {
+  outbox.posts = [...(outbox.batch?.posts ?? []), ...outbox.posts]
+  outbox.batch = undefined
+}
+
 /** W4: the batch could not be stored: every text goes back to its composer. */
 export function failBatch(outbox: Outbox, cause: StoreFailure): MeshEvent[] {
   const posts = outbox.batch?.posts ?? []

@@ -5,11 +5,11 @@
 import { shelve } from './broadcast.ts'
 import { createClock, witnessStamp, type Clock } from './clock.ts'
 import { createDelivery, isConfirmed, noteDurable, type Delivery } from './delivery.ts'
-import type { Input, LinkId, RoomRecord, StoredState } from './effects.ts'
+import { assert, type Input, type LinkId, type RoomRecord, type StoredState } from './effects.ts'
 import { itemOf } from './gossip/item.ts'
 import { createShelf, type Shelf } from './gossip/shelf.ts'
 import { createTree, type Tree } from './gossip/tree.ts'
-import { feedAuthor, feedIdFrom, type FeedId, type PeerId, type RoomId } from './ids.ts'
+import { feedAuthor, feedIdFrom, isDerived, type FeedId, type PeerId, type RoomId } from './ids.ts'
 import { createJournal, type Journal } from './journal.ts'
 import { limits } from './limits.ts'
 import { createLog, type Log } from './log.ts'
@@ -21,11 +21,16 @@ import { createSignalling, type Signalling } from './overlay/signalling.ts'
 import { createSites, type Sites } from './overlay/sites.ts'
 import { createPresence, type PresenceState } from './presence.ts'
 import type { Signing } from './signing.ts'
-import { createReconcile, type Reconcile, type Want } from './sync/reconcile.ts'
+import type { Finding } from './sync/forks.ts'
+import type { Load } from './sync/loose.ts'
+import { createReconcile, type Reconcile } from './sync/reconcile.ts'
 
 export interface Engine {
   readonly self: PeerId
-  readonly feed: FeedId
+  /** What this device writes to; another one from a fork on. */
+  feed: FeedId
+  /** 32 bits of chance. */
+  readonly seed: number
   readonly rooms: Map<RoomId, RoomRecord>
   readonly clock: Clock
   readonly log: Log
@@ -42,7 +47,9 @@ export interface Engine {
   readonly reconcile: Reconcile
   readonly signalling: Signalling
   readonly signing: Map<number, Signing>
-  readonly loads: Map<number, { readonly link: LinkId; readonly want: Want }>
+  readonly loads: Map<number, Load>
+  /** Forks that are found and wait until nothing of their feed is being written. */
+  findings: Finding[]
   /** Names of the helpers that answer now, by address. */
   readonly nodes: Map<string, string>
   lastToken: number
@@ -94,6 +101,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
   const engine: Engine = {
     self,
     feed: feedIdFrom(self, incarnation),
+    seed: input.seed,
     rooms: new Map(stored.rooms.map((record) => [record.room, record])),
     clock: createClock(),
     log: createLog(stored.feeds),
@@ -111,6 +119,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     signalling: createSignalling(self),
     signing: new Map(),
     loads: new Map(),
+    findings: [],
     nodes: new Map(),
     lastToken: 0,
     recordCounter: Math.max(0, ...stored.receipts.map((r) => (r.device === self ? r.counter : 0))),
@@ -142,6 +151,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     lastPeople: '',
     lastMissing: 0,
   }
+  assert(!isDerived(engine.feed), 'an incarnation looks like a branch')
   remember(engine, stored, nowMs)
   return engine
 }

@@ -1,6 +1,7 @@
 /** What every store guarantees (ports.ts `Store`). */
 import type { NewEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import type { Run } from '../../src/mesh/event.ts'
+import { branchFeed, type EventId, type FeedId } from '../../src/mesh/ids.ts'
 import { recordWith, createLog } from '../../src/mesh/log.ts'
 import { encodeBody } from '../../src/mesh/timeline/body.ts'
 import { fold } from '../../src/mesh/timeline/fold.ts'
@@ -10,7 +11,7 @@ import { equal, type ContractCase } from './check.ts'
 
 export function writeOf(change: Partial<StoreWrite> = {}): StoreWrite {
   const nothing = { events: [], feeds: [], presences: [], receipts: [], rooms: undefined, name: undefined }
-  return { ...nothing, clearDrafts: [], ...change }
+  return { ...nothing, splits: [], incarnation: undefined, clearDrafts: [], ...change }
 }
 
 export function writeRun(run: Run, isOwn = false): StoreWrite {
@@ -153,6 +154,46 @@ export const storeContract: readonly ContractCase<Store>[] = [
       const placed = await store.write(writeRun(old))
       equal(typeof placed === 'string' ? placed : placed.moved.length, 2, 'moved')
       equal(await texts(store), ['ancestor 0', 'child 0', 'child 1'], 'after')
+    },
+  },
+  {
+    name: 'moves the end of a feed that forked to its branch, and keeps what was held aside once',
+    run: async (store) => {
+      await store.open()
+      const run = runOf({ count: 6 })
+      await store.write(writeRun(run))
+      const third = run.events[3]
+      if (third === undefined) throw new Error('six events')
+      const to = branchFeed(keyOf(1).peer, third.id)
+      const split = { room: general, from: feedOf(1), first: 3, last: 5, to }
+      const placed = await store.write(writeOf({ splits: [split] }))
+      equal(
+        typeof placed === 'string' ? placed : placed.moved.map(({ seq }) => seq).sort(),
+        [3, 4, 5],
+        'moved',
+      )
+      const seqs = async (feed: FeedId) => (await store.load(general, feed, 0, 9)).map((event) => event.seq)
+      equal(await seqs(feedOf(1)), [0, 1, 2], 'what stays')
+      equal(await seqs(to), [3, 4, 5], 'the branch')
+      equal((await texts(store)).length, 6, 'all are shown')
+      const other = runOf({ first: 3, count: 2, prev: run.events[2]?.id as EventId, text: 'other' })
+      await store.write(writeRun(other))
+      equal((await texts(store)).length, 8, 'both versions')
+      const again = { ...run, feed: to, events: run.events.slice(3).map((event) => ({ ...event, feed: to })) }
+      const aside = branchFeed(keyOf(1).peer, run.events[5]?.id as EventId)
+      await store.write(writeOf({ splits: [{ ...split, from: to, to: aside }] }))
+      const back = await store.write(writeRun(again))
+      equal(typeof back === 'string' ? back : [back.added.length, back.moved.length], [0, 3], 'moved back')
+      equal((await texts(store)).length, 8, 'each once')
+    },
+  },
+  {
+    name: 'writes under the incarnation that it was told last',
+    run: async (store) => {
+      await store.open()
+      const incarnation = new Uint8Array(16).fill(7)
+      await store.write(writeOf({ incarnation }))
+      equal([...(await store.open()).incarnation], [...incarnation], 'the next start')
     },
   },
   {

@@ -87,6 +87,8 @@ function orderAfter(...batches: (readonly Event[])[]): string[] {
       receipts: [],
       rooms: undefined,
       name: undefined,
+      splits: [],
+      incarnation: undefined,
       clearDrafts: [],
     }
     tables.apply({ ...write, events: own }, 0)

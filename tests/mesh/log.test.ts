@@ -55,7 +55,15 @@ describe('log', () => {
     const room: RoomLog = { print: [0, 0], feeds: new Map(), heads: new Map() }
     for (let i = 0; i < limits.feedsPerRoomMax; i++) {
       const feed = feedOf(7, i % 256).replace(/.{4}$/, i.toString(16).padStart(4, '0')) as FeedId
-      room.feeds.set(feed, { name: i + 1, newest: 0, ranges: [], pending: [], print: [0, 0] })
+      room.feeds.set(feed, {
+        name: i + 1,
+        newest: 0,
+        ranges: [],
+        pending: [],
+        print: [0, 0],
+        origin: undefined,
+        endsAt: undefined,
+      })
     }
     log.rooms.set(general, room)
     expect(room.feeds.size).toBe(limits.feedsPerRoomMax)
@@ -84,7 +92,7 @@ describe('log', () => {
       acceptRun(log, runOf({ count: 1, incarnation: i + 10 }))
     const beyond = runOf({ count: 1, incarnation: 200 })
     expect(accepted(log, beyond)).toBe('full')
-    expect(acceptRun(log, beyond, true).type).toBe('new')
+    expect(acceptRun(log, beyond, { isOwn: true }).type).toBe('new')
   })
 
   it('[L6] holds what is committed, and forgets what is released', () => {

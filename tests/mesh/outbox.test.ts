@@ -41,7 +41,7 @@ describe('outbox', () => {
       enqueue(outbox, post(text, text))
       openBatch(outbox, world, 9, 1_000)
       const events = sealBatch(outbox, 9, new Uint8Array(64)) ?? []
-      expect(acceptRun(log, { room: general, feed: author.feed, events }, true).type).toBe('new')
+      expect(acceptRun(log, { room: general, feed: author.feed, events }, { isOwn: true }).type).toBe('new')
       finishBatch(outbox)
       return events[0]
     }

@@ -3,22 +3,43 @@
  * that it stays in the middle of things. What breaks the wire itself gets it cut off, as the runtime does.
  */
 import { encodeFrame, type Frame } from '../../src/mesh/frame.ts'
-import { bytesToHex } from '../../src/mesh/ids.ts'
+import type { LinkId } from '../../src/mesh/effects.ts'
+import { eventIdOf, eventSigningBytes } from '../../src/mesh/event.ts'
+import { itemOf } from '../../src/mesh/gossip/item.ts'
+import type { Note } from '../../src/mesh/gossip/note.ts'
+import { bytesToHex, feedAuthor, type PeerId } from '../../src/mesh/ids.ts'
+import { encodeBody } from '../../src/mesh/timeline/body.ts'
 import type { Prng } from './prng.ts'
 
-export const attacks = ['withhold', 'lie', 'inflate', 'replay', 'flood', 'garbage', 'forge'] as const
+export const attacks = [
+  'withhold',
+  'lie',
+  'inflate',
+  'replay',
+  'flood',
+  'garbage',
+  'forge',
+  'equivocate',
+] as const
 export type Attack = (typeof attacks)[number]
+
+export interface Key {
+  readonly self: PeerId
+  readonly sign: (message: Uint8Array) => Uint8Array
+}
 
 const remembered = 64
 
 export class Attacker {
   readonly attack: Attack
   private readonly random: Prng
+  private readonly key: Key
   private readonly heard: Uint8Array[] = []
 
-  constructor(attack: Attack, random: Prng) {
+  constructor(attack: Attack, random: Prng, key: Key) {
     this.attack = attack
     this.random = random
+    this.key = key
   }
 
   hear(bytes: Uint8Array): void {
@@ -26,8 +47,8 @@ export class Attacker {
     this.heard.push(bytes)
   }
 
-  /** @returns what goes out in place of this frame */
-  send(frame: Frame): Uint8Array[] {
+  /** @returns what goes out in place of this frame over this link */
+  send(frame: Frame, link: LinkId): Uint8Array[] {
     const bytes = encodeFrame(frame)
     switch (this.attack) {
       case 'withhold':
@@ -46,7 +67,27 @@ export class Attacker {
         return this.random.chance(0.02) ? [bytes, this.random.bytes(this.random.between(0, 200))] : [bytes]
       case 'forge':
         return [this.random.chance(0.02) ? this.bend(bytes) : bytes]
+      case 'equivocate':
+        return [link % 2 === 0 ? bytes : encodeFrame(this.contradict(frame))]
     }
+  }
+
+  /** Says something else to half of the others, under the same number and with its own signature. */
+  private contradict(frame: Frame): Frame {
+    if (frame.type !== 'packet') return frame
+    const notes = frame.notes.map((note): Note => {
+      if (note.type !== 'item' || note.item.content.type !== 'run') return note
+      const { run } = note.item.content
+      const [event] = run.events
+      if (event === undefined || run.events.length > 1 || feedAuthor(run.feed) !== this.key.self) return note
+      if (event.seq % 3 !== 0) return note
+      const { kind, bytes: body } = encodeBody({ type: 'message', text: `the other ${event.seq}` })
+      const fields = { ...event, kind, body }
+      const id = eventIdOf(fields)
+      const other = { ...fields, id, signature: this.key.sign(eventSigningBytes(id)) }
+      return { ...note, item: itemOf({ type: 'run', run: { ...run, events: [other] } }) }
+    })
+    return { ...frame, notes }
   }
 
   /** One byte of what it says is another one. */

@@ -118,7 +118,8 @@ export function checkAllConfirmed(world: World): string[] {
   for (const peer of world.honest) {
     const own = [...peer.tables.feeds.values()].filter((record) => record.feed.startsWith(peer.self))
     for (const record of own) {
-      const last = record.ranges.at(-1)?.last ?? -1
+      const last = record.ranges.at(-1)?.last
+      if (last === undefined) continue
       const holders = (peer.lastHolders?.holders ?? []).filter(
         (holder) => honest.has(holder.device) && holder.feed === record.feed && covers(holder.ranges, last),
       )

@@ -47,6 +47,16 @@ export class Prng {
     return items[Math.floor(this.unit() * items.length)]
   }
 
+  /** The same things in another order. */
+  shuffled<T>(things: readonly T[]): T[] {
+    const result = [...things]
+    for (let i = result.length - 1; i > 0; i--) {
+      const j = this.between(0, i)
+      ;[result[i], result[j]] = [result[j] as T, result[i] as T]
+    }
+    return result
+  }
+
   bytes(length: number): Uint8Array {
     const bytes = new Uint8Array(length)
     for (let i = 0; i < length; i++) bytes[i] = this.uint32() & 255

@@ -15,7 +15,7 @@ import {
 import type { Body } from '../../src/mesh/timeline/body.ts'
 import { Attacker, attacks } from './attackers.ts'
 import { Prng } from './prng.ts'
-import { World, type Faults, type Layout, type SimPeer } from './world.ts'
+import { World, fakeSignature, type Faults, type Layout, type SimPeer } from './world.ts'
 
 const stepsMax = 400_000
 /** With fewer, everything may hang on the attacker. */
@@ -84,7 +84,9 @@ function appointAttacker(world: World, seed: number): void {
   )
   const peer = random.pick(replaceable)
   const attack = random.pick(attacks)
-  if (peer !== undefined && attack !== undefined) peer.attacker = new Attacker(attack, random)
+  if (peer === undefined || attack === undefined) return
+  const key = { self: peer.self, sign: (message: Uint8Array) => fakeSignature(peer.self, message) }
+  peer.attacker = new Attacker(attack, random, key)
 }
 
 function play(world: World, seed: number): Outcome {
@@ -167,7 +169,7 @@ function trouble(world: World): void {
   const peer = random.pick(world.peers)
   const other = random.pick(world.peers)
   if (peer === undefined || other === undefined) return
-  const kind = random.between(0, 7)
+  const kind = random.between(0, 8)
   if (kind === 0) world.setHelper(!peer.site.helperAlive, peer.site)
   else if (kind === 1) {
     for (const a of world.peers) {
@@ -178,9 +180,12 @@ function trouble(world: World): void {
   else if (kind === 3 && peer !== other) world.cut(peer, other)
   else if (kind === 4 && world.faults.clockErrorMaxMs > 0) {
     world.setClock(peer, random.between(-1, 1) * random.between(0, 86_400_000))
+  } else if (kind === 8 && peer.backup === undefined) {
+    peer.backup = { tables: peer.tables.copy(), incarnation: peer.incarnation }
   } else {
     world.crash(peer)
     if (kind === 5) world.wipe(peer, random.chance(0.5))
+    if (kind === 8 && peer.backup !== undefined) world.restore(peer, peer.backup)
     schedule.after(random.between(100, 10_000), () => {
       if (peer.engine === undefined) world.start(peer)
     })

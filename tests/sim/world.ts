@@ -56,6 +56,11 @@ export interface Posted {
   readonly life: number
 }
 
+export interface Backup {
+  readonly tables: MemoryTables
+  readonly incarnation: Uint8Array
+}
+
 interface Conduit {
   readonly hops: number
   readonly a: SimPeer
@@ -80,6 +85,9 @@ export class SimPeer {
   self: PeerId
   incarnation: Uint8Array
   tables = new MemoryTables()
+  backup: Backup | undefined
+  /** Whether it ever came back from a backup: then its feeds fork. */
+  isRestored = false
   engine: Engine | undefined
   /** Counts starts; whatever belongs to an earlier life is dropped. */
   life = 0
@@ -107,7 +115,7 @@ export class SimPeer {
 }
 
 /** A stand-in for Ed25519: anybody could forge it, nobody here does. Checks that both sides sign the same bytes. */
-function fakeSignature(signer: string, message: Uint8Array): Uint8Array {
+export function fakeSignature(signer: string, message: Uint8Array): Uint8Array {
   return new Mixer().add(encodeUtf8(signer)).add(message).signature()
 }
 
@@ -134,6 +142,8 @@ export class World {
   radioMinMs = 10
   radioMaxMs = 50
   private readonly isFast: boolean
+  /** Seen by anybody. */
+  forks = 0
   private lastLink = 0
   private readonly cuts = new Set<string>()
   private readonly siteCuts = new Set<string>()
@@ -165,6 +175,18 @@ export class World {
     this.peers.push(peer)
     site.peers.push(peer)
     this.byId.set(peer.self, peer)
+  }
+
+  /** An old backup comes back: the disk, and the incarnation with it. What was written since is gone here. */
+  restore(peer: SimPeer, backup: Backup): void {
+    peer.tables = backup.tables.copy()
+    peer.incarnation = backup.incarnation
+    peer.disk += 1
+    peer.isRestored = true
+    // What the backup has is still to be there in the end.
+    for (const [i, posted] of peer.posted.entries()) {
+      if (peer.tables.byId.has(posted.id)) peer.posted[i] = { ...posted, life: peer.disk }
+    }
   }
 
   start(peer: SimPeer): void {
@@ -211,6 +233,7 @@ export class World {
     peer.disk += 1
     peer.incarnation = this.random.bytes(16)
     if (keepKey) return
+    peer.backup = undefined
     this.byId.delete(peer.self)
     peer.key = this.random.bytes(32)
     peer.self = peerIdFromBytes(peer.key)
@@ -406,7 +429,15 @@ export class World {
     if (event.type === 'post-failed') peer.failedPosts.push(event.cause)
     if (event.type === 'holders') peer.lastHolders = event
     if (event.type === 'people') peer.lastPeople = event
-    if (event.type === 'fork') this.problems.push(`fork seen by ${peer.index}`)
+    if (event.type === 'fork') this.noteFork(peer, event.author)
+  }
+
+  /** Only who came back from a backup, or says different things to different people, forks. */
+  private noteFork(peer: SimPeer, author: PeerId): void {
+    const writer = this.byId.get(author)
+    const isDue = writer === undefined || writer.isRestored || writer.attacker?.attack === 'equivocate'
+    if (!isDue) this.problems.push(`peer ${peer.index} sees a fork of ${writer.index}`)
+    this.forks += 1
   }
 
   /** A write happens at a moment between asking and answering; a crash before that loses it, after it does not. */
@@ -422,11 +453,13 @@ export class World {
       const isTail = peer.life !== life
       if (isTail && (peer.engine !== undefined || peer.tables !== tables || !this.random.chance(0.5))) return
       const placement = tables.apply(write, this.clock(peer))
+      if (isTail && typeof placement !== 'string') peer.incarnation = write.incarnation ?? peer.incarnation
       if (typeof placement === 'string') {
         this.problems.push(`peer ${peer.index}: store says ${placement}`)
         return
       }
       if (peer.life !== life) return
+      peer.incarnation = write.incarnation ?? peer.incarnation
       this.onStored?.(peer, write)
       this.later(peer, delayMs - Math.floor(delayMs / 2), () =>
         this.input(peer, { type: 'stored', token, ...placement }),
@@ -522,7 +555,7 @@ export class World {
     const { attacker } = peer
     if (attacker === undefined)
       return this.put(peer, link, frame, this.isFast ? undefined : encodeFrame(frame))
-    for (const bytes of attacker.send(frame)) this.put(peer, link, frame, bytes)
+    for (const bytes of attacker.send(frame, link)) this.put(peer, link, frame, bytes)
   }
 
   /** @param bytes what goes over the wire; the frame itself in worlds without bytes */

@@ -1,6 +1,6 @@
 /** The tables of the history in IndexedDB, and how older versions become newer ones. Migrations only add. */
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
-import type { PlacedEvent } from '#mesh/clock.ts'
+import { parentsOf, type PlacedEvent } from '#mesh/clock.ts'
 import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
 import type { FeedRecord } from '#mesh/log.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
@@ -14,6 +14,11 @@ export interface StoredEvent extends PlacedEvent {
   readonly parents: readonly EventId[]
   /** The message that it is about; absent when it stands by itself. */
   readonly target?: EventId
+}
+
+export function toStored(event: PlacedEvent): StoredEvent {
+  const target = targetOf(event)
+  return { ...event, parents: parentsOf(event), ...(target === undefined ? {} : { target }) }
 }
 
 export interface Schema extends DBSchema {

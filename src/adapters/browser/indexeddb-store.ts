@@ -3,17 +3,38 @@
  * log, a full disk, a closed connection, another tab's upgrade) is answered as `reliability.md` §0 says.
  */
 import { openDB, type IDBPTransaction, type StoreNames } from 'idb'
-import { parentsOf, placeEvents, type PlacedEvent, type Placement, type PlaceQuery } from '#mesh/clock.ts'
-import { outdoes } from '#mesh/delivery.ts'
-import type { NewEvent, RoomRecord, StoreFailure, StoreWrite } from '#mesh/effects.ts'
+import type { PlacedEvent, Placement } from '#mesh/clock.ts'
+import type { RoomRecord, StoreFailure, StoreWrite } from '#mesh/effects.ts'
 import type { Event } from '#mesh/event.ts'
-import { bytesToHex, feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
+import {
+  bytesToHex,
+  incarnationFrom,
+  type EventId,
+  type FeedId,
+  type PeerId,
+  type RoomId,
+} from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
-import type { Receipt } from '#mesh/record.ts'
-import { targetOf } from '#mesh/timeline/body.ts'
 import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
-import { databaseVersion, upgrade, type Database, type Schema, type StoredEvent } from './indexeddb-schema.ts'
+import {
+  databaseVersion,
+  toStored,
+  upgrade,
+  type Database,
+  type Schema,
+  type StoredEvent,
+} from './indexeddb-schema.ts'
+import { aboutTargets, countAfter, historyOf } from './indexeddb-queries.ts'
 import type { KeyPlace } from './keys.ts'
+import {
+  freshOf,
+  place,
+  putReceipt,
+  Refused,
+  splitRows,
+  writeStores,
+  type WriteTransaction,
+} from './indexeddb-writes.ts'
 import { Witness } from './witness.ts'
 
 export interface StoreEvents {
@@ -23,18 +44,13 @@ export interface StoreEvents {
   blocked(): void
 }
 
-const writeStores = ['events', 'feeds', 'presences', 'receipts', 'drafts', 'meta'] as const
 type StoreName = StoreNames<Schema>
-/** guess: events looked at to count the unread ones; own ones and what is said about messages do not count. */
-const countedMax = 4_000
 /** Before the lead was taken. */
 const noTerm = 0
 
-function newIncarnation(): Uint8Array<ArrayBuffer> {
-  return crypto.getRandomValues(new Uint8Array(16))
+function newIncarnation(): Uint8Array {
+  return incarnationFrom(crypto.getRandomValues(new Uint8Array(16)))
 }
-
-type WriteTransaction = IDBPTransaction<Schema, (typeof writeStores)[number][], 'readwrite'>
 
 /**
  * The only place where a writing transaction begins. Each covers `meta`, so that never two are under way, in
@@ -47,15 +63,6 @@ function writing<Name extends StoreName>(
 ): IDBPTransaction<Schema, (Name | 'meta')[], 'readwrite'> {
   const all = [...new Set<Name | 'meta'>([...names, 'meta'])]
   return database.transaction(all, 'readwrite', { durability: 'strict' })
-}
-
-/** Thrown inside a transaction to end it without a trace; never leaves this file. */
-class Refused extends Error {
-  readonly failure: StoreFailure
-  constructor(failure: StoreFailure) {
-    super(failure)
-    this.failure = failure
-  }
 }
 
 export class IndexedDbStore implements Store {
@@ -193,7 +200,8 @@ export class IndexedDbStore implements Store {
     } catch (error) {
       return this.failureOf(error)
     }
-    this.witness.advance(ownWrites)
+    if (write.incarnation === undefined) this.witness.advance(ownWrites)
+    else this.witness.note(bytesToHex(write.incarnation), ownWrites)
     return placement
   }
 
@@ -223,57 +231,23 @@ export class IndexedDbStore implements Store {
   private async writeAll(tx: WriteTransaction, write: StoreWrite): Promise<Placement> {
     const meta = tx.objectStore('meta')
     if ((await meta.get('term')) !== this.term) throw new Refused('fenced')
-    const fresh = await this.freshOf(tx, write.events)
-    const placement = await this.place(tx, fresh)
+    const rekeyed = new Map<EventId, StoredEvent>()
+    for (const split of write.splits) await splitRows(tx, split, rekeyed)
+    const fresh = await freshOf(tx, write.events, rekeyed)
+    const placement = await place(tx, fresh)
     for (const event of placement.added) void tx.objectStore('events').add(toStored(event))
     for (const event of placement.moved) void tx.objectStore('events').put(toStored(event))
     for (const record of write.feeds) void tx.objectStore('feeds').put(record)
     for (const record of write.presences) void tx.objectStore('presences').put(record)
-    for (const receipt of write.receipts) await this.putReceipt(tx, receipt)
+    for (const receipt of write.receipts) await putReceipt(tx, receipt)
     for (const room of write.clearDrafts) void tx.objectStore('drafts').delete(room)
     if (write.rooms !== undefined) void meta.put(write.rooms, 'rooms')
     if (write.name !== undefined) void meta.put(write.name, 'name')
     const own = fresh.filter((event) => event.audience !== undefined).length
     if (own > 0) await meta.put(Number((await meta.get('own-writes')) ?? 0) + own, 'own-writes')
-    return placement
-  }
-
-  /** One may be the newest for some of its feeds only. */
-  private async putReceipt(tx: WriteTransaction, receipt: Receipt): Promise<void> {
-    const store = tx.objectStore('receipts')
-    for (const feed of new Set(receipt.entries.map((entry) => entry.feed))) {
-      const place: [RoomId, PeerId, FeedId] = [receipt.room, receipt.device, feed]
-      const known = await store.get(place)
-      if (known === undefined || outdoes(receipt, known)) void store.put(receipt, place)
-    }
-  }
-
-  /** The same event again is nothing; another one in its place is a conflict. */
-  private async freshOf(tx: WriteTransaction, events: readonly NewEvent[]): Promise<NewEvent[]> {
-    const store = tx.objectStore('events')
-    const known = await Promise.all(events.map((event) => store.get([event.room, event.feed, event.seq])))
-    if (known.some((one, i) => one !== undefined && one.id !== events[i]?.id)) throw new Refused('conflict')
-    for (const [i, one] of known.entries()) {
-      const signature = events[i]?.signature
-      if (one !== undefined && one.signature === undefined && signature !== undefined) {
-        void store.put({ ...one, signature })
-      }
-    }
-    return events.filter((_, i) => known[i] === undefined)
-  }
-
-  private async place(tx: WriteTransaction, events: readonly NewEvent[]): Promise<Placement> {
-    const steps = placeEvents(events, Date.now())
-    let step = steps.next()
-    while (step.done !== true) step = steps.next(await this.answer(tx, step.value))
-    return step.value
-  }
-
-  private async answer(tx: WriteTransaction, query: PlaceQuery): Promise<readonly PlacedEvent[]> {
-    const store = tx.objectStore('events')
-    if (query.type === 'children') return store.index('parents').getAll(query.id)
-    const found = await store.index('id').get(query.id)
-    return found === undefined ? [] : [found]
+    if (write.incarnation !== undefined) await meta.put(write.incarnation, 'incarnation')
+    for (const event of placement.moved) rekeyed.delete(event.id)
+    return { added: placement.added, moved: [...placement.moved, ...rekeyed.values()] }
   }
 
   async load(room: RoomId, feed: FeedId, first: number, last: number): Promise<readonly Event[]> {
@@ -285,42 +259,16 @@ export class IndexedDbStore implements Store {
     return end < 0 ? events : events.slice(0, end + 1)
   }
 
-  async history({ room, before, after, limit }: HistoryQuery): Promise<readonly PlacedEvent[]> {
-    const database = await this.database()
-    const index = database.transaction('events').store.index('position')
-    const range = positionRange(room, before, after)
-    const isUpwards = after !== undefined
-    const events: PlacedEvent[] = []
-    let cursor = await index.openCursor(range, isUpwards ? 'next' : 'prev')
-    while (cursor !== null && events.length < limit) {
-      if (cursor.value.target === undefined) events.push(cursor.value)
-      cursor = await cursor.continue()
-    }
-    return isUpwards ? events : events.reverse()
+  async history(query: HistoryQuery): Promise<readonly PlacedEvent[]> {
+    return historyOf(await this.database(), query)
   }
 
   async about(targets: readonly EventId[]): Promise<readonly PlacedEvent[]> {
-    const index = (await this.database()).transaction('events').store.index('target')
-    const found = await Promise.all(targets.map((target) => index.getAll(target)))
-    return found.flat()
+    return aboutTargets(await this.database(), targets)
   }
 
-  async countAfter(
-    room: RoomId,
-    after: Position | undefined,
-    except: PeerId,
-    limit: number,
-  ): Promise<number> {
-    const database = await this.database()
-    const range = positionRange(room, undefined, after)
-    let count = 0
-    let cursor = await database.transaction('events').store.index('position').openCursor(range)
-    for (let steps = 0; cursor !== null && count < limit && steps < countedMax; steps++) {
-      const { target, feed } = cursor.value
-      if (target === undefined && feedAuthor(feed) !== except) count += 1
-      cursor = await cursor.continue()
-    }
-    return count
+  async countAfter(room: RoomId, after: Position | undefined, except: PeerId, max: number): Promise<number> {
+    return countAfter(await this.database(), { room, after, except, max })
   }
 
   async draft(room: RoomId): Promise<string> {
@@ -371,16 +319,4 @@ export class IndexedDbStore implements Store {
     )
     this.connection = undefined
   }
-}
-
-function toStored(event: PlacedEvent): StoredEvent {
-  const target = targetOf(event)
-  return { ...event, parents: parentsOf(event), ...(target === undefined ? {} : { target }) }
-}
-
-function positionRange(room: RoomId, before: Position | undefined, after: Position | undefined): IDBKeyRange {
-  const low = after === undefined ? [room] : [room, after.effective, after.id as EventId]
-  // An array sorts above every number and text: this is behind everything of the room.
-  const high = before === undefined ? [room, []] : [room, before.effective, before.id as EventId]
-  return IDBKeyRange.bound(low, high, after !== undefined, before !== undefined)
 }

@@ -12,7 +12,7 @@ import {
 import { outdoes } from '#mesh/delivery.ts'
 import type { NewEvent, RoomRecord, StoreFailure, StoredState, StoreWrite } from '#mesh/effects.ts'
 import type { Event } from '#mesh/event.ts'
-import { feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
+import { feedAuthor, isLoose, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { FeedRecord } from '#mesh/log.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
@@ -37,6 +37,21 @@ export class MemoryTables {
   readonly readMarks = new Map<RoomId, Position>()
   rooms: readonly RoomRecord[] = []
   name = ''
+  /** What is written under, once it has changed. */
+  incarnation: Uint8Array | undefined
+
+  /** All of it as it is now, as a backup has it. */
+  copy(): MemoryTables {
+    const copy = new MemoryTables()
+    for (const event of this.events.values()) copy.put(event)
+    for (const [key, record] of this.feeds) copy.feeds.set(key, record)
+    for (const [peer, record] of this.presences) copy.presences.set(peer, record)
+    for (const [key, receipt] of this.receipts) copy.receipts.set(key, receipt)
+    copy.rooms = this.rooms
+    copy.name = this.name
+    copy.incarnation = this.incarnation
+    return copy
+  }
 
   state(): StoredState {
     return {
@@ -50,12 +65,22 @@ export class MemoryTables {
 
   apply(write: StoreWrite, nowMs: number): Placement | StoreFailure {
     const fresh: NewEvent[] = []
+    const rekeyed = new Map<EventId, PlacedEvent>()
+    for (const { room, from, first, last, to } of write.splits) {
+      for (const event of this.rows(room, from, first, last)) rekeyed.set(event.id, this.rekey(event, to))
+    }
     for (const event of write.events) {
       const known = this.events.get(key(event.room, event.feed, event.seq))
+      const elsewhere = this.byId.get(event.id)
       if (known !== undefined && known.id !== event.id) return 'conflict'
-      if (known === undefined) fresh.push(event)
-      else if (known.signature === undefined && event.signature !== undefined) {
-        this.put({ ...known, signature: event.signature })
+      if (known === undefined && elsewhere !== undefined) {
+        // What has its place keeps it.
+        if (isLoose(event.feed) && !isLoose(elsewhere.feed)) continue
+        rekeyed.set(event.id, this.rekey(elsewhere, event.feed))
+      } else if (known === undefined) fresh.push(event)
+      const held = this.byId.get(event.id)
+      if (held !== undefined && held.signature === undefined && event.signature !== undefined) {
+        this.put({ ...held, signature: event.signature })
       }
     }
     const placement = this.place(fresh, nowMs)
@@ -72,7 +97,25 @@ export class MemoryTables {
     for (const room of write.clearDrafts) this.drafts.delete(room)
     this.rooms = write.rooms ?? this.rooms
     this.name = write.name ?? this.name
-    return placement
+    this.incarnation = write.incarnation ?? this.incarnation
+    for (const event of placement.moved) rekeyed.delete(event.id)
+    return { added: placement.added, moved: [...placement.moved, ...rekeyed.values()] }
+  }
+
+  private rows(room: RoomId, feed: FeedId, first: number, last: number): PlacedEvent[] {
+    const rows: PlacedEvent[] = []
+    for (let seq = first; seq <= last; seq++) {
+      const event = this.events.get(key(room, feed, seq))
+      if (event !== undefined) rows.push(event)
+    }
+    return rows
+  }
+
+  private rekey(event: PlacedEvent, feed: FeedId): PlacedEvent {
+    this.events.delete(key(event.room, event.feed, event.seq))
+    const moved = { ...event, feed }
+    this.put(moved)
+    return moved
   }
 
   private place(events: readonly NewEvent[], nowMs: number): Placement {
@@ -118,7 +161,8 @@ export class MemoryTables {
 export function createMemoryStore(incarnation: Uint8Array, nowMs: () => number): Store {
   const tables = new MemoryTables()
   return {
-    open: (): Promise<OpenedStore> => Promise.resolve({ stored: tables.state(), incarnation }),
+    open: (): Promise<OpenedStore> =>
+      Promise.resolve({ stored: tables.state(), incarnation: tables.incarnation ?? incarnation }),
     write: (write) => Promise.resolve(tables.apply(write, nowMs())),
     load: (room, feed, first, last) => Promise.resolve(tables.load(room, feed, first, last)),
     about: (targets) => {

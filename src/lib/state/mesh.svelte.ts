@@ -70,7 +70,7 @@ export class MeshState {
         this.unreadable = event.cause
         return
       case 'fork':
-        // Shown with the history of a feed, once forks are kept (a later step); nothing is lost by it.
+        // Both versions are kept and shown; whose device it was is for the profile sheet (a later step).
         return
     }
   }

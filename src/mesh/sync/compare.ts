@@ -75,24 +75,38 @@ export function answerSketch(log: Log, frame: Extract<SyncFrame, { type: 'sketch
   return [{ type: 'differ', room, isLast: false, entries, unknown, more: 0 }, ...tellFeeds(room, whole)]
 }
 
-/** R12: takes what the other side says of feeds that differ. @returns what to say, and what to send unasked */
+export interface Answered {
+  readonly frames: Frame[]
+  /** To be sent unasked. */
+  readonly push: Want[]
+  /** L8: feeds that differ although both hold the same numbers: the newest range of each. */
+  readonly doubts: Want[]
+}
+
+/** R12: takes what the other side says of feeds that differ. @returns what to say and to send */
 export function answerDiffer(
   session: Session,
   log: Log,
   frame: Extract<SyncFrame, { type: 'differ' }>,
-): { readonly frames: Frame[]; readonly push: Want[] } {
+): Answered {
   const { room } = frame
-  if (frame.more === limits.sketchAll) return { frames: tellFeeds(room, held(log, room)), push: [] }
+  const nothing = { push: [], doubts: [] }
+  if (frame.more === limits.sketchAll) return { frames: tellFeeds(room, held(log, room)), ...nothing }
   if (frame.more > 0)
-    return { frames: [sketchRoom(log, room, Math.min(frame.more, limits.sketchMax))], push: [] }
+    return { frames: [sketchRoom(log, room, Math.min(frame.more, limits.sketchMax))], ...nothing }
   const feeds = byName(log, room)
   const push: Want[] = []
   const own: ShortEntry[] = []
+  const doubts: Want[] = []
   let missing = 0
   for (const { name, ranges } of frame.entries) {
     for (const [feed, state] of feeds.get(name) ?? []) {
       noteHave(session, room, [{ feed, newest: state.newest, ranges }])
       const lacking = subtractRanges(state.ranges, ranges)
+      const last = state.ranges.at(-1)
+      if (last !== undefined && lacking.length === 0 && subtractRanges(ranges, state.ranges).length === 0) {
+        doubts.push({ room, feed, ...last })
+      }
       if (lacking.length > 0) own.push({ name, ranges: rangesOf(state) })
       for (const { first, last } of lacking) {
         missing += last - first + 1
@@ -104,10 +118,10 @@ export function answerDiffer(
     room,
     frame.unknown.flatMap((name) => [...(feeds.get(name) ?? [])]),
   )
-  if (frame.isLast) return { frames, push: [] }
-  if (missing <= limits.pushEventsMax) return { frames, push }
+  if (frame.isLast) return { frames, push: [], doubts: [] }
+  if (missing <= limits.pushEventsMax) return { frames, push, doubts }
   const last: Frame = { type: 'differ', room, isLast: true, entries: own, unknown: [], more: 0 }
-  return { frames: [last, ...frames], push: [] }
+  return { frames: [last, ...frames], push: [], doubts }
 }
 
 function rangesOf(state: Readonly<FeedState>): Range[] {

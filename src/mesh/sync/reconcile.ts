@@ -5,7 +5,7 @@
  * Source: the frontier of epidemic-broadcast-trees, with ranges instead of one number because history comes
  * newest first. The one-packet set reconciliation of `gossip.md` §7.7 replaces the digest and the full `have`.
  */
-import type { FeedId, PeerId, RoomId } from '../ids.ts'
+import { feedAuthor, isBranch, isDerived, type FeedId, type PeerId, type RoomId } from '../ids.ts'
 import type { HaveEntry } from '../frame.ts'
 import type { Range } from './sync-frame.ts'
 import { limits } from '../limits.ts'
@@ -35,6 +35,10 @@ export interface Session {
   readonly introduced: Set<PeerId>
   /** Heartbeats in a row whose digest differed. */
   mismatches: number
+  /** L8: a part of what the other side holds, asked for to see where a feed forked. */
+  probe: OpenWant | undefined
+  /** Feeds of which both say that they hold the same, and do not: own print when it was seen, by `room/feed`. */
+  readonly doubts: Map<string, string>
 }
 
 export interface Reconcile {
@@ -54,6 +58,8 @@ export function openSession(reconcile: Reconcile, link: LinkId): Session {
     congested: false,
     introduced: new Set(),
     mismatches: 0,
+    probe: undefined,
+    doubts: new Map(),
   }
   reconcile.sessions.set(link, session)
   return session
@@ -76,25 +82,54 @@ export function noteLacking(session: Session, lacking: Want): void {
   theirs.set(lacking.feed, { ...entry, ranges: subtractRanges(entry.ranges, [lacking]) })
 }
 
-/** R4: a part of an answer has come; the want stands until its end is there. @returns whether it was asked for */
-export function noteAnswer(session: Session, span: Want, nowMs: number): boolean {
-  const key = wantKey(span.room, span.feed)
-  const want = session.wants.get(key)
-  if (want === undefined || span.last < want.first || span.first > want.last) return false
+/** R4: a part of an answer has come; the want stands until its end is there. @returns the feed that it was asked for as */
+export function noteAnswer(session: Session, span: Want, nowMs: number): FeedId | undefined {
+  const want = wantFor(session, span)
+  if (want === undefined) return undefined
+  const key = wantKey(want.room, want.feed)
   if (span.last >= want.last) session.wants.delete(key)
   else session.wants.set(key, { ...want, first: span.last + 1, atMs: nowMs })
-  return true
+  return want.feed
+}
+
+/** A branch is asked for by its name and answered with what was signed: a run of its feed. */
+function wantFor(session: Session, span: Want): OpenWant | undefined {
+  const isOver = (want: Want) => span.last >= want.first && span.first <= want.last
+  const exact = session.wants.get(wantKey(span.room, span.feed))
+  if (exact !== undefined && isOver(exact)) return exact
+  return [...session.wants.values()].find(
+    (want) =>
+      want.room === span.room &&
+      isDerived(want.feed) &&
+      feedAuthor(want.feed) === feedAuthor(span.feed) &&
+      isOver(want),
+  )
+}
+
+/** L8: @returns the feed that was asked for to see where it forked, if this answers that. */
+export function noteProbed(session: Session, span: Want): FeedId | undefined {
+  const { probe } = session
+  if (probe === undefined || probe.room !== span.room || feedAuthor(probe.feed) !== feedAuthor(span.feed)) {
+    return undefined
+  }
+  if (span.last < probe.first || span.first > probe.last) return undefined
+  session.probe = span.last >= probe.last ? undefined : { ...probe, first: span.last + 1 }
+  return probe.feed
 }
 
 /** R5: the other side says that it cannot serve what it was asked for; anything else that it says is ignored. */
 export function noteRefusal(session: Session, lacking: Want): void {
   const want = session.wants.get(wantKey(lacking.room, lacking.feed))
   if (want !== undefined) noteLacking(session, want)
+  if (session.probe?.room === lacking.room && session.probe.feed === lacking.feed) session.probe = undefined
 }
 
 /** R6: @returns wants that nobody answered in time; they are free to be asked elsewhere. */
 export function expireWants(reconcile: Reconcile, nowMs: number): void {
   for (const session of reconcile.sessions.values()) {
+    if (session.probe !== undefined && nowMs - session.probe.atMs > limits.wantTimeoutMs) {
+      session.probe = undefined
+    }
     for (const want of [...session.wants.values()]) {
       if (nowMs - want.atMs > limits.wantTimeoutMs) noteLacking(session, want)
     }
@@ -135,6 +170,12 @@ function newestMissing(reconcile: Reconcile, log: Log, room: RoomId, entry: Have
   const elsewhere = [...reconcile.sessions.values()].flatMap(
     (session) => session.wants.get(wantKey(room, feed)) ?? [],
   )
+  if (isBranch(feed)) {
+    // L8: from its beginning on, and so of one peer at a time.
+    const [next] = missing
+    if (next === undefined || elsewhere.length > 0) return undefined
+    return { room, feed, first: next.first, last: Math.min(next.last, next.first + limits.runEventsMax - 1) }
+  }
   const free = subtractRanges(missing, elsewhere).at(-1)
   if (free === undefined) return undefined
   return { room, feed, first: Math.max(free.first, free.last - limits.runEventsMax + 1), last: free.last }

@@ -1,0 +1,313 @@
+/**
+ * Two versions of one feed, as a restored backup makes them, met by engines on memory stores that talk to each other.
+ */
+import { describe, expect, it } from 'vitest'
+import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
+import { signPlainly } from '../../src/adapters/signature.ts'
+import type { Effect, Input } from '../../src/mesh/effects.ts'
+import { handle } from '../../src/mesh/engine.ts'
+import type { Run } from '../../src/mesh/event.ts'
+import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'
+import { branchFeed, isBranch, isLoose, looseFeed, type FeedId } from '../../src/mesh/ids.ts'
+import { acceptRun, commit, createLog, feedsOf, heldRanges, recordWith } from '../../src/mesh/log.ts'
+import { createEngine, type Engine } from '../../src/mesh/state.ts'
+import { dropIslands, placeRun, splitFeed } from '../../src/mesh/sync/branches.ts'
+import { writeOf } from '../contract/store-contract.ts'
+import { feedOf, general, held, keyOf, runOf } from './make.ts'
+
+const author = keyOf(1).peer
+const incarnation = new Uint8Array(16).fill(1)
+
+/** What the device wrote first, and what it wrote after it was set back to three events. */
+const first = runOf({ count: 6 })
+const common: Run = { ...first, events: runOf({ count: 3 }).events }
+/** What it wrote after number `n` of the first version. */
+function after(n: number, count: number, text: string): Run {
+  const prev = first.events[n]?.id
+  return runOf({ first: n + 1, count, text, ...(prev === undefined ? {} : { prev }) })
+}
+const second = after(2, 2, 'other')
+
+/** An engine with its disk. */
+class Peer {
+  readonly seed: number
+  readonly tables = new MemoryTables()
+  readonly engine: Engine
+  readonly told: string[] = []
+  private nowMs = 1_000
+  private readonly linked: Peer[] = []
+  private readonly inbox: Input[] = []
+
+  constructor(seed: number, runs: readonly Run[] = []) {
+    this.seed = seed
+    const rooms = [{ room: general, name: 'general', joinedAtMs: 0 }]
+    this.tables.rooms = rooms
+    this.tables.name = 'Ana'
+    const log = createLog([])
+    for (const run of runs) {
+      acceptRun(log, run)
+      const events = run.events.map((event) => ({ ...event, audience: undefined }))
+      const record = recordWith(log, run.events, general, run.feed)
+      commit(log, record)
+      this.tables.apply(writeOf({ events, feeds: [record] }), 0)
+    }
+    const input: Input = {
+      type: 'start',
+      self: keyOf(seed).peer,
+      incarnation,
+      seed,
+      stored: this.tables.state(),
+    }
+    this.engine = createEngine(input, this.nowMs)
+    this.give(input)
+  }
+
+  link(other: Peer): void {
+    this.linked.push(other)
+    other.linked.push(this)
+    this.give({ type: 'link-up', link: other.seed, peer: keyOf(other.seed).peer })
+    other.give({ type: 'link-up', link: this.seed, peer: keyOf(this.seed).peer })
+  }
+
+  give(input: Input): void {
+    for (const effect of handle(this.engine, input, this.nowMs)) this.execute(effect)
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms
+    this.give({ type: 'tick' })
+  }
+
+  /** @returns whether anything had come. */
+  read(): boolean {
+    const inputs = this.inbox.splice(0)
+    for (const input of inputs) this.give(input)
+    return inputs.length > 0
+  }
+
+  private execute(effect: Effect): void {
+    if (effect.type === 'sign') {
+      const signature = signPlainly(keyOf(this.seed), effect.message)
+      this.give({ type: 'signed', token: effect.token, signature })
+    } else if (effect.type === 'store') {
+      const placed = this.tables.apply(effect.write, this.nowMs)
+      if (typeof placed === 'string') throw new Error(placed)
+      this.give({ type: 'stored', token: effect.token, ...placed })
+    } else if (effect.type === 'load') {
+      const events = this.tables.load(effect.room, effect.feed, effect.first, effect.last)
+      this.give({ type: 'loaded', token: effect.token, events })
+    } else if (effect.type === 'send') {
+      const frame = decodeFrame(encodeFrame(effect.frame))
+      if (typeof frame === 'string') throw new Error(frame)
+      const to = this.linked.find((other) => other.seed === effect.link)
+      to?.inbox.push({ type: 'received', link: this.seed, frame })
+    } else if (effect.type === 'emit') this.told.push(effect.event.type)
+  }
+
+  feeds(): FeedId[] {
+    const feeds = [...feedsOf(this.engine.log, general)]
+    return feeds.filter(([, state]) => state.ranges.length > 0).map(([feed]) => feed)
+  }
+
+  texts(): string[] {
+    return this.tables.inOrder(general).map((event) => new TextDecoder().decode(event.body))
+  }
+}
+
+function talk(peers: readonly Peer[], seconds: number): void {
+  for (let i = 0; i < seconds; i++) {
+    for (const peer of peers) peer.pass(1_000)
+    while (peers.map((peer) => peer.read()).includes(true));
+  }
+}
+
+describe('forks', () => {
+  it('[L8] two peers with a version each end with both, in the same order', () => {
+    const one = new Peer(11, [first])
+    const two = new Peer(12, [common, second])
+    one.link(two)
+    talk([one, two], 60)
+    expect(one.texts()).toHaveLength(8)
+    expect(two.texts()).toEqual(one.texts())
+    expect(one.feeds().sort()).toEqual(two.feeds().sort())
+    expect(one.feeds().filter(isBranch)).toHaveLength(2)
+    expect(one.told).toContain('fork')
+    expect(heldRanges(one.engine.log, general, feedOf(1))).toMatchObject([{ first: 0, last: 2 }])
+  })
+
+  it('[L8] versions of the same length are told apart, and one that parted hundreds of events ago', () => {
+    const long = runOf({ count: 400 })
+    const cut = (run: Run): Run[] => {
+      const runs: Run[] = []
+      for (let i = 0; i < run.events.length; i += 50) {
+        const { events } = runOf({ ...run, first: i, count: Math.min(50, run.events.length - i) })
+        runs.push({ ...run, events })
+      }
+      return runs
+    }
+    let prev = long.events[99]?.id
+    const others: Run[] = []
+    for (let i = 100; i < 400; i += 50) {
+      const run = runOf({ first: i, count: 50, text: 'other', ...(prev === undefined ? {} : { prev }) })
+      others.push(run)
+      prev = run.events.at(-1)?.id
+    }
+    const one = new Peer(11, cut(long))
+    const two = new Peer(12, [...cut(long).slice(0, 2), ...others])
+    one.link(two)
+    talk([one, two], 120)
+    expect(one.texts()).toHaveLength(700)
+    expect(two.texts()).toEqual(one.texts())
+  })
+
+  it('[L8] a third peer that has neither, or only one, gets both from whoever knows the fork', () => {
+    const one = new Peer(11, [first])
+    const two = new Peer(12, [common, second])
+    one.link(two)
+    talk([one, two], 60)
+    const empty = new Peer(13)
+    const late = new Peer(14, [common, second])
+    empty.link(one)
+    late.link(two)
+    talk([one, two, empty, late], 90)
+    expect(empty.texts()).toEqual(one.texts())
+    expect(late.texts()).toEqual(one.texts())
+    expect(late.feeds().sort()).toEqual(one.feeds().sort())
+  })
+
+  it('[L8] a branch forks again, and a fork is found below another one', () => {
+    const third = after(1, 2, 'third')
+    const branch = runOf({ first: 4, count: 1, text: 'again', prev: second.events[0]?.id as never })
+    const one = new Peer(11, [first])
+    const two = new Peer(12, [common, second])
+    const three = new Peer(13, [{ ...first, events: runOf({ count: 2 }).events }, third])
+    const four = new Peer(14, [common, { ...second, events: after(2, 1, 'other').events }, branch])
+    one.link(two)
+    talk([one, two], 60)
+    one.link(three)
+    two.link(four)
+    talk([one, two, three, four], 240)
+    for (const peer of [two, three, four]) expect(peer.texts()).toEqual(one.texts())
+    expect(one.texts()).toHaveLength(6 + 2 + 2 + 1)
+  })
+
+  it('[L8] nobody signs under the name of a branch', () => {
+    const run = { ...first, feed: branchFeed(author, common.events[0]?.id as never) }
+    expect(decodeFrame(encodeFrame({ type: 'events', runs: [run] }))).toBe('malformed')
+  })
+
+  it('[L8] of a branch only what joins its beginning is taken', () => {
+    const log = held(6)
+    const event = { ...first.events[3], feed: feedOf(1) } as never
+    splitFeed(log, event)
+    const other = placeRun(log, after(2, 4, 'other'))
+    const branch = other[0]?.feed as FeedId
+    expect(isBranch(branch)).toBe(true)
+    const rest = runOf({ first: 5, count: 2, text: 'other' })
+    const loose = { ...rest, feed: branch, events: rest.events.map((one) => ({ ...one, feed: branch })) }
+    expect(acceptRun(log, loose).type).toBe('loose')
+  })
+
+  it('[L9] what hangs on nothing is kept and told, until it is held in its place', () => {
+    const tail = runOf({ first: 4, count: 2 })
+    const one = new Peer(11, [common, tail])
+    const two = new Peer(12, [common, second])
+    one.link(two)
+    talk([one, two], 60)
+    // The fork is at 3, which nobody has of the first version.
+    const name = looseFeed(author, tail.events[1]?.id as never)
+    expect(one.feeds()).toContain(name)
+    expect(two.feeds()).toContain(name)
+    expect(one.texts()).toHaveLength(3 + 2 + 2)
+    expect(two.texts()).toEqual(one.texts())
+    const whole = new Peer(13, [first])
+    whole.link(one)
+    talk([one, two, whole], 120)
+    expect(one.feeds().filter(isLoose)).toEqual([])
+    expect(two.feeds().sort()).toEqual(whole.feeds().sort())
+    for (const peer of [one, two]) expect(peer.texts()).toEqual(whole.texts())
+    expect(one.texts()).toHaveLength(8)
+  })
+
+  it('[L9] only where the part below fits does a range above give way', () => {
+    const log = createLog([])
+    for (const run of [runOf({ first: 4, count: 2 })]) {
+      acceptRun(log, run)
+      commit(log, recordWith(log, run.events, general, run.feed))
+    }
+    expect(dropIslands(log, runOf({ first: 2, count: 2, text: 'other' }))).toEqual([])
+    expect(dropIslands(log, runOf({ first: 0, count: 4, text: 'other' }))).toMatchObject([
+      { first: 4, last: 5 },
+    ])
+  })
+
+  it('[L10] a restored device that has written goes on under a new name, and nothing of either life is lost', () => {
+    const restored = new Peer(1, [common, second])
+    const other = new Peer(12, [first])
+    expect(restored.engine.feed).toBe(feedOf(1))
+    restored.link(other)
+    talk([restored, other], 60)
+    expect(restored.engine.feed).not.toBe(feedOf(1))
+    expect(restored.tables.incarnation).toBeDefined()
+    const body = { type: 'message', text: 'after' } as const
+    restored.give({ type: 'command', command: { type: 'post', token: 't', room: general, body } })
+    talk([restored, other], 10)
+    expect(other.texts()).toContain('after')
+    expect(restored.texts()).toHaveLength(9)
+    expect(other.texts()).toEqual(restored.texts())
+  })
+
+  it('[L10] one that has not written yet changes its name as soon as its own later words come back', () => {
+    const restored = new Peer(1, [common])
+    const other = new Peer(12, [first])
+    restored.link(other)
+    talk([restored, other], 10)
+    expect(restored.engine.feed).not.toBe(feedOf(1))
+    expect(restored.feeds().filter(isBranch)).toEqual([])
+    expect(restored.texts()).toHaveLength(6)
+  })
+
+  it('[L10] texts that were being signed under the old name are written under the new one', () => {
+    const restored = new Peer(1, [common])
+    const { engine } = restored
+    const body = { type: 'message', text: 'meanwhile' } as const
+    const command = { type: 'post', token: 't', room: general, body } as const
+    const asked = handle(engine, { type: 'command', command }, 2_000).find((effect) => effect.type === 'sign')
+    restored.give({ type: 'link-up', link: 12, peer: keyOf(12).peer })
+    restored.give({ type: 'received', link: 12, frame: { type: 'rooms', rooms: [general] } })
+    restored.give({ type: 'received', link: 12, frame: { type: 'events', runs: [first] } })
+    if (asked?.type !== 'sign') throw new Error('nothing to sign')
+    restored.give({ type: 'signed', token: asked.token, signature: new Uint8Array(64) })
+    expect(restored.told).toContain('posted')
+    const written = restored.tables.inOrder(general).at(-1)
+    expect(written?.feed).toBe(engine.feed)
+    expect(written?.feed).not.toBe(feedOf(1))
+  })
+
+  it('[D7] a receipt from before a fork counts below it, and one of a forgotten life for nothing', () => {
+    const peer = new Peer(1, [first])
+    const last = (): number | undefined => {
+      const told: number[] = []
+      for (const effect of handle(peer.engine, { type: 'command', command: { type: 'announce' } }, 5_000)) {
+        if (effect.type !== 'emit' || effect.event.type !== 'holders') continue
+        for (const { ranges } of effect.event.holders) told.push(...ranges.map((range) => range.last))
+      }
+      return told.at(-1)
+    }
+    const receipt = (to: number, counter: number) => {
+      const entries = [{ feed: feedOf(1), first: 0, last: to }]
+      const fields = { device: keyOf(12).peer, room: general, counter, role: 'reader' as const, entries }
+      peer.engine.delivery.receipts.set(
+        general,
+        new Map([[`${fields.device} ${feedOf(1)}`, { ...fields, signature: new Uint8Array(64) }]]),
+      )
+    }
+    receipt(5, 1)
+    expect(last()).toBe(5)
+    receipt(7, 2)
+    expect(last()).toBeUndefined()
+    receipt(5, 3)
+    splitFeed(peer.engine.log, { ...first.events[3], feed: feedOf(1) } as never)
+    expect(last()).toBe(2)
+  })
+})
