@@ -251,6 +251,7 @@ function storeFailed(
 ): void {
   const write = settleFailed(engine.journal, engine.log, input, nowMs)
   if (write === undefined) return
+  engine.mayRejoin = true
   emit(out, { type: 'storage', failure: input.cause })
   if (!ownsBatch(engine.outbox, write.events)) return
   for (const event of failBatch(engine.outbox, input.cause)) emit(out, event)

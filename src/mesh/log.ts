@@ -300,7 +300,7 @@ function toRanges(events: readonly Event[]): HeldRange[] {
 }
 
 /** Sorts, and joins ranges that touch or overlap. */
-function mergeRanges(ranges: readonly HeldRange[]): HeldRange[] {
+export function mergeRanges(ranges: readonly HeldRange[]): HeldRange[] {
   const sorted = [...ranges].sort((a, b) => a.first - b.first)
   const merged: HeldRange[] = []
   for (const range of sorted) {

@@ -50,6 +50,8 @@ export interface Engine {
   readonly loads: Map<number, Load>
   /** Forks that are found and wait until nothing of their feed is being written. */
   findings: Finding[]
+  /** A feed may have ended without a second version that is held. */
+  mayRejoin: boolean
   /** Names of the helpers that answer now, by address. */
   readonly nodes: Map<string, string>
   lastToken: number
@@ -120,6 +122,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     signing: new Map(),
     loads: new Map(),
     findings: [],
+    mayRejoin: true,
     nodes: new Map(),
     lastToken: 0,
     recordCounter: Math.max(0, ...stored.receipts.map((r) => (r.device === self ? r.counter : 0))),

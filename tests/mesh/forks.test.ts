@@ -11,7 +11,7 @@ import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'
 import { branchFeed, isBranch, isLoose, looseFeed, type FeedId } from '../../src/mesh/ids.ts'
 import { acceptRun, commit, createLog, feedsOf, heldRanges, recordWith } from '../../src/mesh/log.ts'
 import { createEngine, type Engine } from '../../src/mesh/state.ts'
-import { dropIslands, placeRun, splitFeed } from '../../src/mesh/sync/branches.ts'
+import { dropIslands, placeRun, rejoinFeed, splitFeed } from '../../src/mesh/sync/branches.ts'
 import { writeOf } from '../contract/store-contract.ts'
 import { feedOf, general, held, keyOf, runOf } from './make.ts'
 
@@ -206,6 +206,22 @@ describe('forks', () => {
     const rest = runOf({ first: 5, count: 2, text: 'other' })
     const loose = { ...rest, feed: branch, events: rest.events.map((one) => ({ ...one, feed: branch })) }
     expect(acceptRun(log, loose).type).toBe('loose')
+  })
+
+  it('[L8] a feed that ended for a version that the disk refused is one again', () => {
+    const log = held(6)
+    const [split] = splitFeed(log, { ...first.events[3], feed: feedOf(1) } as never)
+    expect(rejoinFeed(log, general, feedOf(1))).toEqual([
+      { room: general, from: split?.to, first: 3, last: 5, to: feedOf(1) },
+    ])
+    expect(heldRanges(log, general, feedOf(1))).toMatchObject([{ first: 0, last: 5 }])
+    expect(feedsOf(log, general).get(feedOf(1))?.endsAt).toBeUndefined()
+    splitFeed(log, { ...first.events[3], feed: feedOf(1) } as never)
+    const [other] = placeRun(log, second)
+    if (other === undefined) throw new Error('no place')
+    acceptRun(log, other, { origin: feedOf(1) })
+    commit(log, recordWith(log, other.events, general, other.feed))
+    expect(rejoinFeed(log, general, feedOf(1))).toEqual([])
   })
 
   it('[L9] what hangs on nothing is kept and told, until it is held in its place', () => {

@@ -6,10 +6,11 @@
  * event) instead of a set of events, so that ranges, receipts and reconciliation stay what they are.
  */
 import type { Event, Run } from '../event.ts'
-import { branchFeed, feedAuthor, isLoose, looseFeed, type FeedId, type RoomId } from '../ids.ts'
+import { branchFeed, feedAuthor, isBranch, isLoose, looseFeed, type FeedId, type RoomId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import {
   contradicts,
+  mergeRanges,
   feedsOf,
   openRoomLog,
   setFeed,
@@ -102,6 +103,44 @@ export function splitFeed(log: Log, event: Event): Split[] {
   if (roomLog.heads.delete(feed)) roomLog.heads.set(to, { id: range.lastId, hlc: newest })
   const above = state.ranges.filter((one) => one.first > range.last)
   return [{ room, from: feed, first: seq, last: range.last, to }, ...loosen(log, room, feed, above)]
+}
+
+/**
+ * L8: of a feed that ended only one version is held, since the disk refused the other: it is one again, as it is for
+ * everybody else, until the other one comes back.
+ */
+export function rejoinFeed(log: Log, room: RoomId, feed: FeedId): Split[] {
+  const roomLog = openRoomLog(log, room)
+  const state = roomLog.feeds.get(feed)
+  if (state?.endsAt === undefined || state.pending.length > 0) return []
+  const { newest, ranges, endsAt } = state
+  const origin = state.origin ?? feed
+  const tail = ranges.find((range) => range.last === endsAt - 1)
+  const branches = [...roomLog.feeds].filter(
+    ([name, branch]) =>
+      isBranch(name) &&
+      branch.origin === origin &&
+      [...branch.ranges, ...branch.pending].some(
+        (range) => range.first === endsAt && (tail === undefined || range.prev === tail.lastId),
+      ),
+  )
+  const [only] = branches
+  if (branches.length > 1 || (only !== undefined && only[1].pending.length > 0)) return []
+  const held = only?.[1].ranges ?? []
+  const end = only?.[1].endsAt
+  setFeed(roomLog, room, feed, {
+    newest: Math.max(newest, only?.[1].newest ?? 0),
+    ranges: mergeRanges([...ranges, ...held]),
+    pending: [],
+    origin: state.origin,
+    endsAt: end,
+  })
+  if (only === undefined) return []
+  const [branch] = only
+  setFeed(roomLog, room, branch, { newest: 0, ranges: [], pending: [], origin, endsAt: undefined })
+  const head = roomLog.heads.get(branch)
+  if (head !== undefined && roomLog.heads.delete(branch)) roomLog.heads.set(feed, head)
+  return held.map((range) => ({ room, from: branch, first: range.first, last: range.last, to: feed }))
 }
 
 /** L9: what hangs on nothing is kept and told under a name of its own. */

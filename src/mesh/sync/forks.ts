@@ -25,7 +25,7 @@ import { hasSpace, isWriting, noteChanged, noteSplits } from '../journal.ts'
 import { limits } from '../limits.ts'
 import { acceptRun, feedsOf, originOf } from '../log.ts'
 import type { Engine } from '../state.ts'
-import { dropIslands, dropLoose, placeRun, splitFeed, type Split } from './branches.ts'
+import { dropIslands, dropLoose, placeRun, rejoinFeed, splitFeed, type Split } from './branches.ts'
 import { findPlace, keep, mayLoad, placesFor, takeLoose, type Load, type Search } from './loose.ts'
 import type { Session, Want } from './reconcile.ts'
 
@@ -187,7 +187,7 @@ export function probe(engine: Engine, link: LinkId, want: Want, nowMs: number, o
   // Lower down in the same feed it goes on, whatever is still to come of the answer above.
   const isLower = open?.room === want.room && open.feed === want.feed && want.last < open.last
   if (open !== undefined && !isLower) return
-  session.probe = { ...want, atMs: nowMs }
+  session.probe = { ...want, atMs: nowMs, origin: originOf(engine.log, want.room, want.feed) }
   out.push({ type: 'send', link, frame: { type: 'want', ...want } })
 }
 
@@ -222,8 +222,25 @@ export function doubt(
   }
 }
 
+/** L8: feeds that ended for a version that could not be kept are one again. */
+function rejoin(engine: Engine): void {
+  if (!engine.mayRejoin || engine.journal.inFlight !== undefined) return
+  engine.mayRejoin = false
+  for (const [room, { feeds }] of engine.log.rooms) {
+    for (const [feed, state] of feeds) {
+      if (state.endsAt === undefined) continue
+      const splits = rejoinFeed(engine.log, room, feed)
+      noteSplits(engine.journal, splits)
+      noteChanged(engine.journal, room, [feed])
+      if (feedAuthor(feed) === engine.self) engine.changedHolders.add(room)
+      else confirm(engine, splits)
+    }
+  }
+}
+
 /** L8: ends what forked as soon as nothing of it is being written. */
 export function settleForks(engine: Engine, nowMs: number, out: Effect[]): void {
+  rejoin(engine)
   if (engine.findings.length === 0) return
   const due = engine.findings.filter(({ event: { room, feed } }) => {
     const pending = feedsOf(engine.log, room).get(feed)?.pending ?? []
@@ -240,7 +257,7 @@ export function settleForks(engine: Engine, nowMs: number, out: Effect[]): void 
     else confirm(engine, splits)
     if (origin === engine.feed) beginIncarnation(engine, event.id)
     out.push({ type: 'emit', event: { type: 'fork', room, author } })
-    takeRun(engine, run, { link }, nowMs, out)
+    if (!takeRun(engine, run, { link }, nowMs, out)) engine.mayRejoin = true
   }
 }
 

@@ -36,7 +36,7 @@ export interface Session {
   /** Heartbeats in a row whose digest differed. */
   mismatches: number
   /** L8: a part of what the other side holds, asked for to see where a feed forked. */
-  probe: OpenWant | undefined
+  probe: (OpenWant & { readonly origin: FeedId }) | undefined
   /** Feeds of which both say that they hold the same, and do not: own print when it was seen, by `room/feed`. */
   readonly doubts: Map<string, string>
 }
@@ -109,9 +109,7 @@ function wantFor(session: Session, span: Want): OpenWant | undefined {
 /** L8: @returns the feed that was asked for to see where it forked, if this answers that. */
 export function noteProbed(session: Session, span: Want): FeedId | undefined {
   const { probe } = session
-  if (probe === undefined || probe.room !== span.room || feedAuthor(probe.feed) !== feedAuthor(span.feed)) {
-    return undefined
-  }
+  if (probe?.room !== span.room || probe.origin !== span.feed) return undefined
   if (span.last < probe.first || span.first > probe.last) return undefined
   session.probe = span.last >= probe.last ? undefined : { ...probe, first: span.last + 1 }
   return probe.feed
