@@ -5,10 +5,12 @@
 import { bytesEqual } from './bytes.ts'
 import { acceptReceipt, newerReceipts, noteDurable } from './delivery.ts'
 import { unreachable, type Effect, type LinkId } from './effects.ts'
+import type { Frame } from './frame.ts'
 import type { Engine } from './state.ts'
 import { itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
-import { enqueueNote } from './gossip/lane.ts'
+import { enqueueNote, repeatWhole } from './gossip/lane.ts'
 import type { Note } from './gossip/note.ts'
+import { completeAll } from './gossip/short.ts'
 import { dropRecord, putRecord } from './gossip/shelf.ts'
 import {
   acceptItem,
@@ -58,6 +60,39 @@ function mayCarryInside(engine: Engine, link: Link, item: Item): boolean {
   return !isLargeMesh(sites) || isPairLink(engine, link)
 }
 
+/**
+ * A7: what comes in short form, completed from what is held here; a packet in which something cannot be completed is
+ * unclear. Called before signatures are checked, when everything that came earlier has been taken.
+ */
+export function completeFrame(engine: Engine, frame: Frame): Frame {
+  if (frame.type !== 'packet' || shortCount(frame) === 0) return frame
+  const shorts = frame.notes.flatMap((note) => (note.type === 'short' ? [note.short] : []))
+  const items = completeAll(shorts, {
+    rooms: engine.rooms,
+    log: engine.log,
+    peers: [...engine.presence.known.keys(), engine.self],
+    recent: [...engine.tree.cache.values()].map(({ item }) => item),
+  })
+  if (items === undefined) return unclearFrame(frame)
+  const notes = frame.notes.map((note): Note => {
+    if (note.type !== 'short') return note
+    const item = items.shift()
+    return item === undefined ? note : { type: 'item', item, cost: note.cost }
+  })
+  return { ...frame, notes, isShort: true }
+}
+
+/** @returns how many signatures the completed frame will have more. */
+export function shortCount(frame: Frame): number {
+  if (frame.type !== 'packet') return 0
+  return frame.notes.reduce((count, note) => count + (note.type === 'short' ? 1 : 0), 0)
+}
+
+/** A7: also when a signature does not fit what was completed: a name may have meant another feed. */
+export function unclearFrame(frame: Extract<Frame, { type: 'packet' }>): Frame {
+  return { ...frame, notes: [], isUnclear: true }
+}
+
 /** Something of this device's own, or something that came over a reliable lane and is news. */
 export function spread(engine: Engine, item: Item, nowMs: number): void {
   const { overlay, tree, sites } = engine
@@ -105,6 +140,13 @@ export function receiveNote(engine: Engine, link: Link, note: Note, nowMs: numbe
     }
     case 'prune':
       return receivePrune(tree, link.id)
+    case 'unclear':
+      repeatWhole(link.lane, note.seq)
+      engine.busyLanes.add(link.id)
+      return
+    case 'short':
+      // Completed before it gets here, or its packet was unclear.
+      return
     default:
       unreachable(note)
   }

@@ -35,6 +35,8 @@ export interface StoredState {
 /** An own event travels with the people who were to get it, frozen when it was written; local, never sent. */
 export interface NewEvent extends Event {
   readonly audience: readonly PeerId[] | undefined
+  /** L2: it is held; only its signature may be new, if it is the same event. */
+  readonly isHeld?: boolean
 }
 
 /** One durable transaction: all of it or nothing. */

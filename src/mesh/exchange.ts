@@ -5,7 +5,7 @@
 import { mayCarry, receiveItem, receiveNote } from './broadcast.ts'
 import { witnessPeerClock } from './clock.ts'
 import type { Effect, LinkId } from './effects.ts'
-import { cutRuns, type Event } from './event.ts'
+import { cutRuns, type Event, type Run } from './event.ts'
 import type { Digests, Frame } from './frame.ts'
 import { receivePacket } from './gossip/lane.ts'
 import { announceTo } from './gossip/tree.ts'
@@ -98,8 +98,17 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
   }
 }
 
-/** R8: after both have named their rooms, and when digests differ. */
+/** R8, R14: after both have named their rooms. */
 function sayPrints(engine: Engine, link: Link, out: Effect[]): void {
+  if (!isSpare(engine, link)) tellPrints(engine, link, out)
+}
+
+/** A way between sites beside the spanning tree's. */
+function isSpare(engine: Engine, link: Link): boolean {
+  return engine.tree.branches.get(link.id)?.isSpare === true
+}
+
+function tellPrints(engine: Engine, link: Link, out: Effect[]): void {
   const rooms = commonRooms(engine.rooms.keys(), link.rooms)
   if (rooms.length > 0) send(out, link.id, printsOf(engine.log, rooms))
 }
@@ -117,8 +126,11 @@ function receivePrints(
 ): void {
   for (const { room, print } of rooms) {
     const own = logDigest(engine.log, [room])
-    if (own === print || own === emptyPrint || !isCommon(engine, link, room)) continue
-    if (print === emptyPrint) for (const frame of tellRoom(engine.log, room)) send(out, link.id, frame)
+    if (own === print || !isCommon(engine, link, room)) continue
+    if (own === emptyPrint) {
+      // The other side began, and does not know that here is nothing.
+      if (engine.self < link.peer) send(out, link.id, printsOf(engine.log, [room]))
+    } else if (print === emptyPrint) for (const frame of tellRoom(engine.log, room)) send(out, link.id, frame)
     else if (engine.self < link.peer) send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst))
   }
 }
@@ -159,6 +171,7 @@ function receiveAnswer(
     const asked = noteAnswer(session, span, nowMs)
     const isKept = engine.rooms.has(run.room) && hasSpace(engine.journal)
     const brought = takeRun(engine, run, { link: link.id, hint: asked }, nowMs, out)
+    if (brought) noteFetched(engine, run)
     // R5: an answer that brought nothing is not asked for again.
     if (asked !== undefined && isKept && !brought) noteLacking(session, { ...span, feed: asked })
   }
@@ -174,7 +187,11 @@ function receiveHeartbeat(
 ): void {
   witnessPeerClock(engine.clock, link.peer, frame.nowMs, nowMs)
   const own = digestsFor(engine, link)
-  if (noteDigest(session, own.log, frame.digests.log)) sayPrints(engine, link, out)
+  // R14: what others bring over their link is waited for.
+  const patience = isSpare(engine, link) ? limits.spareMismatches : 2
+  const isDue = noteDigest(session, { own: own.log, theirs: frame.digests.log, patience })
+  // R9: one side is enough, and the other one begins.
+  if (isDue && engine.self > link.peer) tellPrints(engine, link, out)
   compareRecords(engine, link, own, frame.digests, nowMs, out)
 }
 
@@ -234,6 +251,29 @@ export function askAll(engine: Engine, nowMs: number, out: Effect[]): void {
   }
 }
 
+function noteFetched(engine: Engine, run: Run): void {
+  engine.fetched.set(run.room, (engine.fetched.get(run.room) ?? 0) + run.events.length)
+}
+
+/** R15: who has fetched much tells the others at once, when all of it is there. */
+export function tellFetched(engine: Engine, out: Effect[]): void {
+  if (engine.fetched.size === 0 || isFetching(engine)) return
+  const rooms = [...engine.fetched].filter(([, count]) => count > limits.pushEventsMax).map(([room]) => room)
+  engine.fetched.clear()
+  if (rooms.length === 0) return
+  for (const link of engine.overlay.links.values()) {
+    const common = commonRooms(rooms, link.rooms)
+    if (isSpare(engine, link) || common.length === 0) continue
+    if (engine.self > link.peer) send(out, link.id, printsOf(engine.log, common))
+    else for (const room of common) send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst))
+  }
+}
+
+function isFetching(engine: Engine): boolean {
+  if (engine.journal.inFlight !== undefined || engine.journal.events.length > 0) return true
+  return [...engine.reconcile.sessions.values()].some((session) => session.wants.size > 0)
+}
+
 export function serveAll(engine: Engine, out: Effect[]): void {
   for (const [id, session] of engine.reconcile.sessions) {
     const want = nextServing(session)
@@ -257,7 +297,7 @@ export function takeLoaded(
   if (load === undefined) return
   if (load.type === 'compare') return compareRun(engine, load, events, nowMs, out)
   if (load.type === 'find') return takeFound(engine, load, events, nowMs, out)
-  if (load.type === 'revisit') return revisit(engine, load.origin, events, nowMs, out)
+  if (load.type === 'revisit') return revisit(engine, load, events, nowMs, out)
   const { link, want } = load
   const read = [...load.read, ...events]
   const last = events.at(-1)

@@ -142,6 +142,13 @@ export function incarnationFrom(bytes: Uint8Array): Uint8Array {
   )
 }
 
+/** 32 bits by which a feed is named to somebody who holds it: FNV-1a over its text. */
+export function shortName(feed: FeedId): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < feed.length; i++) hash = Math.imul(hash ^ feed.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}
+
 /** @param bytes 16 */
 export function roomIdFromBytes(bytes: Uint8Array): RoomId {
   return bytesToHex(bytes) as RoomId

@@ -106,7 +106,7 @@ function feedRecords(log: Log, events: readonly NewEvent[], also: readonly FeedP
     changed.set(key(room, feed), entry)
     return entry
   }
-  for (const event of events) entryOf(event.room, event.feed).events.push(event)
+  for (const event of events) if (event.isHeld !== true) entryOf(event.room, event.feed).events.push(event)
   for (const { room, feed } of also) entryOf(room, feed)
   return [...changed.values()].map(({ room, feed, events: fresh }) => recordWith(log, fresh, room, feed))
 }

@@ -206,6 +206,8 @@ export const limits = {
   // Presence
   /** guess: one heartbeat per link. */
   heartbeatIntervalMs: 5_000,
+  /** guess: heartbeats that differ before a spare way between sites compares rooms itself. */
+  spareMismatches: 12,
   /** design: asleep lasts at most this long. */
   asleepMaxMs: 24 * 3_600_000,
   /** design: who was seen in a room this recently counts as its audience. */
@@ -241,7 +243,7 @@ export const limits = {
   batchDelayMs: 200,
 
   /** guess: symbols of a first sketch: ten differing feeds in one packet, 19 times out of 20. */
-  sketchFirst: 28,
+  sketchFirst: 27,
   sketchGrowth: 2.5,
   /** guess: beyond, telling all feeds is hardly dearer. */
   sketchMax: 1_024,

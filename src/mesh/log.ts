@@ -14,6 +14,7 @@ import {
   feedAuthor,
   isDerived,
   looseFeed,
+  shortName,
   type EventId,
   type FeedId,
   type RoomId,
@@ -25,6 +26,8 @@ import { toField } from './sync/sketch.ts'
 /** A held range with the ids at its ends, so that what joins it can be checked against the chain. */
 export interface HeldRange extends Range {
   readonly prev: EventId | undefined
+  /** Absent in records of earlier versions. */
+  readonly firstId?: EventId
   readonly lastId: EventId
 }
 
@@ -62,6 +65,8 @@ export interface RoomLog {
   /** XOR over the feeds' prints: equal ranges give equal digests (R8). */
   print: [number, number]
   readonly feeds: Map<FeedId, FeedState>
+  /** By short name, for what comes in short form. */
+  readonly byName: Map<number, FeedId[]>
   /** Newest event of each other feed that no known event names as an ancestor yet. */
   readonly heads: Map<FeedId, { readonly id: EventId; readonly hlc: number }>
 }
@@ -71,7 +76,12 @@ export interface Log {
 }
 
 export type Accepted =
-  | { readonly type: 'new'; readonly events: readonly Event[] }
+  | {
+      readonly type: 'new'
+      readonly events: readonly Event[]
+      /** L2: the signed end, when it is held; perhaps without its signature. */
+      readonly end: Event | undefined
+    }
   | { readonly type: 'duplicate' }
   /** Two different events with one sequence number, both signed; where they part is not known yet. */
   | { readonly type: 'fork' }
@@ -94,7 +104,7 @@ export function createLog(records: readonly FeedRecord[]): Log {
 export function openRoomLog(log: Log, room: RoomId): RoomLog {
   const known = log.rooms.get(room)
   if (known !== undefined) return known
-  const fresh: RoomLog = { print: [0, 0], feeds: new Map(), heads: new Map() }
+  const fresh: RoomLog = { print: [0, 0], feeds: new Map(), byName: new Map(), heads: new Map() }
   log.rooms.set(room, fresh)
   return fresh
 }
@@ -109,7 +119,13 @@ export function setFeed(
   const before = known?.print ?? [0, 0]
   const print = printOf(id, feed, state.ranges)
   room.print = [room.print[0] ^ before[0] ^ print[0], room.print[1] ^ before[1] ^ print[1]]
+  if (known === undefined) nameFeed(room, feed)
   room.feeds.set(feed, { ...state, print, name: known?.name ?? nameOf(feed) })
+}
+
+function nameFeed(room: RoomLog, feed: FeedId): void {
+  const name = shortName(feed)
+  room.byName.set(name, [...(room.byName.get(name) ?? []), feed])
 }
 
 function nameOf(feed: FeedId): number {
@@ -159,6 +175,7 @@ export function acceptRun(log: Log, run: Run, options: { isOwn?: boolean; origin
     if (options.isOwn !== true && isCrowded(room, run.feed)) return { type: 'full' }
     state = emptyFeed(run.feed, isDerived(run.feed) ? options.origin : undefined)
     room.feeds.set(run.feed, state)
+    nameFeed(room, run.feed)
   }
   const covered = [...state.ranges, ...state.pending]
   if (run.events.some((event) => contradicts(event, covered))) return { type: 'fork' }
@@ -166,12 +183,10 @@ export function acceptRun(log: Log, run: Run, options: { isOwn?: boolean; origin
   if (fresh.length === 0) return { type: 'duplicate' }
   if (isDerived(run.feed) && !isAnchored(run, covered)) return { type: 'loose' }
   if (covered.length >= limits.heldRangesMax && !touches(run, covered)) return { type: 'full' }
-  // L2: the signed end goes along although it is held, in case it is held without its signature.
   const end = run.events.at(-1)
-  const events = end === undefined || fresh.includes(end) ? fresh : [...fresh, end]
-  state.pending = mergeRanges([...state.pending, ...toRanges(events)])
-  noteHeads(room, events)
-  return { type: 'new', events }
+  state.pending = mergeRanges([...state.pending, ...toRanges(fresh)])
+  noteHeads(room, fresh)
+  return { type: 'new', events: fresh, end: end === undefined || fresh.includes(end) ? undefined : end }
 }
 
 /** L8, L9: a branch is held from its first event up, a loose end from its last one down: nothing else slips in. */
@@ -212,6 +227,7 @@ export function contradicts(event: Event, covered: readonly HeldRange[]): boolea
       (event.seq === range.last && event.id !== range.lastId) ||
       (event.seq === range.last + 1 && event.prev !== range.lastId) ||
       (event.seq === range.first && event.prev !== range.prev) ||
+      (event.seq === range.first && range.firstId !== undefined && event.id !== range.firstId) ||
       (event.seq === range.first - 1 && event.id !== range.prev),
   )
 }
@@ -294,6 +310,7 @@ function toRanges(events: readonly Event[]): HeldRange[] {
     first: event.seq,
     last: event.seq,
     prev: event.prev,
+    firstId: event.id,
     lastId: event.id,
   }))
   return mergeRanges(single)

@@ -90,12 +90,16 @@ export interface Engine {
   readonly isWatched: boolean
   /** When collected changes are announced and confirmed, ms; undefined while there are none. */
   tellAtMs: number | undefined
+  /** Events fetched and not told to others yet, by room. */
+  readonly fetched: Map<RoomId, number>
   /** Something may be missing that a linked peer has. */
   mayAsk: boolean
   readonly changedHolders: Set<RoomId>
   lastPeople: string
   lastMissing: number
 }
+
+const nothingStale = { isNearStale: false, isWordStale: false, isWordPending: false, isRivalled: false }
 
 /** @param input the first input of every engine; later ones go to `handle` */
 export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: number): Engine {
@@ -135,10 +139,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     patience: 1,
     near: new Set(),
     listed: new Map(),
-    isNearStale: false,
-    isWordStale: false,
-    isWordPending: false,
-    isRivalled: false,
+    ...nothingStale,
     lastWordKey: '',
     standby: undefined,
     probed: undefined,
@@ -149,6 +150,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     busyLanes: new Set(),
     isWatched: input.isWatched ?? input.box !== true,
     tellAtMs: undefined,
+    fetched: new Map(),
     mayAsk: false,
     changedHolders: new Set(),
     lastPeople: '',

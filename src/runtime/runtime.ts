@@ -12,6 +12,7 @@ import {
 } from '#mesh/effects.ts'
 import { handle } from '#mesh/engine.ts'
 import { createEngine, type Engine } from '#mesh/state.ts'
+import { completeFrame, shortCount, unclearFrame } from '#mesh/broadcast.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '#mesh/frame.ts'
 import { limits } from '#mesh/limits.ts'
 import type { Helpers, Keys, Links, OpenedStore, Store, Timers } from './ports.ts'
@@ -140,13 +141,17 @@ function receive(state: State, link: LinkId, bytes: Uint8Array): void {
   state.traffic.bytesIn += bytes.length
   const frame = decodeFrame(bytes)
   if (typeof frame === 'string') return state.platform.links.hangUp(link, frame)
+  const shorts = shortCount(frame)
   const claims = frameClaims(frame)
-  if (!spend(state, link, claims.length)) return state.platform.links.hangUp(link, 'too-fast')
+  if (!spend(state, link, claims.length + shorts)) return state.platform.links.hangUp(link, 'too-fast')
   const before = state.checks.get(link)
-  if (claims.length === 0 && before === undefined) return feed(state, { type: 'received', link, frame })
-  const checked = Promise.all([before, ...claims.map((claim) => state.platform.keys.verify(claim))]).then(
-    ([, ...verdicts]) => checkedFrame(state, link, frame, verdicts.every(Boolean)),
-  )
+  if (claims.length + shorts === 0 && before === undefined)
+    return feed(state, { type: 'received', link, frame })
+  // A short form is completed from what came before it.
+  const checked =
+    shorts > 0 && before !== undefined
+      ? before.then(() => checkFrame(state, link, completeFrame(state.engine, frame), undefined))
+      : checkFrame(state, link, completeFrame(state.engine, frame), before)
   const budget = state.budgets.get(link)
   if (budget !== undefined) budget.waiting += 1
   state.checks.set(link, checked)
@@ -167,9 +172,23 @@ function spend(state: State, link: LinkId, claims: number): boolean {
   return budget.left >= 0 && budget.waiting <= limits.checksQueueMax
 }
 
+function checkFrame(
+  state: State,
+  link: LinkId,
+  frame: Frame,
+  before: Promise<void> | undefined,
+): Promise<void> {
+  const checks = frameClaims(frame).map((claim) => state.platform.keys.verify(claim))
+  return Promise.all([before, ...checks]).then(([, ...verdicts]) =>
+    checkedFrame(state, link, frame, verdicts.every(Boolean)),
+  )
+}
+
 function checkedFrame(state: State, link: LinkId, frame: Frame, isGenuine: boolean): void {
   if (isGenuine) feed(state, { type: 'received', link, frame })
-  else state.platform.links.hangUp(link, 'bad-signature')
+  else if (frame.type === 'packet' && frame.isShort === true) {
+    feed(state, { type: 'received', link, frame: unclearFrame(frame) })
+  } else state.platform.links.hangUp(link, 'bad-signature')
 }
 
 function execute(state: State, effect: Effect): void {

@@ -188,6 +188,27 @@ export const storeContract: readonly ContractCase<Store>[] = [
     },
   },
   {
+    name: 'a signature comes to the event that it is of, and to no other one',
+    run: async (store) => {
+      await store.open()
+      const [one, two, last] = runOf({ count: 3 }).events
+      const [, , other] = runOf({ count: 3, text: 'other' }).events
+      if (one === undefined || two === undefined || last === undefined || other === undefined) {
+        throw new Error('three events')
+      }
+      const unsigned = { ...last, signature: undefined, audience: undefined }
+      const fresh = [one, two].map((event) => ({ ...event, audience: undefined }))
+      await store.write(writeOf({ events: [...fresh, unsigned] }))
+      const isSigned = async () =>
+        (await store.load(general, feedOf(1), 2, 2)).map((event) => event.signature !== undefined)
+      await store.write(writeOf({ events: [{ ...other, audience: undefined, isHeld: true }] }))
+      equal(await isSigned(), [false], 'of another event')
+      const placed = await store.write(writeOf({ events: [{ ...last, audience: undefined, isHeld: true }] }))
+      equal(typeof placed === 'string' ? placed : placed.added.length, 0, 'added')
+      equal(await isSigned(), [true], 'of this event')
+    },
+  },
+  {
     name: 'writes under the incarnation that it was told last',
     run: async (store) => {
       await store.open()

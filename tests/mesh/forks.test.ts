@@ -1,22 +1,17 @@
 /**
- * Two versions of one feed, as a restored backup makes them, met by engines on memory stores that talk to each other.
+ * Two versions of one feed, as a restored backup makes them.
  */
 import { describe, expect, it } from 'vitest'
-import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
-import { signPlainly } from '../../src/adapters/signature.ts'
-import type { Effect, Input } from '../../src/mesh/effects.ts'
 import { handle } from '../../src/mesh/engine.ts'
 import type { Run } from '../../src/mesh/event.ts'
 import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'
 import { branchFeed, isBranch, isLoose, looseFeed, type FeedId } from '../../src/mesh/ids.ts'
 import { acceptRun, commit, createLog, feedsOf, heldRanges, recordWith } from '../../src/mesh/log.ts'
-import { createEngine, type Engine } from '../../src/mesh/state.ts'
 import { dropIslands, placeRun, rejoinFeed, splitFeed } from '../../src/mesh/sync/branches.ts'
-import { writeOf } from '../contract/store-contract.ts'
 import { feedOf, general, held, keyOf, runOf } from './make.ts'
+import { Peer, talk } from './peer.ts'
 
 const author = keyOf(1).peer
-const incarnation = new Uint8Array(16).fill(1)
 
 /** What the device wrote first, and what it wrote after it was set back to three events. */
 const first = runOf({ count: 6 })
@@ -27,99 +22,6 @@ function after(n: number, count: number, text: string): Run {
   return runOf({ first: n + 1, count, text, ...(prev === undefined ? {} : { prev }) })
 }
 const second = after(2, 2, 'other')
-
-/** An engine with its disk. */
-class Peer {
-  readonly seed: number
-  readonly tables = new MemoryTables()
-  readonly engine: Engine
-  readonly told: string[] = []
-  private nowMs = 1_000
-  private readonly linked: Peer[] = []
-  private readonly inbox: Input[] = []
-
-  constructor(seed: number, runs: readonly Run[] = []) {
-    this.seed = seed
-    const rooms = [{ room: general, name: 'general', joinedAtMs: 0 }]
-    this.tables.rooms = rooms
-    this.tables.name = 'Ana'
-    const log = createLog([])
-    for (const run of runs) {
-      acceptRun(log, run)
-      const events = run.events.map((event) => ({ ...event, audience: undefined }))
-      const record = recordWith(log, run.events, general, run.feed)
-      commit(log, record)
-      this.tables.apply(writeOf({ events, feeds: [record] }), 0)
-    }
-    const input: Input = {
-      type: 'start',
-      self: keyOf(seed).peer,
-      incarnation,
-      seed,
-      stored: this.tables.state(),
-    }
-    this.engine = createEngine(input, this.nowMs)
-    this.give(input)
-  }
-
-  link(other: Peer): void {
-    this.linked.push(other)
-    other.linked.push(this)
-    this.give({ type: 'link-up', link: other.seed, peer: keyOf(other.seed).peer })
-    other.give({ type: 'link-up', link: this.seed, peer: keyOf(this.seed).peer })
-  }
-
-  give(input: Input): void {
-    for (const effect of handle(this.engine, input, this.nowMs)) this.execute(effect)
-  }
-
-  pass(ms: number): void {
-    this.nowMs += ms
-    this.give({ type: 'tick' })
-  }
-
-  /** @returns whether anything had come. */
-  read(): boolean {
-    const inputs = this.inbox.splice(0)
-    for (const input of inputs) this.give(input)
-    return inputs.length > 0
-  }
-
-  private execute(effect: Effect): void {
-    if (effect.type === 'sign') {
-      const signature = signPlainly(keyOf(this.seed), effect.message)
-      this.give({ type: 'signed', token: effect.token, signature })
-    } else if (effect.type === 'store') {
-      const placed = this.tables.apply(effect.write, this.nowMs)
-      if (typeof placed === 'string') throw new Error(placed)
-      this.give({ type: 'stored', token: effect.token, ...placed })
-    } else if (effect.type === 'load') {
-      const events = this.tables.load(effect.room, effect.feed, effect.first, effect.last)
-      this.give({ type: 'loaded', token: effect.token, events })
-    } else if (effect.type === 'send') {
-      const frame = decodeFrame(encodeFrame(effect.frame))
-      if (typeof frame === 'string') throw new Error(frame)
-      const to = this.linked.find((other) => other.seed === effect.link)
-      to?.inbox.push({ type: 'received', link: this.seed, frame })
-    } else if (effect.type === 'emit') this.told.push(effect.event.type)
-  }
-
-  feeds(): FeedId[] {
-    const feeds = [...feedsOf(this.engine.log, general)]
-    return feeds.filter(([, state]) => state.ranges.length > 0).map(([feed]) => feed)
-  }
-
-  texts(): string[] {
-    return this.tables.inOrder(general).map((event) => new TextDecoder().decode(event.body))
-  }
-}
-
-function talk(peers: readonly Peer[], seconds: number): void {
-  for (let i = 0; i < seconds; i++) {
-    for (const peer of peers) peer.pass(1_000)
-    while (peers.map((peer) => peer.read()).includes(true));
-  }
-}
 
 describe('forks', () => {
   it('[L8] two peers with a version each end with both, in the same order', () => {

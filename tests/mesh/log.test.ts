@@ -50,9 +50,17 @@ describe('log', () => {
     expect(accepted(log, runOf({ count: 4, text: 'other' }))).toBe('fork')
   })
 
+  it('[L3] refuses another event where a held range begins, with the same one before it', () => {
+    const log = createLog([])
+    acceptRun(log, runOf({ first: 2, count: 4 }))
+    const prev = runOf({ count: 2 }).events[1]?.id
+    if (prev === undefined) throw new Error('two events')
+    expect(accepted(log, runOf({ first: 2, count: 2, text: 'other', prev }))).toBe('fork')
+  })
+
   it('[L4] keeps a bounded number of feeds', () => {
     const log = createLog([])
-    const room: RoomLog = { print: [0, 0], feeds: new Map(), heads: new Map() }
+    const room: RoomLog = { print: [0, 0], feeds: new Map(), byName: new Map(), heads: new Map() }
     for (let i = 0; i < limits.feedsPerRoomMax; i++) {
       const feed = feedOf(7, i % 256).replace(/.{4}$/, i.toString(16).padStart(4, '0')) as FeedId
       room.feeds.set(feed, {
@@ -87,7 +95,8 @@ describe('log', () => {
     const log = createLog([])
     acceptRun(log, runOf({ first: 3, count: 4 }))
     const lower = acceptRun(log, runOf({ first: 0, count: 4 }))
-    expect(lower.type === 'new' && lower.events.map((event) => event.seq)).toEqual([0, 1, 2, 3])
+    expect(lower.type === 'new' && lower.events.map((event) => event.seq)).toEqual([0, 1, 2])
+    expect(lower.type === 'new' && lower.end?.seq).toBe(3)
     for (let i = 0; i < limits.feedsPerDeviceMax; i++)
       acceptRun(log, runOf({ count: 1, incarnation: i + 10 }))
     const beyond = runOf({ count: 1, incarnation: 200 })

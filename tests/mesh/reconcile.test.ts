@@ -18,6 +18,7 @@ import {
   openSession,
 } from '../../src/mesh/sync/reconcile.ts'
 import { feedOf, general, held, runOf } from './make.ts'
+import { Peer, talk } from './peer.ts'
 
 describe('reconciliation', () => {
   const feed = feedOf(1)
@@ -72,6 +73,32 @@ describe('reconciliation', () => {
     expect(dueWants(reconcile, session, createLog([]), [general], 0)).toEqual([])
   })
 
+  it('[R14] over a spare way rooms are compared only when digests differ for long', () => {
+    const session = openSession(createReconcile(), 1)
+    const differing = { own: 'a', theirs: 'b', patience: limits.spareMismatches }
+    for (let i = 1; i < limits.spareMismatches; i++) expect(noteDigest(session, differing)).toBe(false)
+    expect(noteDigest(session, differing)).toBe(true)
+  })
+
+  it('[R15] who has fetched much tells the next one at once', () => {
+    const [one, two, three] = [new Peer(11, [runOf({ count: 60 })]), new Peer(12), new Peer(13)]
+    two.link(three)
+    talk([two, three], 3)
+    one.link(two)
+    talk([one, two, three], 2)
+    // Heartbeats would have shown it after ten seconds.
+    expect(three.texts()).toHaveLength(60)
+    const few = new Peer(14, [runOf({ seed: 5, count: 20 })])
+    const before = two.sent.length
+    few.link(two)
+    talk([one, two, three, few], 2)
+    expect(two.texts()).toHaveLength(80)
+    const told = two.sent
+      .slice(before)
+      .filter(({ to, frame }) => to === 13 && /prints|sketch/.test(frame.type))
+    expect(told).toEqual([])
+  })
+
   it('[R5] a refusal that nobody asked for changes nothing', () => {
     const reconcile = createReconcile()
     const session = openSession(reconcile, 1)
@@ -113,11 +140,11 @@ describe('reconciliation', () => {
 
   it('[R9] the second difference in a row compares the rooms', () => {
     const session = openSession(createReconcile(), 1)
-    expect(noteDigest(session, 'a', 'b')).toBe(false)
-    expect(noteDigest(session, 'a', 'b')).toBe(true)
-    expect(noteDigest(session, 'a', 'b')).toBe(false)
-    expect(noteDigest(session, 'a', 'a')).toBe(false)
-    expect(noteDigest(session, 'a', 'b')).toBe(false)
+    expect(noteDigest(session, { own: 'a', theirs: 'b', patience: 2 })).toBe(false)
+    expect(noteDigest(session, { own: 'a', theirs: 'b', patience: 2 })).toBe(true)
+    expect(noteDigest(session, { own: 'a', theirs: 'b', patience: 2 })).toBe(false)
+    expect(noteDigest(session, { own: 'a', theirs: 'a', patience: 2 })).toBe(false)
+    expect(noteDigest(session, { own: 'a', theirs: 'b', patience: 2 })).toBe(false)
   })
 })
 

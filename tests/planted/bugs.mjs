@@ -141,7 +141,7 @@ export const bugs = [
     name: 'differing digests are not looked into',
     by: 'reconcile',
     file: 'sync/reconcile.ts',
-    find: 'if (session.mismatches < 2) return false',
+    find: 'if (session.mismatches < patience) return false',
     put: 'if (session.mismatches > 0) return false',
   },
   {
@@ -422,5 +422,34 @@ export const bugs = [
     file: 'delivery.ts',
     find: 'last: Math.min(to, end - 1)',
     put: 'last: to',
+  },
+  // Short forms
+  {
+    name: 'what is unclear is acknowledged',
+    by: 'short',
+    file: 'gossip/lane.ts',
+    find: 'if (packet.isUnclear === true && !hasCome(lane, packet.seq)) {',
+    put: 'if (packet.isUnclear === true && packet.notes.length > 0) {',
+  },
+  {
+    name: 'what was unclear goes in short form again',
+    by: 'short',
+    file: 'gossip/lane.ts',
+    find: '{ ...note, isWhole: true }',
+    put: 'note',
+  },
+  {
+    name: 'one of two feeds of one name is taken',
+    by: 'short',
+    file: 'gossip/short.ts',
+    find: 'return feeds.length === 1 ? feeds[0] : undefined',
+    put: 'return feeds[0]',
+  },
+  {
+    name: 'who has fetched much says nothing',
+    by: 'reconcile',
+    file: 'exchange.ts',
+    find: '    if (brought) noteFetched(engine, run)\n',
+    put: '',
   },
 ]

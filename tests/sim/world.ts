@@ -5,6 +5,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import { encodeUtf8 } from '../../src/mesh/bytes.ts'
+import { completeFrame, unclearFrame } from '../../src/mesh/broadcast.ts'
 import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import { handle } from '../../src/mesh/engine.ts'
 import { createEngine, type Engine } from '../../src/mesh/state.ts'
@@ -587,9 +588,19 @@ export class World {
 
   /** @param suspect the connection, if the sender is an attacker: what the runtime refuses ends it */
   private arrive(peer: SimPeer, link: LinkId, bytes: Uint8Array, suspect: Conduit | undefined): void {
-    const frame = decodeFrame(bytes)
+    const read = decodeFrame(bytes)
+    const frame =
+      typeof read === 'string' || peer.engine === undefined ? read : completeFrame(peer.engine, read)
     const fault = typeof frame === 'string' ? frame : forgeryIn(frame)
-    if (typeof frame !== 'string' && fault === undefined) {
+    if (
+      typeof frame !== 'string' &&
+      frame.type === 'packet' &&
+      frame.isShort === true &&
+      fault !== undefined
+    ) {
+      // A name meant another feed here.
+      this.input(peer, { type: 'received', link, frame: unclearFrame(frame) })
+    } else if (typeof frame !== 'string' && fault === undefined) {
       peer.attacker?.hear(bytes)
       this.input(peer, { type: 'received', link, frame })
     } else if (suspect !== undefined) this.closeConduit(suspect, false)

@@ -2,6 +2,8 @@
 import { signPlainly } from '../../src/adapters/signature.ts'
 import type { Frame } from '../../src/mesh/frame.ts'
 import { itemOf, shortIdFrom } from '../../src/mesh/gossip/item.ts'
+import { shortOf } from '../../src/mesh/gossip/short.ts'
+import type { EventId } from '../../src/mesh/ids.ts'
 import { roomsDigest, siteWordSigningBytes, type SiteWordFields } from '../../src/mesh/overlay/site-word.ts'
 import { receiptSigningBytes, type ReceiptFields } from '../../src/mesh/record.ts'
 import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
@@ -33,6 +35,8 @@ const wordFields: SiteWordFields = {
   gone: ['0102030405060708'],
 }
 const word = { ...wordFields, signature: signPlainly(keyOf(1), siteWordSigningBytes(wordFields)) }
+
+const presentHead = runOf({ seed: 3, count: 1 }).events[0]?.id as EventId
 
 /** One of each type, with what is easy to get wrong: empty lists, gaps, long text. */
 export const samples: Readonly<Record<string, Frame>> = {
@@ -75,6 +79,26 @@ export const samples: Readonly<Record<string, Frame>> = {
         item: itemOf({ type: 'suspicion', peer: keyOf(3).peer, counter: 9, round: 2 }),
         cost: 0,
       },
+    ],
+  },
+  'packet-short': {
+    type: 'packet',
+    seq: 3,
+    ack: undefined,
+    notes: [
+      {
+        type: 'short',
+        short: shortOf({ type: 'run', run: runOf({ first: 7, count: 2, deps: [presentHead] }) }),
+        cost: 1,
+      },
+      { type: 'short', short: shortOf({ type: 'receipt', record: receipt }), cost: 0 },
+      {
+        type: 'item',
+        item: itemOf({ type: 'run', run: runOf({ first: 7, count: 1 }) }),
+        cost: 2,
+        isWhole: true,
+      },
+      { type: 'unclear', seq: 65_534 },
     ],
   },
   'packet-tree': {

@@ -30,6 +30,7 @@ import {
   freshOf,
   place,
   putReceipt,
+  sign,
   Refused,
   splitRows,
   writeStores,
@@ -233,10 +234,18 @@ export class IndexedDbStore implements Store {
     if ((await meta.get('term')) !== this.term) throw new Refused('fenced')
     const rekeyed = new Map<EventId, StoredEvent>()
     for (const split of write.splits) await splitRows(tx, split, rekeyed)
-    const fresh = await freshOf(tx, write.events, rekeyed)
+    const fresh = await freshOf(
+      tx,
+      write.events.filter((event) => event.isHeld !== true),
+      rekeyed,
+    )
     const placement = await place(tx, fresh)
     for (const event of placement.added) void tx.objectStore('events').add(toStored(event))
     for (const event of placement.moved) void tx.objectStore('events').put(toStored(event))
+    await sign(
+      tx,
+      write.events.filter((event) => event.isHeld === true),
+    )
     for (const record of write.feeds) void tx.objectStore('feeds').put(record)
     for (const record of write.presences) void tx.objectStore('presences').put(record)
     for (const receipt of write.receipts) await putReceipt(tx, receipt)

@@ -44,6 +44,15 @@ function rekey(
   return moved
 }
 
+/** What is held may get its signature; another event under its number changes nothing. */
+export async function sign(tx: WriteTransaction, events: readonly NewEvent[]): Promise<void> {
+  const store = tx.objectStore('events')
+  for (const { id, signature } of events) {
+    const known = await store.index('id').get(id)
+    if (known !== undefined && known.signature === undefined) void store.put({ ...known, signature })
+  }
+}
+
 /** One may be the newest for some of its feeds only. */
 export async function putReceipt(tx: WriteTransaction, receipt: Receipt): Promise<void> {
   const store = tx.objectStore('receipts')

@@ -69,7 +69,7 @@ export class MemoryTables {
     for (const { room, from, first, last, to } of write.splits) {
       for (const event of this.rows(room, from, first, last)) rekeyed.set(event.id, this.rekey(event, to))
     }
-    for (const event of write.events) {
+    for (const event of write.events.filter((one) => one.isHeld !== true)) {
       const known = this.events.get(key(event.room, event.feed, event.seq))
       const elsewhere = this.byId.get(event.id)
       if (known !== undefined && known.id !== event.id) return 'conflict'
@@ -85,6 +85,12 @@ export class MemoryTables {
     }
     const placement = this.place(fresh, nowMs)
     for (const event of [...placement.added, ...placement.moved]) this.put(event)
+    for (const { id, isHeld, signature } of write.events) {
+      const known = this.byId.get(id)
+      if (isHeld === true && known !== undefined && known.signature === undefined) {
+        this.put({ ...known, signature })
+      }
+    }
     for (const record of write.feeds) this.feeds.set(`${record.room}/${record.feed}`, record)
     for (const record of write.presences) this.presences.set(record.peer, record)
     for (const receipt of write.receipts) {

@@ -51,7 +51,7 @@ export type Content =
 export interface Item {
   readonly id: ShortId
   readonly content: Content
-  /** Encoded length, bytes. */
+  /** Encoded length in whole, bytes. */
   readonly size: number
 }
 

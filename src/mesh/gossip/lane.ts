@@ -22,6 +22,10 @@ export interface Packet {
   readonly seq: number | undefined
   readonly ack: Ack | undefined
   readonly notes: readonly Note[]
+  /** A7: what it had in short form could not be completed; its notes are left out. */
+  readonly isUnclear?: boolean
+  /** Something in it was completed; if its signature does not fit, it is unclear and nobody's fault. */
+  readonly isShort?: boolean
 }
 
 interface Flight {
@@ -161,12 +165,32 @@ function dueAck(lane: Lane, nowMs: number, again: boolean): Ack | undefined {
 export function receivePacket(lane: Lane, packet: Packet, nowMs: number): boolean {
   if (packet.ack !== undefined) receiveAck(lane, packet.ack, nowMs)
   if (packet.seq === undefined) return true
+  if (packet.isUnclear === true && !hasCome(lane, packet.seq)) {
+    enqueueNote(lane, { type: 'unclear', seq: packet.seq })
+    return false
+  }
   const seq = unwrap(packet.seq, lane.newest)
   const isRepeat = noteCome(lane, seq)
   lane.repeats += ((isRepeat ? 1 : 0) - lane.repeats) / 32
   lane.ackMany ||= lane.ackFor !== undefined
   lane.ackFor = isRepeat ? seq : Math.max(seq, lane.ackFor ?? seq)
   return !isRepeat
+}
+
+/** A7: @returns whether this packet has come before, so that it need not be read again. */
+export function hasCome(lane: Lane, wireSeq: number): boolean {
+  const age = lane.newest - unwrap(wireSeq, lane.newest)
+  if (age < 0) return false
+  return age === 0 || age > packetWindow || (lane.bits & ((1 << (age - 1)) >>> 0)) !== 0
+}
+
+/** A7: the other side could not complete what this packet had in short form: all of it goes again, in whole. */
+export function repeatWhole(lane: Lane, wireSeq: number): void {
+  const seq = unwrap(wireSeq, lane.sent)
+  const flight = lane.inFlight.get(seq)
+  if (flight === undefined) return
+  lane.inFlight.delete(seq)
+  for (const note of flight.notes) enqueueNote(lane, note.type === 'item' ? { ...note, isWhole: true } : note)
 }
 
 /** The number nearest to the newest one that has these 16 bits. */

@@ -14,6 +14,15 @@ import {
   type Item,
   type ShortId,
 } from './item.ts'
+import {
+  decodeShort,
+  encodeShort,
+  hasShortForm,
+  isShortCode,
+  shortOf,
+  shortSize,
+  type Short,
+} from './short.ts'
 
 export interface Announcement {
   readonly id: ShortId
@@ -22,7 +31,12 @@ export interface Announcement {
 }
 
 export type Note =
-  | { readonly type: 'item'; readonly item: Item; readonly cost: number }
+  /** Goes in short form, if it has one and nobody asked for the whole. */
+  | { readonly type: 'item'; readonly item: Item; readonly cost: number; readonly isWhole?: boolean }
+  /** As it was read; the reader completes it before anything else sees it. */
+  | { readonly type: 'short'; readonly short: Short; readonly cost: number }
+  /** Something in the packet of this number could not be completed. */
+  | { readonly type: 'unclear'; readonly seq: number }
   | { readonly type: 'ihave'; readonly announcements: readonly Announcement[] }
   /** Send me this, if anything, and everything new from now on. */
   | { readonly type: 'graft'; readonly id: ShortId | undefined }
@@ -33,14 +47,14 @@ export type Note =
   /** Send me what you offered. */
   | { readonly type: 'fetch'; readonly id: ShortId }
 
-const codes = { ihave: 16, graft: 17, prune: 18, offer: 19, get: 20 } as const
+const codes = { ihave: 16, graft: 17, prune: 18, offer: 19, get: 20, unclear: 21 } as const
 const noId = '000000000000' as ShortId
 
 /** @returns encoded length, bytes. */
 export function noteSize(note: Note): number {
   switch (note.type) {
     case 'item':
-      return note.item.size + varintSize(note.cost)
+      return (isShort(note) ? shortSize(note.item.content) : note.item.size) + varintSize(note.cost)
     case 'ihave':
       return note.announcements.reduce((sum, { cost }) => sum + shortIdBytesLength + varintSize(cost), 2)
     case 'graft':
@@ -50,9 +64,18 @@ export function noteSize(note: Note): number {
       return 1 + shortIdBytesLength + varintSize(note.cost)
     case 'prune':
       return 1
+    case 'unclear':
+      return 3
+    case 'short':
+      // Was read, and is never sent.
+      return 0
     default:
       return unreachable(note)
   }
+}
+
+function isShort(note: Extract<Note, { type: 'item' }>): boolean {
+  return note.isWhole !== true && hasShortForm(note.item.content)
 }
 
 function varintSize(value: number): number {
@@ -62,7 +85,8 @@ function varintSize(value: number): number {
 export function encodeNote(writer: Writer, note: Note): void {
   switch (note.type) {
     case 'item':
-      encodeItem(writer, note.item)
+      if (isShort(note)) encodeShort(writer, shortOf(note.item.content))
+      else encodeItem(writer, note.item)
       writer.varint(note.cost)
       return
     case 'ihave':
@@ -86,6 +110,13 @@ export function encodeNote(writer: Writer, note: Note): void {
     case 'prune':
       writer.u8(codes.prune)
       return
+    case 'unclear':
+      writer.u8(codes.unclear).u16(note.seq)
+      return
+    case 'short':
+      encodeShort(writer, note.short)
+      writer.varint(note.cost)
+      return
     default:
       unreachable(note)
   }
@@ -96,7 +127,12 @@ export function decodeNote(reader: Reader): Note {
   const code = reader.u8()
   if (code <= itemCodeMax) {
     const item = decodeItem(reader, code)
-    return { type: 'item', item, cost: reader.varint(limits.pathCostMax) }
+    const whole = hasShortForm(item.content) ? { isWhole: true } : {}
+    return { type: 'item', item, cost: reader.varint(limits.pathCostMax), ...whole }
+  }
+  if (isShortCode(code)) {
+    const short = decodeShort(reader, code)
+    return { type: 'short', short, cost: reader.varint(limits.pathCostMax) }
   }
   switch (code) {
     case codes.ihave:
@@ -119,6 +155,8 @@ export function decodeNote(reader: Reader): Note {
     }
     case codes.prune:
       return { type: 'prune' }
+    case codes.unclear:
+      return { type: 'unclear', seq: reader.u16() }
     default:
       throw new Malformed('unknown note')
   }

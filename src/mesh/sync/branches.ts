@@ -96,7 +96,7 @@ export function splitFeed(log: Log, event: Event): Split[] {
       : [...below, { ...range, last: seq - 1, lastId: event.prev }]
   const origin = state.origin ?? feed
   const { newest } = state
-  const branch = { first: seq, last: range.last, prev: event.prev, lastId: range.lastId }
+  const branch = { first: seq, last: range.last, prev: event.prev, firstId: event.id, lastId: range.lastId }
   setFeed(roomLog, room, feed, { newest, ranges: kept, pending: [], origin: state.origin, endsAt: seq })
   // A branch of a branch goes on where that one would have ended.
   setFeed(roomLog, room, to, { newest, ranges: [branch], pending: [], origin, endsAt: state.endsAt })
@@ -155,6 +155,13 @@ function loosen(log: Log, room: RoomId, feed: FeedId, ranges: readonly HeldRange
   })
 }
 
+/** Of a derived feed nothing is held any more under its name. */
+export function clearFeed(log: Log, room: RoomId, feed: FeedId): void {
+  const roomLog = openRoomLog(log, room)
+  const origin = roomLog.feeds.get(feed)?.origin
+  setFeed(roomLog, room, feed, { newest: 0, ranges: [], pending: [], origin, endsAt: undefined })
+}
+
 /** L9: @returns loose ends that end with one of these events, and so have found their place; they are held no more. */
 export function dropLoose(log: Log, run: Run, origin: FeedId): FeedId[] {
   const roomLog = openRoomLog(log, run.room)
@@ -166,9 +173,7 @@ export function dropLoose(log: Log, run: Run, origin: FeedId): FeedId[] {
   if (loose.length === 0) return []
   const names = new Set(run.events.map((event) => looseFeed(author, event.id)))
   const found = loose.filter(([feed]) => names.has(feed))
-  for (const [feed, { newest, endsAt }] of found) {
-    setFeed(roomLog, run.room, feed, { newest, ranges: [], pending: [], origin, endsAt })
-  }
+  for (const [feed] of found) clearFeed(log, run.room, feed)
   return found.map(([feed]) => feed)
 }
 

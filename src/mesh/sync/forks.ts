@@ -70,7 +70,7 @@ export function takeRun(engine: Engine, run: Run, source: Source, nowMs: number,
     }
     if (accepted.type !== 'new') continue
     isNew = true
-    keep(engine, accepted.events, nowMs)
+    keep(engine, accepted, nowMs)
     noteChanged(engine.journal, run.room, dropLoose(engine.log, part, run.feed))
   }
   // The other side says that this is a branch, and here it is none yet.

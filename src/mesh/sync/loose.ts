@@ -3,14 +3,15 @@
  * own, and looked for a place when they come and when something comes that they may hang on. Rule L9 in PROTOCOL.md.
  */
 import { witnessStamp } from '../clock.ts'
+import { noteDurable } from '../delivery.ts'
 import type { Effect, LinkId } from '../effects.ts'
 import { cutRuns, type Event, type Run } from '../event.ts'
-import { feedAuthor, isLoose, looseFeed, type FeedId } from '../ids.ts'
-import { noteChanged } from '../journal.ts'
+import { feedAuthor, isLoose, looseFeed, type FeedId, type RoomId } from '../ids.ts'
+import { isWriting, noteChanged } from '../journal.ts'
 import { limits } from '../limits.ts'
-import { acceptRun, feedsOf, type FeedRecord } from '../log.ts'
+import { acceptRun, feedsOf, type Accepted, type FeedRecord } from '../log.ts'
 import type { Engine } from '../state.ts'
-import { dropLoose } from './branches.ts'
+import { clearFeed, dropLoose } from './branches.ts'
 import type { Want } from './reconcile.ts'
 import type { Range } from './sync-frame.ts'
 
@@ -28,7 +29,7 @@ export type Load =
   | { readonly type: 'compare'; readonly link: LinkId; readonly feed: FeedId; readonly run: Run }
   | Search
   /** A loose end, to look for its place once more. */
-  | { readonly type: 'revisit'; readonly origin: FeedId }
+  | { readonly type: 'revisit'; readonly room: RoomId; readonly loose: FeedId; readonly origin: FeedId }
 
 /** L9: looks for the feed that events belong to among these; if it is none, they are taken as loose. */
 export interface Search {
@@ -77,7 +78,7 @@ function acceptLoose(engine: Engine, { run, loose }: Pick<Search, 'run' | 'loose
   const part = { ...run, feed: loose, events: run.events.map((event) => ({ ...event, feed: loose })) }
   const accepted = acceptRun(engine.log, part, { origin: run.feed })
   if (accepted.type !== 'new') return false
-  keep(engine, accepted.events, nowMs)
+  keep(engine, accepted, nowMs)
   noteChanged(engine.journal, run.room, dropLoose(engine.log, part, run.feed))
   return true
 }
@@ -107,36 +108,38 @@ export function findPlace(
   return false
 }
 
-/** L9: what has just become durable may be what a loose end hangs on. */
+/** L9: what has just become durable may be what a loose end hangs on; or it is one, and was held in its place. */
 export function revisitLoose(engine: Engine, records: readonly FeedRecord[], out: Effect[]): void {
   for (const { room, feed, origin = feed, ranges } of records) {
-    if (isLoose(feed)) continue
     for (const [loose, state] of feedsOf(engine.log, room)) {
       const [range] = state.ranges
       if (!isLoose(loose) || state.origin !== origin || range === undefined || !mayLoad(engine)) continue
-      if (!ranges.some((one) => one.first <= range.last && one.last >= range.first - 1)) continue
+      const isNear = ranges.some((one) => one.first <= range.last && one.last >= range.first - 1)
+      if (loose !== feed && !isNear) continue
       engine.lastToken += 1
-      engine.loads.set(engine.lastToken, { type: 'revisit', origin })
+      engine.loads.set(engine.lastToken, { type: 'revisit', room, loose, origin })
       out.push({
         type: 'load',
         token: engine.lastToken,
         room,
         feed: loose,
         first: range.first,
-        last: range.first,
+        last: range.last,
       })
     }
   }
 }
 
-/** @param held the beginning of a loose end */
+/** @param held what the disk has under the name of the loose end: nothing when its events have their place */
 export function revisit(
   engine: Engine,
-  origin: FeedId,
+  { room, loose, origin }: Extract<Load, { type: 'revisit' }>,
   held: readonly Event[],
   nowMs: number,
   out: Effect[],
 ): void {
+  const last = held.at(-1)
+  if (last === undefined) return forgetLoose(engine, room, loose)
   const [run] = cutRuns(held.map((event) => ({ ...event, feed: origin })))
   if (run === undefined) return
   findPlace(
@@ -147,9 +150,20 @@ export function revisit(
   )
 }
 
+function forgetLoose(engine: Engine, room: RoomId, loose: FeedId): void {
+  const state = feedsOf(engine.log, room).get(loose)
+  if (state === undefined || state.pending.length > 0 || isWriting(engine.journal, room, loose)) return
+  clearFeed(engine.log, room, loose)
+  noteChanged(engine.journal, room, [loose])
+  noteDurable(engine.delivery, room, loose)
+}
+
+type Kept = Extract<Accepted, { type: 'new' }>
+
 /** New events wait for the disk. */
-export function keep(engine: Engine, events: readonly Event[], nowMs: number): void {
+export function keep(engine: Engine, { events, end }: Kept, nowMs: number): void {
   engine.journal.events.push(...events.map((event) => ({ ...event, audience: undefined })))
+  if (end !== undefined) engine.journal.events.push({ ...end, audience: undefined, isHeld: true })
   for (const event of events) witnessStamp(engine.clock, event.hlc, nowMs)
 }
 

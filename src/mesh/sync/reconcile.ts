@@ -218,14 +218,17 @@ export function commonRooms(own: Iterable<RoomId>, theirs: ReadonlySet<RoomId>):
   return [...own].filter((room) => theirs.has(room))
 }
 
-/** R9: @returns whether the rooms' prints are to be compared, because digests differ twice in a row. */
-export function noteDigest(session: Session, own: string, theirs: string): boolean {
+/** R9: @returns whether the rooms' prints are to be compared, because digests differ so often in a row. */
+export function noteDigest(
+  session: Session,
+  { own, theirs, patience }: { readonly own: string; readonly theirs: string; readonly patience: number },
+): boolean {
   if (own === theirs) {
     session.mismatches = 0
     return false
   }
   session.mismatches += 1
-  if (session.mismatches < 2) return false
+  if (session.mismatches < patience) return false
   session.mismatches = 0
   return true
 }
