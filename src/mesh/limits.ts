@@ -247,8 +247,8 @@ export const limits = {
   sketchGrowth: 2.5,
   /** guess: beyond, telling all feeds is hardly dearer. */
   sketchMax: 1_024,
-  /** In place of a number of symbols: tell everything. */
-  sketchAll: 65_535,
+  /** guess: at 16 ranges each this stays below `frameBytesMax`. */
+  listEntriesMax: 200,
   /** guess: so few events are sent unasked when they turn out to be missing. */
   pushEventsMax: 32,
 

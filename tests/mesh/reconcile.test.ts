@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/mesh/limits.ts'
 import { acceptRun, commit, createLog, logDigest, recordWith, type Log } from '../../src/mesh/log.ts'
-import { encodeFrame, type Frame } from '../../src/mesh/frame.ts'
+import { decodeFrame, encodeFrame, type Frame } from '../../src/mesh/frame.ts'
 import { answerDiffer, answerSketch, printsOf, sketchRoom, tellRoom } from '../../src/mesh/sync/compare.ts'
 import {
   createReconcile,
@@ -211,7 +211,7 @@ describe('comparing rooms', () => {
     expect(only(frames, 'have')).toMatchObject([{ entries: [{ feed: feedOf(2) }] }])
   })
 
-  it('[R11] asks for more symbols when they do not suffice, and in the end for everything', () => {
+  it('[R11] asks for more symbols when they do not suffice, and again until it can be told', () => {
     const ours = logOf(many)
     const few = sketchRoom(ours, general, 10)
     if (few.type !== 'sketch') throw new Error('sketch')
@@ -220,8 +220,45 @@ describe('comparing rooms', () => {
     expect(more.more).toBe(25)
     const session = openSession(createReconcile(), 1)
     expect(answerDiffer(session, ours, more).frames).toMatchObject([{ type: 'sketch' }])
-    const all = { ...more, more: limits.sketchAll }
-    expect(only(answerDiffer(session, ours, all).frames, 'have')[0]?.entries).toHaveLength(60)
+  })
+
+  it('[R11] where a sketch would be larger than a list, short names are listed, and each finds what the other lacks', () => {
+    const shared = many.slice(0, 40)
+    const ours = logOf([...shared, [70, 3], [71, 40]])
+    const theirs = logOf([...shared.slice(0, 39), [40, 1], [72, 2]])
+    const little = sketchRoom(ours, general, 120)
+    if (little.type !== 'sketch') throw new Error('sketch')
+    const broken = {
+      ...little,
+      symbols: little.symbols.map((symbol) => ({ ...symbol, check: symbol.check ^ 1 })),
+    }
+    const lists = only(answerSketch(theirs, broken), 'differ')
+    expect(lists.flatMap(({ entries }) => entries)).toHaveLength(41)
+    expect(lists.at(0)?.span?.from).toBe(0)
+    const session = openSession(createReconcile(), 1)
+    const [list] = lists
+    if (list === undefined) throw new Error('list')
+    const { frames, push, doubts } = answerDiffer(session, ours, list)
+    expect(doubts).toEqual([])
+    expect(push).toEqual([])
+    const told = only(frames, 'have').flatMap(({ entries }) => entries.map(({ feed }) => feed))
+    expect(told.sort()).toEqual([feedOf(70), feedOf(71)].sort())
+    const [last] = only(frames, 'differ')
+    expect(last).toMatchObject({ isLast: true, unknown: [expect.any(Number)] })
+    if (last === undefined) throw new Error('differ')
+    const answer = answerDiffer(openSession(createReconcile(), 1), theirs, last)
+    expect(only(answer.frames, 'have')[0]?.entries.map(({ feed }) => feed)).toEqual([feedOf(72)])
+  })
+
+  it('[R11] a long list goes in parts whose names follow each other without a gap', () => {
+    const log = logOf(Array.from({ length: limits.listEntriesMax + 50 }, (_, i) => [i + 1, 1]))
+    const sketch = sketchRoom(log, general, limits.sketchMax)
+    if (sketch.type !== 'sketch') throw new Error('sketch')
+    const broken = { ...sketch, symbols: sketch.symbols.map((symbol) => ({ ...symbol, check: 1 })) }
+    const lists = only(answerSketch(log, broken), 'differ')
+    expect(lists.map(({ entries }) => entries.length)).toEqual([limits.listEntriesMax, 50])
+    expect(lists[1]?.span?.from).toBe((lists[0]?.span?.to ?? 0) + 1)
+    for (const list of lists) expect(decodeFrame(encodeFrame(list))).toEqual(list)
   })
 
   it('[R12] much is not sent unasked but told, so that it is fetched from one', () => {

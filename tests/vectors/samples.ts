@@ -142,7 +142,8 @@ export const samples: Readonly<Record<string, Frame>> = {
     isLast: false,
     entries: [{ name: 0x7fff_fffe, ranges: [{ first: 3, last: 300 }] }],
     unknown: [7],
-    more: 65_535,
+    span: { from: 7, to: 0x7fff_fffe },
+    more: 0,
   },
   signal: { type: 'signal', from: keyOf(1).peer, to: keyOf(2).peer, hops: 1, payload: '{"attempt":"00"}' },
 }

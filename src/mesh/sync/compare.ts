@@ -12,8 +12,8 @@ import type { FeedId, RoomId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { feedsOf, logDigest, subtractRanges, type FeedState, type Log } from '../log.ts'
 import { noteHave, type Session, type Want } from './reconcile.ts'
-import { differenceOf, sketchOf, toField, type Element } from './sketch.ts'
-import type { Range, ShortEntry, SyncFrame } from './sync-frame.ts'
+import { differenceOf, fieldSize, sketchOf, toField, type Element } from './sketch.ts'
+import type { Range, ShortEntry, Span, SyncFrame } from './sync-frame.ts'
 
 export const emptyPrint = '0000000000000000'
 
@@ -22,14 +22,15 @@ export function printsOf(log: Log, rooms: readonly RoomId[]): SyncFrame {
   return { type: 'prints', rooms: rooms.map((room) => ({ room, print: logDigest(log, [room]) })) }
 }
 
-type Feeds = ReadonlyMap<number, readonly (readonly [FeedId, Readonly<FeedState>])[]>
+type Held = readonly [FeedId, Readonly<FeedState>]
+type Feeds = ReadonlyMap<number, readonly Held[]>
 
-function held(log: Log, room: RoomId): (readonly [FeedId, Readonly<FeedState>])[] {
+function held(log: Log, room: RoomId): Held[] {
   return [...feedsOf(log, room)].filter(([, state]) => state.ranges.length > 0)
 }
 
 function byName(log: Log, room: RoomId): Feeds {
-  const feeds = new Map<number, (readonly [FeedId, Readonly<FeedState>])[]>()
+  const feeds = new Map<number, Held[]>()
   for (const one of held(log, room)) {
     const same = feeds.get(one[1].name)
     if (same === undefined) feeds.set(one[1].name, [one])
@@ -55,14 +56,13 @@ export function answerSketch(log: Log, frame: Extract<SyncFrame, { type: 'sketch
     const more = Math.ceil(symbols.length * limits.sketchGrowth)
     const isTooMuch =
       more > limits.sketchMax || symbols.length > 2 * held(log, room).length + limits.sketchFirst
-    const rest = { entries: [], unknown: [], more: isTooMuch ? limits.sketchAll : more }
-    const answer: Frame = { type: 'differ', room, isLast: false, ...rest }
-    return isTooMuch ? [answer, ...tellFeeds(room, held(log, room))] : [answer]
+    if (isTooMuch) return listRoom(log, room)
+    return [{ type: 'differ', room, isLast: false, entries: [], unknown: [], more }]
   }
   const feeds = byName(log, room)
   const entries: ShortEntry[] = []
   const unknown: number[] = []
-  const whole: (readonly [FeedId, Readonly<FeedState>])[] = []
+  const whole: Held[] = []
   for (const { name, theirs } of differing) {
     const same = feeds.get(name) ?? []
     const [only] = same
@@ -91,9 +91,7 @@ export function answerDiffer(
 ): Answered {
   const { room } = frame
   const nothing = { push: [], doubts: [] }
-  if (frame.more === limits.sketchAll) return { frames: tellFeeds(room, held(log, room)), ...nothing }
-  if (frame.more > 0)
-    return { frames: [sketchRoom(log, room, Math.min(frame.more, limits.sketchMax))], ...nothing }
+  if (frame.more > 0) return { frames: [sketchRoom(log, room, frame.more)], ...nothing }
   const feeds = byName(log, room)
   const push: Want[] = []
   const own: ShortEntry[] = []
@@ -104,9 +102,9 @@ export function answerDiffer(
       noteHave(session, room, [{ feed, newest: state.newest, ranges }])
       const lacking = subtractRanges(state.ranges, ranges)
       const last = state.ranges.at(-1)
-      if (last !== undefined && lacking.length === 0 && subtractRanges(ranges, state.ranges).length === 0) {
-        doubts.push({ room, feed, ...last })
-      }
+      const isEqual = lacking.length === 0 && subtractRanges(ranges, state.ranges).length === 0
+      // Where everything is listed, most is equal.
+      if (last !== undefined && isEqual && frame.span === undefined) doubts.push({ room, feed, ...last })
       if (lacking.length > 0) own.push({ name, ranges: rangesOf(state) })
       for (const { first, last } of lacking) {
         missing += last - first + 1
@@ -114,14 +112,42 @@ export function answerDiffer(
       }
     }
   }
-  const frames = tellFeeds(
-    room,
-    frame.unknown.flatMap((name) => [...(feeds.get(name) ?? [])]),
-  )
+  const untold = frame.span === undefined ? [] : unlisted(feeds, frame.entries, frame.span)
+  const asked = frame.unknown.flatMap((name) => [...(feeds.get(name) ?? [])])
+  const frames = tellFeeds(room, [...asked, ...untold])
   if (frame.isLast) return { frames, push: [], doubts: [] }
-  if (missing <= limits.pushEventsMax) return { frames, push, doubts }
-  const last: Frame = { type: 'differ', room, isLast: true, entries: own, unknown: [], more: 0 }
+  const unknown =
+    frame.span === undefined ? [] : frame.entries.map(({ name }) => name).filter((name) => !feeds.has(name))
+  if (missing <= limits.pushEventsMax && unknown.length === 0) return { frames, push, doubts }
+  const last: Frame = { type: 'differ', room, isLast: true, entries: own, unknown, more: 0 }
   return { frames: [last, ...frames], push: [], doubts }
+}
+
+/** R11: @returns all that is held, by short names, so that each side finds what the other lacks. */
+function listRoom(log: Log, room: RoomId): Frame[] {
+  const named = [...byName(log, room)].sort(([a], [b]) => a - b)
+  const frames: Frame[] = []
+  let from = 0
+  do {
+    const part = named.splice(0, limits.listEntriesMax)
+    const to = named.length === 0 ? fieldSize : (part.at(-1)?.[0] ?? 0)
+    // Two feeds of one name are told in whole.
+    const entries = part.flatMap(([name, [only, ...more]]) =>
+      only === undefined || more.length > 0 ? [] : [{ name, ranges: rangesOf(only[1]) }],
+    )
+    const same = part.flatMap(([, feeds]) => (feeds.length > 1 ? feeds : []))
+    frames.push({ type: 'differ', room, isLast: false, span: { from, to }, entries, unknown: [], more: 0 })
+    frames.push(...tellFeeds(room, same))
+    from = to + 1
+  } while (named.length > 0)
+  return frames
+}
+
+function unlisted(feeds: Feeds, entries: readonly ShortEntry[], { from, to }: Span): Held[] {
+  const listed = new Set(entries.map(({ name }) => name))
+  return [...feeds].flatMap(([name, same]) =>
+    name >= from && name <= to && !listed.has(name) ? [...same] : [],
+  )
 }
 
 function rangesOf(state: Readonly<FeedState>): Range[] {
@@ -129,7 +155,7 @@ function rangesOf(state: Readonly<FeedState>): Range[] {
 }
 
 /** R1: feeds with their whole ids, newest first. */
-export function tellFeeds(room: RoomId, feeds: readonly (readonly [FeedId, Readonly<FeedState>])[]): Frame[] {
+export function tellFeeds(room: RoomId, feeds: readonly Held[]): Frame[] {
   const entries: HaveEntry[] = [...feeds]
     .sort(([, a], [, b]) => b.newest - a.newest)
     .map(([feed, state]) => ({ feed, newest: state.newest, ranges: rangesOf(state) }))

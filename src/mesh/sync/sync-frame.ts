@@ -18,6 +18,12 @@ export interface ShortEntry {
   readonly ranges: readonly Range[]
 }
 
+/** Short names from one to another, both included. */
+export interface Span {
+  readonly from: number
+  readonly to: number
+}
+
 export type SyncFrame =
   /** 8 bytes as hex over everything durable in each room; all zero when there is nothing. */
   | {
@@ -32,9 +38,11 @@ export type SyncFrame =
       readonly isLast: boolean
       /** What the sender holds of feeds that differ. */
       readonly entries: readonly ShortEntry[]
+      /** Set where everything is listed whose name lies in here: what is not, the sender does not have. */
+      readonly span?: Span
       /** Feeds that the sender does not know. */
       readonly unknown: readonly number[]
-      /** So many symbols are needed; 0 when there were enough, `sketchAll` when it is better to tell everything. */
+      /** So many symbols are needed; 0 when there were enough. */
       readonly more: number
     }
 
@@ -58,7 +66,8 @@ export function writeSyncFrame(writer: Writer, frame: SyncFrame): void {
       for (const { sum, product, check } of frame.symbols) writer.u32(sum).u32(product).u32(check)
       return
     case 'differ':
-      writer.fixed(hexToBytes(frame.room)).u8(frame.isLast ? 1 : 0)
+      writer.fixed(hexToBytes(frame.room)).u8((frame.isLast ? 1 : 0) + (frame.span === undefined ? 0 : 2))
+      if (frame.span !== undefined) writer.u32(frame.span.from).u32(frame.span.to)
       writer.varint(frame.entries.length)
       for (const { name, ranges } of frame.entries) {
         writer.u32(name)
@@ -105,13 +114,21 @@ function readSymbol(reader: Reader): SketchSymbol {
   return { sum, product, check }
 }
 
+function readSpan(reader: Reader): Span {
+  const span = { from: reader.u32(), to: reader.u32() }
+  if (span.to < span.from) throw new Malformed('span ends before it starts')
+  return span
+}
+
 function readDiffer(reader: Reader): SyncFrame {
   const room = readRoom(reader)
   const flag = reader.u8()
-  if (flag > 1) throw new Malformed('flag')
+  if (flag > 3) throw new Malformed('flag')
+  const span = flag < 2 ? {} : { span: readSpan(reader) }
   const entries = reader.list(limits.sketchMax, () => ({ name: reader.u32(), ranges: readRanges(reader) }))
   const unknown = reader.list(limits.sketchMax, () => reader.u32())
-  return { type: 'differ', room, isLast: flag === 1, entries, unknown, more: reader.varint(limits.sketchAll) }
+  const more = reader.varint(limits.sketchMax)
+  return { type: 'differ', room, isLast: flag % 2 === 1, ...span, entries, unknown, more }
 }
 
 export function writeRanges(writer: Writer, ranges: readonly Range[]): void {
