@@ -8,6 +8,7 @@ import { signatureBytesLength } from '#mesh/event.ts'
 import { peerIdBytesLength, peerIdFromBytes, peerIdToBytes, type PeerId } from '#mesh/ids.ts'
 import type { Keys, LinkRefusal } from '#runtime/ports.ts'
 
+/** The newest version that this software speaks; it speaks the one before, too. */
 export const linkVersion = 1
 const nonceBytesLength = 32
 const domain = encodeUtf8('meshchat/1/sign/link')
@@ -25,6 +26,8 @@ export interface HandshakeParts {
   readonly binding: Binding
   /** 32 random bytes. */
   readonly nonce: Uint8Array
+  /** The newest version that this side speaks. */
+  readonly version?: number
   /** Whom we meant to reach; undefined when anybody may come. */
   readonly expected: PeerId | undefined
   readonly send: (bytes: Uint8Array) => void
@@ -33,6 +36,7 @@ export interface HandshakeParts {
 }
 
 interface Hello {
+  readonly version: number
   readonly peer: PeerId
   readonly nonce: Uint8Array
 }
@@ -41,20 +45,21 @@ interface Hello {
 export function linkProofBytes(binding: Binding, signer: Hello, other: Hello): Uint8Array {
   const writer = new Writer().fixed(domain).text(binding.own).text(binding.other)
   writer.fixed(peerIdToBytes(signer.peer)).fixed(peerIdToBytes(other.peer))
-  return writer.fixed(signer.nonce).fixed(other.nonce).finish()
+  // Nobody in between can make two new ones speak an old version.
+  return writer.fixed(signer.nonce).fixed(other.nonce).u8(signer.version).u8(other.version).finish()
 }
 
 export class LinkHandshake {
   private other: Hello | undefined
   private isOver = false
   private readonly parts: HandshakeParts
+  private readonly own: Hello
 
   constructor(parts: HandshakeParts) {
     this.parts = parts
-    const { keys, nonce } = parts
-    parts.send(
-      new Writer().u8(helloCode).u8(linkVersion).fixed(peerIdToBytes(keys.self)).fixed(nonce).finish(),
-    )
+    const { keys, nonce, version = linkVersion } = parts
+    this.own = { version, peer: keys.self, nonce }
+    parts.send(new Writer().u8(helloCode).u8(version).fixed(peerIdToBytes(keys.self)).fixed(nonce).finish())
   }
 
   /** Takes the other side's messages, in order. Never throws. */
@@ -73,25 +78,26 @@ export class LinkHandshake {
   }
 
   private hello(reader: Reader): void {
-    const { keys, binding, nonce, expected } = this.parts
-    if (reader.u8() !== linkVersion) return this.fail('old-version')
+    const { keys, binding, expected } = this.parts
+    const version = reader.u8()
+    if (version < Math.max(1, this.own.version - 1)) return this.fail('old-version')
     const peer = peerIdFromBytes(reader.fixed(peerIdBytesLength))
-    const other = { peer, nonce: reader.fixed(nonceBytesLength) }
+    const other = { version, peer, nonce: reader.fixed(nonceBytesLength) }
     reader.end()
     if (peer === keys.self) return this.fail('self')
     if (expected !== undefined && peer !== expected) return this.fail('wrong-peer')
     this.other = other
-    void keys.sign(linkProofBytes(binding, { peer: keys.self, nonce }, other)).then((signature) => {
+    void keys.sign(linkProofBytes(binding, this.own, other)).then((signature) => {
       if (!this.isOver) this.parts.send(new Writer().u8(proofCode).fixed(signature).finish())
     })
   }
 
   private proof(reader: Reader, other: Hello): void {
-    const { keys, binding, nonce } = this.parts
+    const { keys, binding } = this.parts
     const signature = reader.fixed(signatureBytesLength)
     reader.end()
     const mirrored = { own: binding.other, other: binding.own }
-    const message = linkProofBytes(mirrored, other, { peer: keys.self, nonce })
+    const message = linkProofBytes(mirrored, other, this.own)
     void keys.verify({ signer: other.peer, message, signature }).then((isGenuine) => {
       if (this.isOver) return
       this.isOver = true

@@ -44,15 +44,16 @@ describe('opening a link', () => {
   })
 
   it('[K2] the proof binds fingerprints, ids and nonces, and the two directions differ', async () => {
-    const one = { peer: testKeys(1).self, nonce: new Uint8Array(32).fill(1) }
-    const two = { peer: testKeys(2).self, nonce: new Uint8Array(32).fill(2) }
+    const one = { version: 1, peer: testKeys(1).self, nonce: new Uint8Array(32).fill(1) }
+    const two = { version: 1, peer: testKeys(2).self, nonce: new Uint8Array(32).fill(2) }
     const all = [
       linkProofBytes({ own: 'x', other: 'y' }, one, two),
       linkProofBytes({ own: 'y', other: 'x' }, one, two),
       linkProofBytes({ own: 'x', other: 'y' }, two, one),
       linkProofBytes({ own: 'x', other: 'y' }, { ...one, nonce: two.nonce }, two),
+      linkProofBytes({ own: 'x', other: 'y' }, one, { ...two, version: 2 }),
     ].map(bytesToHex)
-    expect(new Set(all).size).toBe(4)
+    expect(new Set(all).size).toBe(5)
     // Somebody in the middle terminates the encryption: each side sees another fingerprint than the other sent.
     const middle = await shake({ a: { binding: { own: 'fingerprint a', other: 'middle' } } })
     expect(middle).toEqual({ a: 'bad-proof', b: 'bad-proof' })
@@ -62,7 +63,7 @@ describe('opening a link', () => {
     expect((await shake({ a: { expected: testKeys(3).self } })).a).toBe('wrong-peer')
     expect((await shake({ b: { keys: testKeys(1) } })).a).toBe('self')
     const older = await shake({}, (_from, bytes) =>
-      bytes[0] === 0 ? bytes.map((byte, i) => (i === 1 ? 9 : byte)) : bytes,
+      bytes[0] === 0 ? bytes.map((byte, i) => (i === 1 ? 0 : byte)) : bytes,
     )
     expect(older).toEqual({ a: 'old-version', b: 'old-version' })
     const mangled = await shake({}, (_from, bytes) =>
@@ -71,6 +72,29 @@ describe('opening a link', () => {
     expect(mangled).toEqual({ a: 'bad-proof', b: 'bad-proof' })
     const short = await shake({}, (_from, bytes) => bytes.slice(0, 10))
     expect(short).toEqual({ a: 'bad-proof', b: 'bad-proof' })
+  })
+})
+
+describe('versions', () => {
+  const versions = (a: number, b: number) => shake({ a: { version: a }, b: { version: b } })
+  const linked = { a: testKeys(2).self, b: testKeys(1).self }
+
+  it('[K5] neighbouring versions link, in whichever direction', async () => {
+    expect(await versions(1, 2)).toEqual(linked)
+    expect(await versions(2, 1)).toEqual(linked)
+    expect(await versions(7, 7)).toEqual(linked)
+  })
+
+  it('[K5] the newer of two that are further apart refuses by name', async () => {
+    expect((await versions(1, 3)).b).toBe('old-version')
+    expect((await versions(9, 7)).a).toBe('old-version')
+  })
+
+  it('[K5] who changes a version on the way ends the connection', async () => {
+    const lowered = await shake({ a: { version: 2 }, b: { version: 2 } }, (_from, bytes) =>
+      bytes[0] === 0 ? bytes.map((byte, i) => (i === 1 ? 1 : byte)) : bytes,
+    )
+    expect(lowered).toEqual({ a: 'bad-proof', b: 'bad-proof' })
   })
 })
 

@@ -192,6 +192,8 @@ export class World {
 
   start(peer: SimPeer): void {
     peer.life += 1
+    // A new page shows nothing of the last one, which may have been somebody else's.
+    peer.lastHolders = undefined
     peer.startErrorMs = peer.clockErrorMs
     const input: Input = {
       type: 'start',
