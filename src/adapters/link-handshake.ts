@@ -31,7 +31,8 @@ export interface HandshakeParts {
   /** Whom we meant to reach; undefined when anybody may come. */
   readonly expected: PeerId | undefined
   readonly send: (bytes: Uint8Array) => void
-  readonly done: (peer: PeerId) => void
+  /** @param version what both sides speak */
+  readonly done: (peer: PeerId, version: number) => void
   readonly failed: (reason: LinkRefusal) => void
 }
 
@@ -101,7 +102,7 @@ export class LinkHandshake {
     void keys.verify({ signer: other.peer, message, signature }).then((isGenuine) => {
       if (this.isOver) return
       this.isOver = true
-      if (isGenuine) this.parts.done(other.peer)
+      if (isGenuine) this.parts.done(other.peer, Math.min(this.own.version, other.version))
       else this.parts.failed('bad-proof')
     })
   }

@@ -110,18 +110,18 @@ export class WsLinks implements Links {
       nonce: crypto.getRandomValues(new Uint8Array(32)),
       expected: connection.expected,
       send: (bytes) => this.enqueue(connection, 'control', bytes),
-      done: (peer) => this.proven(connection, peer),
+      done: (peer, version) => this.proven(connection, peer, version),
       failed: (reason) => this.end(connection, reason),
     })
   }
 
-  private proven(connection: Connection, peer: PeerId): void {
+  private proven(connection: Connection, peer: PeerId, version: number): void {
     if (connection.isClosed) return
     clearTimeout(connection.timer)
     connection.peer = peer
     connection.link = ++this.lastLink
     this.byLink.set(connection.link, connection)
-    this.events?.up(connection.link, peer)
+    this.events?.up(connection.link, peer, version)
     for (const { lane, bytes } of connection.early.splice(0)) this.events?.frame(connection.link, lane, bytes)
   }
 

@@ -109,7 +109,8 @@ export type Input =
     }
   | { readonly type: 'store-failed'; readonly token: number; readonly cause: StoreFailure }
   | { readonly type: 'loaded'; readonly token: number; readonly events: readonly Event[] }
-  | { readonly type: 'link-up'; readonly link: LinkId; readonly peer: PeerId }
+  /** K5: the version of the protocol that both ends speak. */
+  | { readonly type: 'link-up'; readonly link: LinkId; readonly peer: PeerId; readonly version: number }
   | { readonly type: 'link-down'; readonly link: LinkId }
   | { readonly type: 'received'; readonly link: LinkId; readonly frame: Frame }
   /** The bulk lane takes no more for now. */

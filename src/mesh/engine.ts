@@ -69,7 +69,7 @@ function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void
     case 'loaded':
       return takeLoaded(engine, input.token, input.events, nowMs, out)
     case 'link-up':
-      return openLink(engine, input.link, input.peer, nowMs, out)
+      return openLink(engine, input, nowMs, out)
     case 'link-down':
       return loseLink(engine, input.link, nowMs)
     case 'received':

@@ -4,12 +4,12 @@
  */
 import { mayCarry, receiveItem, receiveNote } from './broadcast.ts'
 import { witnessPeerClock } from './clock.ts'
-import type { Effect, LinkId } from './effects.ts'
+import type { Effect, Input, LinkId } from './effects.ts'
 import { cutRuns, type Event, type Run } from './event.ts'
 import type { Digests, Frame } from './frame.ts'
 import { receivePacket } from './gossip/lane.ts'
 import { announceTo } from './gossip/tree.ts'
-import { feedAuthor, type PeerId, type RoomId } from './ids.ts'
+import { feedAuthor, type RoomId } from './ids.ts'
 import { hasSpace } from './journal.ts'
 import { limits } from './limits.ts'
 import { logDigest, originOf } from './log.ts'
@@ -39,9 +39,14 @@ import {
   type Want,
 } from './sync/reconcile.ts'
 
-export function openLink(engine: Engine, id: LinkId, peer: PeerId, nowMs: number, out: Effect[]): void {
+export function openLink(
+  engine: Engine,
+  { link: id, peer, version }: Extract<Input, { type: 'link-up' }>,
+  nowMs: number,
+  out: Effect[],
+): void {
   const isUrgent = engine.overlay.dials.get(peer)?.isUrgent ?? false
-  const { link, older } = addLink(engine.overlay, id, peer, nowMs)
+  const { link, older } = addLink(engine.overlay, { id, peer, version }, nowMs)
   if (older !== undefined) {
     out.push({ type: 'hang-up', link: older.id, reason: 'superseded' })
     loseLink(engine, older.id, nowMs)

@@ -9,8 +9,8 @@ import type { FrameFault, Lane } from '#mesh/frame.ts'
 import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
 
 export interface LinkEvents {
-  /** The other side has proven its key. */
-  up(link: LinkId, peer: PeerId): void
+  /** The other side has proven its key. @param version what both speak */
+  up(link: LinkId, peer: PeerId, version: number): void
   /** Said once per link, and never for one that was hung up here. */
   down(link: LinkId): void
   /** A whole frame, in the order of its lane. */

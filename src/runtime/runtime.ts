@@ -86,7 +86,7 @@ export function startRuntime(
   }
   feed(state, input)
   links.start({
-    up: (link, peer) => feed(state, { type: 'link-up', link, peer }),
+    up: (link, peer, version) => feed(state, { type: 'link-up', link, peer, version }),
     down: (link) => {
       state.checks.delete(link)
       state.budgets.delete(link)

@@ -27,7 +27,7 @@ function sent(effects: readonly Effect[], link?: number): Frame[] {
 }
 
 function linked(engine: Engine, link: number, seed: number): void {
-  handle(engine, { type: 'link-up', link, peer: keyOf(seed).peer }, 0)
+  handle(engine, { type: 'link-up', link, peer: keyOf(seed).peer, version: 1 }, 0)
   const hello: Frame = { type: 'hello', purpose: 'view', isUrgent: true, site: undefined }
   handle(engine, { type: 'received', link, frame: hello }, 0)
   handle(engine, { type: 'received', link, frame: { type: 'rooms', rooms: [general] } }, 0)

@@ -191,7 +191,7 @@ describe('forks', () => {
     const body = { type: 'message', text: 'meanwhile' } as const
     const command = { type: 'post', token: 't', room: general, body } as const
     const asked = handle(engine, { type: 'command', command }, 2_000).find((effect) => effect.type === 'sign')
-    restored.give({ type: 'link-up', link: 12, peer: keyOf(12).peer })
+    restored.give({ type: 'link-up', link: 12, peer: keyOf(12).peer, version: 1 })
     restored.give({ type: 'received', link: 12, frame: { type: 'rooms', rooms: [general] } })
     restored.give({ type: 'received', link: 12, frame: { type: 'events', runs: [first] } })
     if (asked?.type !== 'sign') throw new Error('nothing to sign')

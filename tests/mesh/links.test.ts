@@ -25,8 +25,8 @@ const dialled = (due: readonly { readonly peer: PeerId; readonly ask: boolean }[
 describe('links and dials', () => {
   it('[O1] a second link to a peer replaces the first', () => {
     const overlay = createOverlay(self)
-    expect(addLink(overlay, 1, keyOf(1).peer, 0).older).toBeUndefined()
-    expect(addLink(overlay, 2, keyOf(1).peer, 0).older?.id).toBe(1)
+    expect(addLink(overlay, { id: 1, peer: keyOf(1).peer, version: 1 }, 0).older).toBeUndefined()
+    expect(addLink(overlay, { id: 2, peer: keyOf(1).peer, version: 1 }, 0).older?.id).toBe(1)
     removeLink(overlay, 1)
     expect(overlay.linksByPeer.get(keyOf(1).peer)?.id).toBe(2)
   })
@@ -44,7 +44,8 @@ describe('links and dials', () => {
 
   it('[O2] lets nobody in beyond sixteen links, and keeps a place while a connection is made', () => {
     const overlay = createOverlay(self)
-    for (let i = 0; i < limits.linksMax - 1; i++) addLink(overlay, i, keyOf(100 + i).peer, 0)
+    for (let i = 0; i < limits.linksMax - 1; i++)
+      addLink(overlay, { id: i, peer: keyOf(100 + i).peer, version: 1 }, 0)
     expect(admitConnection(overlay, keyOf(1).peer, 0)).toBe(true)
     expect(admitConnection(overlay, keyOf(1).peer, 1)).toBe(true)
     expect(admitConnection(overlay, keyOf(2).peer, 1)).toBe(false)

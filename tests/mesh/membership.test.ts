@@ -31,7 +31,8 @@ function at(index: number): PeerId {
 
 function withLinks(count: number): Overlay {
   const overlay = createOverlay(self)
-  for (let i = 0; i < count; i++) addLink(overlay, i, at(i), 0).link.purpose = 'view'
+  for (let i = 0; i < count; i++)
+    addLink(overlay, { id: i, peer: at(i), version: 1 }, 0).link.purpose = 'view'
   return overlay
 }
 
@@ -142,7 +143,7 @@ describe('membership', () => {
 
     const full = withLinks(limits.activeViewMax)
     const before = membership.ring?.before ?? self
-    const link = addLink(full, 99, before, 0).link
+    const link = addLink(full, { id: 99, peer: before, version: 1 }, 0).link
     link.purpose = 'view'
     const gone = admitView(membership, full, link, { isUrgent: false, others: 40, isKept: none })
     expect([gone === undefined, gone === link]).toEqual([false, false])

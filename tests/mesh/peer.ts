@@ -53,8 +53,8 @@ export class Peer {
   link(other: Peer): void {
     this.linked.push(other)
     other.linked.push(this)
-    this.give({ type: 'link-up', link: other.seed, peer: keyOf(other.seed).peer })
-    other.give({ type: 'link-up', link: this.seed, peer: keyOf(this.seed).peer })
+    this.give({ type: 'link-up', link: other.seed, peer: keyOf(other.seed).peer, version: 1 })
+    other.give({ type: 'link-up', link: this.seed, peer: keyOf(this.seed).peer, version: 1 })
   }
 
   give(input: Input): void {

@@ -12,7 +12,7 @@ describe('signals in-band', () => {
 
   function withLink() {
     const overlay = createOverlay(self)
-    addLink(overlay, 7, between, 0)
+    addLink(overlay, { id: 7, peer: between, version: 1 }, 0)
     const presence = createPresence([], self, { name: '', box: false })
     return { signalling: createSignalling(self), ways: { overlay, presence }, overlay, presence }
   }
@@ -41,7 +41,7 @@ describe('signals in-band', () => {
 
   it('[S3] [S4] passes on to a link of the target or towards it, never back, never too far, never its own', () => {
     const { signalling, ways, overlay, presence } = withLink()
-    addLink(overlay, 8, to, 0)
+    addLink(overlay, { id: 8, peer: to, version: 1 }, 0)
     const source = overlay.links.get(7)
     if (source === undefined) throw new Error('link')
     const frame = { type: 'signal', from: between, to, hops: 0, payload: 'x' } as const
@@ -61,7 +61,7 @@ describe('signals in-band', () => {
 
   it('[S5] a link may have 240 signals a minute passed on', () => {
     const { signalling, ways, overlay } = withLink()
-    addLink(overlay, 8, to, 0)
+    addLink(overlay, { id: 8, peer: to, version: 1 }, 0)
     const source = overlay.links.get(7)
     if (source === undefined) throw new Error('link')
     const frame = { type: 'signal', from: between, to, hops: 0, payload: 'x' } as const

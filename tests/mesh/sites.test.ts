@@ -224,7 +224,7 @@ describe('gateways', () => {
     ])
     const standby = gatewayWishes('standby', sites, overlay, new Map())
     expect(standby.map(({ peer, purpose }) => [peer, purpose])).toEqual([[person(12), 'standby']])
-    const { link } = addLink(overlay, 1, person(11), 0)
+    const { link } = addLink(overlay, { id: 1, peer: person(11), version: 1 }, 0)
     link.site = site(1)
     expect(gatewayWishes('primary', sites, overlay, new Map())).toHaveLength(1)
   })
@@ -242,7 +242,7 @@ describe('gateways', () => {
 
   it('[Y8] a link between sites is of use to the role that wanted it', () => {
     const sites = triangle()
-    const { link } = addLink(createOverlay(self), 1, person(11), 0)
+    const { link } = addLink(createOverlay(self), { id: 1, peer: person(11), version: 1 }, 0)
     link.site = site(1)
     expect(isLinkUseful('primary', sites, link)).toBe(true)
     expect(isLinkUseful('standby', sites, link)).toBe(false)

@@ -6,9 +6,10 @@ import { ensurePackages, root } from '../../signal/setup.mjs'
  * The simulator and the engine in one file that a worker can run.
  * @param {string} name of the folder in tests/.cache
  * @param {import('vite').Plugin[]} [plugins]
+ * @param {string} [entry]
  * @returns {Promise<URL>}
  */
-export async function bundleWorker(name, plugins = []) {
+export async function bundleWorker(name, plugins = [], entry = 'tests/sim/worker.ts') {
   ensurePackages()
   // What tsconfig.json extends is made by SvelteKit.
   if (!existsSync(`${root}.svelte-kit/tsconfig.json`)) {
@@ -22,7 +23,7 @@ export async function bundleWorker(name, plugins = []) {
     logLevel: 'error',
     plugins,
     build: {
-      ssr: 'tests/sim/worker.ts',
+      ssr: entry,
       outDir,
       emptyOutDir: true,
       target: 'node20',

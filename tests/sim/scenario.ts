@@ -15,7 +15,7 @@ import {
 import type { Body } from '../../src/mesh/timeline/body.ts'
 import { Attacker, attacks } from './attackers.ts'
 import { Prng } from './prng.ts'
-import { World, fakeSignature, type Faults, type Layout, type SimPeer } from './world.ts'
+import { World, fakeSignature, type EngineCode, type Faults, type Layout, type SimPeer } from './world.ts'
 
 const stepsMax = 400_000
 /** With fewer, everything may hang on the attacker. */
@@ -37,7 +37,14 @@ export interface Outcome {
   readonly byType: Record<string, number>
 }
 
-export function runScenario(seed: number): Outcome {
+export interface ScenarioOptions {
+  /** What each peer runs, by its index; the shipped engine without it. */
+  readonly codeFor?: (index: number) => EngineCode
+  /** Gets the world before it begins. */
+  readonly seen?: (world: World) => void
+}
+
+export function runScenario(seed: number, options: ScenarioOptions = {}): Outcome {
   const world = new World(seed, 0, quiet)
   const { random } = world
   const faults: Faults = {
@@ -49,7 +56,11 @@ export function runScenario(seed: number): Outcome {
     diskFull: random.chance(0.2) ? random.unit() * 0.2 : 0,
     clockErrorMaxMs: random.chance(0.5) ? random.between(0, 10 * 365 * 86_400_000) : 0,
   }
-  return play(new World(seed, layoutFor(random), faults), seed)
+  const mesh = new World(seed, layoutFor(random), faults)
+  const { codeFor, seen } = options
+  if (codeFor !== undefined) for (const peer of mesh.peers) peer.code = codeFor(peer.index)
+  seen?.(mesh)
+  return play(mesh, seed)
 }
 
 const quiet: Faults = {

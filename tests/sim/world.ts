@@ -3,6 +3,7 @@
  * links that lose, repeat and reorder, partitions, and helpers that die. One seed gives one run, to the byte.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
+import { linkVersion } from '../../src/adapters/link-handshake.ts'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import { encodeUtf8 } from '../../src/mesh/bytes.ts'
 import { completeFrame, unclearFrame } from '../../src/mesh/broadcast.ts'
@@ -57,6 +58,25 @@ export interface Posted {
   readonly life: number
 }
 
+/** An engine of some version: what a peer runs. */
+export interface EngineCode {
+  readonly version: number
+  readonly createEngine: typeof createEngine
+  readonly handle: typeof handle
+  readonly encodeFrame: typeof encodeFrame
+  readonly decodeFrame: typeof decodeFrame
+  readonly completeFrame: typeof completeFrame
+}
+
+export const shippedCode: EngineCode = {
+  version: linkVersion,
+  createEngine,
+  handle,
+  encodeFrame,
+  decodeFrame,
+  completeFrame,
+}
+
 export interface Backup {
   readonly tables: MemoryTables
   readonly incarnation: Uint8Array
@@ -78,6 +98,8 @@ export class SimPeer {
   readonly site: SimSite
   readonly box: boolean
   attacker: Attacker | undefined
+  /** What it runs. */
+  code: EngineCode = shippedCode
   /** Dials of the last minute, ms, to check the bound from outside. */
   readonly dialsMs: number[] = []
   mostLinks = 0
@@ -204,7 +226,7 @@ export class World {
       seed: this.random.uint32(),
       stored: peer.tables.state(),
     }
-    peer.engine = createEngine(input, this.clock(peer))
+    peer.engine = peer.code.createEngine(input, this.clock(peer))
     this.input(peer, input)
     this.input(peer, { type: 'command', command: { type: 'rename', name: `peer ${peer.index}` } })
     this.input(peer, { type: 'command', command: { type: 'join', name: 'general' } })
@@ -359,7 +381,7 @@ export class World {
 
   input(peer: SimPeer, input: Input): void {
     if (peer.engine === undefined) return
-    const effects = handle(peer.engine, input, this.clock(peer))
+    const effects = peer.code.handle(peer.engine, input, this.clock(peer))
     for (const effect of effects) this.execute(peer, effect)
   }
 
@@ -516,8 +538,9 @@ export class World {
     a.conduits.set(conduit.idAtA, conduit)
     b.conduits.set(conduit.idAtB, conduit)
     for (const peer of [a, b]) peer.mostLinks = Math.max(peer.mostLinks, peer.conduits.size)
-    this.input(a, { type: 'link-up', link: conduit.idAtA, peer: b.self })
-    if (conduit.open) this.input(b, { type: 'link-up', link: conduit.idAtB, peer: a.self })
+    const version = Math.min(a.code.version, b.code.version)
+    this.input(a, { type: 'link-up', link: conduit.idAtA, peer: b.self, version })
+    if (conduit.open) this.input(b, { type: 'link-up', link: conduit.idAtB, peer: a.self, version })
   }
 
   /** Where a peer's links lead, and what a frame takes there now, ms. */
@@ -557,7 +580,7 @@ export class World {
   private send(peer: SimPeer, link: LinkId, frame: Frame): void {
     const { attacker } = peer
     if (attacker === undefined)
-      return this.put(peer, link, frame, this.isFast ? undefined : encodeFrame(frame))
+      return this.put(peer, link, frame, this.isFast ? undefined : peer.code.encodeFrame(frame))
     for (const bytes of attacker.send(frame, link)) this.put(peer, link, frame, bytes)
   }
 
@@ -590,9 +613,10 @@ export class World {
 
   /** @param suspect the connection, if the sender is an attacker: what the runtime refuses ends it */
   private arrive(peer: SimPeer, link: LinkId, bytes: Uint8Array, suspect: Conduit | undefined): void {
-    const read = decodeFrame(bytes)
+    const { code } = peer
+    const read = code.decodeFrame(bytes)
     const frame =
-      typeof read === 'string' || peer.engine === undefined ? read : completeFrame(peer.engine, read)
+      typeof read === 'string' || peer.engine === undefined ? read : code.completeFrame(peer.engine, read)
     const fault = typeof frame === 'string' ? frame : forgeryIn(frame)
     if (
       typeof frame !== 'string' &&

@@ -8,7 +8,7 @@ import type { Lane } from '#mesh/frame.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
 import type { Keys, LinkRefusal } from '#runtime/ports.ts'
-import { LinkHandshake } from '../link-handshake.ts'
+import { LinkHandshake, linkVersion } from '../link-handshake.ts'
 
 /** Id 0 is simple-peer's own channel, which carries nothing. */
 /** Chat is repeated by the engine, which does it sooner than SCTP would (measured, `gossip.md` §5). */
@@ -56,6 +56,8 @@ export class RtcConnection {
   private readonly channels: Readonly<Record<Lane, RTCDataChannel>>
   private readonly timer: ReturnType<typeof setTimeout>
   private handshake: LinkHandshake | undefined
+  /** What both ends speak, once the other one has proven itself. */
+  version = linkVersion
   /** What came on chat and bulk, or on control behind the proof, before the proof was checked. */
   private early: { readonly lane: Lane; readonly bytes: Uint8Array }[] = []
   private proofs = 0
@@ -119,7 +121,7 @@ export class RtcConnection {
       nonce: crypto.getRandomValues(new Uint8Array(32)),
       expected: peer,
       send: (bytes) => this.transmit('control', bytes),
-      done: () => this.proven(),
+      done: (_peer, version) => this.proven(version),
       failed: (reason) => this.end(reason),
     })
     const waiting = this.early
@@ -127,7 +129,8 @@ export class RtcConnection {
     for (const { lane, bytes } of waiting) this.received(lane, bytes)
   }
 
-  private proven(): void {
+  private proven(version: number): void {
+    this.version = version
     if (this.phase !== 'proving') return
     this.phase = 'up'
     clearTimeout(this.timer)

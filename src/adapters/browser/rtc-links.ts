@@ -147,7 +147,7 @@ export class RtcLinks implements Links {
     const link = ++this.lastLink
     this.byLink.set(link, connection)
     this.linkOf.set(connection, link)
-    this.events?.up(link, connection.parts.peer)
+    this.events?.up(link, connection.parts.peer, connection.version)
   }
 
   private frame(connection: RtcConnection, lane: Lane, bytes: Uint8Array): void {

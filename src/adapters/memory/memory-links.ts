@@ -1,4 +1,5 @@
 /** Links between engines of one process: each a pair of queues that run in later turns, never inside a call. */
+import { linkVersion } from '../link-handshake.ts'
 import type { HangUpReason, LinkId } from '#mesh/effects.ts'
 import type { FrameFault, Lane } from '#mesh/frame.ts'
 import type { PeerId } from '#mesh/ids.ts'
@@ -45,8 +46,8 @@ export class MemoryLinks implements Links {
       const there = other.end()
       here.other = there
       there.other = here
-      this.events?.up(here.link, peer)
-      other.events.up(there.link, this.self)
+      this.events?.up(here.link, peer, linkVersion)
+      other.events.up(there.link, this.self, linkVersion)
     })
   }
 

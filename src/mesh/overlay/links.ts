@@ -13,6 +13,8 @@ export type Purpose = 'view' | 'gateway' | 'standby'
 export interface Link {
   readonly id: LinkId
   readonly peer: PeerId
+  /** K5: what both ends speak; nothing newer is sent. */
+  readonly version: number
   readonly sinceMs: number
   /** This side dialled: it decides when the link is not needed any more. */
   readonly isOwn: boolean
@@ -83,8 +85,7 @@ export function createOverlay(self: PeerId): Overlay {
 /** O1: at most one link per peer; @returns the new one and the older one, which has to go. */
 export function addLink(
   overlay: Overlay,
-  id: LinkId,
-  peer: PeerId,
+  { id, peer, version }: { readonly id: LinkId; readonly peer: PeerId; readonly version: number },
   nowMs: number,
 ): { readonly link: Link; readonly older: Link | undefined } {
   const older = overlay.linksByPeer.get(peer)
@@ -93,6 +94,7 @@ export function addLink(
   const link: Link = {
     id,
     peer,
+    version,
     sinceMs: nowMs,
     isOwn,
     lastHeardMs: nowMs,
