@@ -234,7 +234,9 @@ export const limits = {
 
   // Reconciliation
   /** guess */
-  wantsPerLinkMax: 4,
+  wantsPerLinkMax: 16,
+  /** guess: events asked for and not there yet, per link; beyond so many missing ones, the newest of all come first. */
+  wantedEventsMax: 256,
   /** guess: an unanswered want is forgotten, and somebody else is asked. */
   wantTimeoutMs: 10_000,
   /** guess: wants waiting to be answered, per link. */

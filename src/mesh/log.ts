@@ -28,6 +28,8 @@ export interface HeldRange extends Range {
   readonly prev: EventId | undefined
   /** Absent in records of earlier versions. */
   readonly firstId?: EventId
+  /** Of the first event: what is missing below is older. */
+  readonly firstStamp?: number
   readonly lastId: EventId
 }
 
@@ -159,7 +161,7 @@ export function heldRanges(log: Log, room: RoomId, feed: FeedId): readonly HeldR
 }
 
 /** @returns durable and pending ranges: what must not be asked for. */
-export function coveredRanges(log: Log, room: RoomId, feed: FeedId): readonly Range[] {
+export function coveredRanges(log: Log, room: RoomId, feed: FeedId): readonly HeldRange[] {
   const state = log.rooms.get(room)?.feeds.get(feed)
   return state === undefined ? [] : [...state.ranges, ...state.pending]
 }
@@ -311,6 +313,7 @@ function toRanges(events: readonly Event[]): HeldRange[] {
     last: event.seq,
     prev: event.prev,
     firstId: event.id,
+    firstStamp: event.hlc,
     lastId: event.id,
   }))
   return mergeRanges(single)

@@ -49,13 +49,80 @@ describe('reconciliation', () => {
     expect(missingCount(reconcile, log, new Set())).toBe(0)
   })
 
-  it('[R3] the newest feeds come first, four at a time', () => {
+  it('[R3] where much is missing, the newest of all feeds come before the older ones of some', () => {
     const reconcile = createReconcile()
     const session = openSession(reconcile, 1)
-    const entries = [1, 2, 3, 4, 5, 6].map((seed) => ({ ...entry, feed: feedOf(seed), newest: seed }))
+    const log = createLog([])
+    const stampOf = (seq: number) => (1_000_000 + seq) * 32
+    const entries = [1, 2].map((seed) => ({
+      feed: feedOf(seed),
+      newest: stampOf(199),
+      ranges: [{ first: 0, last: 199 }],
+    }))
+    noteHave(session, general, entries)
+    const ask = () => {
+      const wants = dueWants(reconcile, session, log, [general], 0)
+      for (const want of wants) noteAnswer(session, want, 0)
+      return wants
+    }
+    const take = (seed: number, first: number, count: number) => {
+      const run = runOf({ seed, first, count })
+      acceptRun(log, run)
+      commit(log, recordWith(log, run.events, general, run.feed))
+    }
+    // One of each first.
+    expect(ask()).toMatchObject([{ first: 199 }, { first: 199, last: 199 }])
+    take(1, 199, 1)
+    take(2, 199, 1)
+    expect(ask()).toMatchObject([
+      { first: 197, last: 198 },
+      { first: 197, last: 198 },
+    ])
+    take(1, 197, 2)
+    // What the second lacks is newer than what the first lacks now.
+    expect(ask()).toMatchObject([
+      { feed: feedOf(2), first: 197, last: 198 },
+      { feed: feedOf(1), first: 191, last: 196 },
+    ])
+    take(2, 140, 59)
+    take(1, 140, 57)
+    // Little is missing now: all of it, as much as one answer takes.
+    for (const seed of [1, 2]) take(seed, 60, 80)
+    expect(ask().map(({ last, first }) => last - first + 1)).toEqual([60, 60])
+  })
+
+  it('[R3] so many wants and so many events are awaited of one peer, and no more', () => {
+    const reconcile = createReconcile()
+    const session = openSession(reconcile, 1)
+    const entries = Array.from({ length: 40 }, (_, i) => ({ ...entry, feed: feedOf(i + 1), newest: i }))
     noteHave(session, general, entries)
     const wants = dueWants(reconcile, session, createLog([]), [general], 0)
-    expect(wants.map((want) => want.feed)).toEqual([6, 5, 4, 3].map((seed) => feedOf(seed)))
+    expect(wants).toHaveLength(limits.wantsPerLinkMax)
+    expect(wants[0]?.feed).toBe(feedOf(40))
+    expect(dueWants(reconcile, session, createLog([]), [general], 0)).toEqual([])
+    const other = openSession(reconcile, 2)
+    noteHave(
+      other,
+      general,
+      Array.from({ length: 5 }, (_, i) => ({
+        ...entry,
+        feed: feedOf(i + 100),
+        ranges: [{ first: 0, last: 50 }],
+      })),
+    )
+    expect(dueWants(reconcile, other, createLog([]), [general], 0)).toHaveLength(5)
+    const log = createLog([])
+    for (let seed = 1; seed <= 6; seed++) {
+      const run = runOf({ seed, first: 136, count: 64 })
+      acceptRun(log, run)
+      commit(log, recordWith(log, run.events, general, run.feed))
+    }
+    const third = openSession(reconcile, 3)
+    noteHave(third, general, entries.slice(0, 6))
+    reconcile.sessions.delete(1)
+    expect(dueWants(reconcile, third, log, [general], 0)).toHaveLength(
+      limits.wantedEventsMax / limits.runEventsMax,
+    )
   })
 
   it('[R4] [R5] an answer closes the want; what cannot be served is not asked again', () => {

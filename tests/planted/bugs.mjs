@@ -120,8 +120,8 @@ export const bugs = [
     name: 'a want is off by one',
     by: 'reconcile',
     file: 'sync/reconcile.ts',
-    find: 'last: free.last }',
-    put: 'last: free.last - 1 }',
+    find: '    last: free.last,\n',
+    put: '    last: free.last - 1,\n',
   },
   {
     name: 'a want is never forgotten',
@@ -148,8 +148,8 @@ export const bugs = [
     name: 'few missing events are found and not sent',
     by: 'reconcile',
     file: 'sync/compare.ts',
-    find: 'if (missing <= limits.pushEventsMax) return { frames, push, doubts }',
-    put: 'if (missing <= limits.pushEventsMax) return { frames, push: [], doubts }',
+    find: 'return { frames, push, doubts }',
+    put: 'return { frames, push: [], doubts }',
   },
   {
     name: 'a feed that the other side does not know is not told',
@@ -451,5 +451,27 @@ export const bugs = [
     file: 'exchange.ts',
     find: '    if (brought) noteFetched(engine, run)\n',
     put: '',
+  },
+  // What is asked for first
+  {
+    name: 'one feed is fetched to its end before the next',
+    by: 'reconcile',
+    file: 'sync/reconcile.ts',
+    find: 'candidates.sort((a, b) => b.before - a.before)',
+    put: 'candidates.sort((a, b) => (b.want.feed < a.want.feed ? -1 : 1))',
+  },
+  {
+    name: 'of a feed as much as fits is asked for at once',
+    by: 'reconcile',
+    file: 'sync/reconcile.ts',
+    find: 'const part = isMuch ? beginningOf(log, want) : want',
+    put: 'const part = want',
+  },
+  {
+    name: 'more events are awaited of one peer than the bound allows',
+    by: 'reconcile',
+    file: 'sync/reconcile.ts',
+    find: ' || asked > limits.wantedEventsMax) break',
+    put: ') break',
   },
 ]

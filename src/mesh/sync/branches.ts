@@ -96,7 +96,8 @@ export function splitFeed(log: Log, event: Event): Split[] {
       : [...below, { ...range, last: seq - 1, lastId: event.prev }]
   const origin = state.origin ?? feed
   const { newest } = state
-  const branch = { first: seq, last: range.last, prev: event.prev, firstId: event.id, lastId: range.lastId }
+  const { prev, id: firstId, hlc: firstStamp } = event
+  const branch = { first: seq, last: range.last, prev, firstId, firstStamp, lastId: range.lastId }
   setFeed(roomLog, room, feed, { newest, ranges: kept, pending: [], origin: state.origin, endsAt: seq })
   // A branch of a branch goes on where that one would have ended.
   setFeed(roomLog, room, to, { newest, ranges: [branch], pending: [], origin, endsAt: state.endsAt })

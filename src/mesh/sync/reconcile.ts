@@ -134,9 +134,16 @@ export function expireWants(reconcile: Reconcile, nowMs: number): void {
   }
 }
 
+/** A part that could be asked for, and how new it is. */
+interface Candidate {
+  readonly want: Want
+  /** A stamp: everything in it is older. */
+  readonly before: number
+}
+
 /**
- * R3: @returns what to ask this peer for now: newest feeds first, the newest missing part of each, one want
- * per feed and peer, never a part that somebody else has been asked for.
+ * R3: @returns what to ask this peer for now: what is newest, whoever wrote it; one want per feed and peer, never a
+ * part that somebody else has been asked for. Where much is missing, little of each feed first, then more each time: so the newest messages of all come before the older ones of some.
  */
 export function dueWants(
   reconcile: Reconcile,
@@ -145,26 +152,49 @@ export function dueWants(
   rooms: Iterable<RoomId>,
   nowMs: number,
 ): Want[] {
-  const room = limits.wantsPerLinkMax - session.wants.size
-  if (room <= 0) return []
-  const candidates: { want: Want; newest: number }[] = []
+  const places = limits.wantsPerLinkMax - session.wants.size
+  if (places <= 0) return []
+  const candidates: Candidate[] = []
+  let missing = 0
   for (const id of rooms) {
     for (const entry of session.theirs.get(id)?.values() ?? []) {
-      if (session.wants.has(wantKey(id, entry.feed))) continue
-      const want = newestMissing(reconcile, log, id, entry)
-      if (want !== undefined) candidates.push({ want, newest: entry.newest })
+      const ranges = subtractRanges(entry.ranges, coveredRanges(log, id, entry.feed))
+      for (const { first, last } of ranges) missing += last - first + 1
+      if (ranges.length === 0 || session.wants.has(wantKey(id, entry.feed))) continue
+      const candidate = newestMissing(reconcile, log, id, entry, ranges)
+      if (candidate !== undefined) candidates.push(candidate)
     }
   }
-  candidates.sort((a, b) => b.newest - a.newest)
-  const due = candidates.slice(0, room).map(({ want }) => want)
-  for (const want of due) session.wants.set(wantKey(want.room, want.feed), { ...want, atMs: nowMs })
+  candidates.sort((a, b) => b.before - a.before)
+  const isMuch = missing > limits.wantedEventsMax
+  let asked = [...session.wants.values()].reduce((sum, { first, last }) => sum + last - first + 1, 0)
+  const due: Want[] = []
+  for (const { want } of candidates) {
+    const part = isMuch ? beginningOf(log, want) : want
+    asked += part.last - part.first + 1
+    if (due.length >= places || asked > limits.wantedEventsMax) break
+    due.push(part)
+    session.wants.set(wantKey(part.room, part.feed), { ...part, atMs: nowMs })
+  }
   return due
 }
 
-function newestMissing(reconcile: Reconcile, log: Log, room: RoomId, entry: HaveEntry): Want | undefined {
-  const { feed } = entry
-  const missing = subtractRanges(entry.ranges, coveredRanges(log, room, feed))
-  if (missing.length === 0) return undefined
+/** Twice what is held right above, and one of a feed of which nothing is. A branch is asked for from its beginning. */
+function beginningOf(log: Log, want: Want): Want {
+  if (isBranch(want.feed)) return want
+  const above = coveredRanges(log, want.room, want.feed).find((range) => range.first === want.last + 1)
+  const held = coveredRanges(log, want.room, want.feed).some((range) => range.first > want.last)
+  const count = above === undefined ? (held ? limits.runEventsMax : 1) : 2 * (above.last - above.first + 1)
+  return { ...want, first: Math.max(want.first, want.last - count + 1) }
+}
+
+function newestMissing(
+  reconcile: Reconcile,
+  log: Log,
+  room: RoomId,
+  { feed, newest }: HaveEntry,
+  missing: readonly Range[],
+): Candidate | undefined {
   const elsewhere = [...reconcile.sessions.values()].flatMap(
     (session) => session.wants.get(wantKey(room, feed)) ?? [],
   )
@@ -172,11 +202,19 @@ function newestMissing(reconcile: Reconcile, log: Log, room: RoomId, entry: Have
     // L8: from its beginning on, and so of one peer at a time.
     const [next] = missing
     if (next === undefined || elsewhere.length > 0) return undefined
-    return { room, feed, first: next.first, last: Math.min(next.last, next.first + limits.runEventsMax - 1) }
+    const last = Math.min(next.last, next.first + limits.runEventsMax - 1)
+    return { want: { room, feed, first: next.first, last }, before: newest }
   }
   const free = subtractRanges(missing, elsewhere).at(-1)
   if (free === undefined) return undefined
-  return { room, feed, first: Math.max(free.first, free.last - limits.runEventsMax + 1), last: free.last }
+  const want = {
+    room,
+    feed,
+    first: Math.max(free.first, free.last - limits.runEventsMax + 1),
+    last: free.last,
+  }
+  const above = coveredRanges(log, room, feed).filter((range) => range.first > free.last)
+  return { want, before: Math.min(newest, ...above.map((range) => range.firstStamp ?? newest)) }
 }
 
 /** @returns how many events somebody linked has and this peer lacks. */
