@@ -34,8 +34,14 @@ import type { Presence, Receipt } from './record.ts'
 export function noteTo(engine: Engine, id: LinkId, note: Note): void {
   const link = engine.overlay.links.get(id)
   if (link === undefined || link.closingSinceMs !== undefined) return
-  enqueueNote(link.lane, note)
+  enqueueNote(link.lane, isStrangeTo(link, note) ? { ...note, isWhole: true } : note)
   engine.busyLanes.add(id)
+}
+
+/** A8: who does not have the room could complete nothing of it. */
+function isStrangeTo(link: Link, note: Note): note is Extract<Note, { type: 'item' }> {
+  const room = note.type === 'item' ? itemRoom(note.item) : undefined
+  return room !== undefined && !link.rooms.has(room)
 }
 
 /** G4: between sites only what somebody there wants, and names only while they are few. */

@@ -86,6 +86,21 @@ describe('engine', () => {
     expect(items(handle(engine, { type: 'received', link: 3, frame: again }, 2))).toEqual([])
   })
 
+  it('[A8] what goes to a peer without the room goes in whole', () => {
+    const engine = start()
+    for (const seed of [1, 2, 3]) linked(engine, seed, seed)
+    handle(engine, { type: 'received', link: 3, frame: { type: 'rooms', rooms: [] } }, 0)
+    const frame = packet({ type: 'run', run: runOf({ seed: 1, first: 4, count: 1 }) })
+    const effects = handle(engine, { type: 'received', link: 1, frame }, 1)
+    const isWhole = (link: number) =>
+      sent(effects, link).flatMap((one) =>
+        one.type === 'packet'
+          ? one.notes.flatMap((note) => (note.type === 'item' ? [note.isWhole === true] : []))
+          : [],
+      )
+    expect([isWhole(2), isWhole(3)]).toEqual([[false], [true]])
+  })
+
   it('[P2] passes a record on once', () => {
     const engine = start()
     for (const seed of [1, 2]) linked(engine, seed, seed)
