@@ -13,6 +13,7 @@ import {
   bytesToHex,
   feedAuthor,
   isDerived,
+  isLoose,
   looseFeed,
   shortName,
   type EventId,
@@ -198,7 +199,10 @@ function isAnchored(run: Run, covered: readonly Range[]): boolean {
   if (first === undefined || last === undefined) return false
   const author = feedAuthor(run.feed)
   const isNamed = branchFeed(author, first.id) === run.feed || looseFeed(author, last.id) === run.feed
-  return isNamed || touches(run, covered)
+  if (isNamed) return true
+  // Above its last event a loose end would be another one.
+  const isAbove = isLoose(run.feed) && covered.every((range) => range.last < last.seq)
+  return !isAbove && touches(run, covered)
 }
 
 function emptyFeed(feed: FeedId, origin: FeedId | undefined): FeedState {

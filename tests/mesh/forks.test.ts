@@ -93,6 +93,16 @@ describe('forks', () => {
     expect(one.texts()).toHaveLength(6 + 2 + 2 + 1)
   })
 
+  it('[L8] who holds nothing but the place where the fork is gets both, and what comes before', () => {
+    const one = new Peer(11, [runOf({ first: 3, count: 1 })])
+    const two = new Peer(12, [common, second])
+    one.link(two)
+    talk([one, two], 60)
+    expect(one.texts()).toHaveLength(3 + 1 + 2)
+    expect(two.texts()).toEqual(one.texts())
+    expect(one.feeds().sort()).toEqual(two.feeds().sort())
+  })
+
   it('[L8] nobody signs under the name of a branch', () => {
     const run = { ...first, feed: branchFeed(author, common.events[0]?.id as never) }
     expect(decodeFrame(encodeFrame({ type: 'events', runs: [run] }))).toBe('malformed')

@@ -34,7 +34,7 @@ export interface Finding {
   readonly origin: FeedId
   /** As it is held. */
   readonly event: Event
-  /** The other version, from there on. */
+  /** The other version, with what comes before. */
   readonly run: Run
   readonly link: LinkId
 }
@@ -149,8 +149,7 @@ export function compareRun(
   const before = ours.get(first.seq - 1)
   if (theirs !== undefined && own !== undefined && own.prev === theirs.prev) {
     if (engine.findings.length >= limits.comparisonsMax) return
-    const rest = { ...run, events: run.events.slice(index) }
-    engine.findings.push({ origin: run.feed, event: own, run: rest, link })
+    engine.findings.push({ origin: run.feed, event: own, run, link })
   } else if (index === 0 || (index < 0 && before !== undefined && before.id !== first.prev)) {
     const last = first.seq - 1
     probe(

@@ -53,12 +53,15 @@ export function takeLoose(
   nowMs: number,
   out: Effect[],
 ): boolean {
-  const known = feedsOf(engine.log, run.room).get(loose)
   const last = run.events.at(-1)
-  const isKnown = known !== undefined && known.ranges.length + known.pending.length > 0
-  if (isKnown) return acceptLoose(engine, { run, loose }, nowMs)
-  if (last === undefined || looseFeed(feedAuthor(run.feed), last.id) !== loose) return false
-  return findPlace(engine, { type: 'find', link, run, loose, feeds: placesFor(engine, run) }, nowMs, out)
+  if (last === undefined) return false
+  const known = feedsOf(engine.log, run.room).get(loose)
+  const held = [...(known?.ranges ?? []), ...(known?.pending ?? [])]
+  if (held.some((range) => last.seq <= range.last)) return acceptLoose(engine, { run, loose }, nowMs)
+  // What goes on above is a longer one, under its own name.
+  const name = looseFeed(feedAuthor(run.feed), last.id)
+  const search = { type: 'find', link, run, loose: name, feeds: placesFor(engine, run) } as const
+  return findPlace(engine, search, nowMs, out)
 }
 
 /** @returns feeds that hold events of these numbers, or the one before; undefined while one of them is being written */
