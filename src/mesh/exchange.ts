@@ -9,7 +9,7 @@ import { cutRuns, type Event, type Run } from './event.ts'
 import type { Digests, Frame } from './frame.ts'
 import { receivePacket } from './gossip/lane.ts'
 import { announceTo } from './gossip/tree.ts'
-import { feedAuthor, type RoomId } from './ids.ts'
+import { feedAuthor, isDerived, type RoomId } from './ids.ts'
 import { hasSpace } from './journal.ts'
 import { limits } from './limits.ts'
 import { logDigest, originOf } from './log.ts'
@@ -329,7 +329,9 @@ function serveLoaded(
   if (session === undefined) return
   session.loading = false
   const origin = originOf(engine.log, want.room, want.feed)
-  const runs = cutRuns(events.map((event) => (event.feed === origin ? event : { ...event, feed: origin })))
+  // Its events have found their place while they were read.
+  const served = isDerived(origin) ? [] : events
+  const runs = cutRuns(served.map((event) => (event.feed === origin ? event : { ...event, feed: origin })))
   if (runs.length === 0 || !engine.rooms.has(want.room)) {
     send(out, link, { type: 'lacking', ...want })
     return

@@ -252,6 +252,8 @@ function readPacket(reader: Reader): Frame {
     if (notes.length >= limits.notesPerPacketMax) throw new Malformed('too many notes')
     notes.push(decodeNote(reader))
   }
+  // Nobody could say which packet was unclear.
+  if (seq === undefined && notes.some((note) => note.type === 'short')) throw new Malformed('short')
   return { type: 'packet', seq, ack, notes }
 }
 

@@ -113,12 +113,25 @@ function feedRecords(log: Log, events: readonly NewEvent[], also: readonly FeedP
 
 /** L8: events move on the disk, and both feeds' records with them. */
 export function noteSplits(journal: Journal, splits: readonly Split[]): void {
-  journal.splits = [...journal.splits, ...splits]
+  for (const split of splits) {
+    // With a full disk a feed is ended and joined again and again: what undoes the last move leaves nothing to do.
+    const last = journal.splits.at(-1)
+    const isUndone =
+      last !== undefined &&
+      last.room === split.room &&
+      last.from === split.to &&
+      last.to === split.from &&
+      last.first === split.first &&
+      last.last === split.last
+    journal.splits = isUndone ? journal.splits.slice(0, -1) : [...journal.splits, split]
+  }
   for (const { room, from, to } of splits) noteChanged(journal, room, [from, to])
 }
 
 export function noteChanged(journal: Journal, room: RoomId, feeds: readonly FeedId[]): void {
-  journal.changed = [...journal.changed, ...feeds.map((feed) => ({ room, feed }))]
+  const isKnown = (feed: FeedId) => journal.changed.some((one) => one.room === room && one.feed === feed)
+  const fresh = feeds.filter((feed) => !isKnown(feed))
+  journal.changed = [...journal.changed, ...fresh.map((feed) => ({ room, feed }))]
 }
 
 /** @returns whether what is held of a feed is about to change: a write with it is under way. */

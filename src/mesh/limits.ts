@@ -55,6 +55,10 @@ export const limits = {
   feedsPerRoomMax: 4_096,
   /** guess: incarnations of one device; each is a wiped or restored store. */
   feedsPerDeviceMax: 64,
+  /** guess: versions of one device's feeds that are kept. */
+  branchesPerDeviceMax: 64,
+  /** guess: ends of one device's feeds that hang on nothing; anybody can make some. */
+  loosePerDeviceMax: 8,
   /** guess: holes of one feed; what would make more is asked for later. */
   heldRangesMax: 256,
   /** guess: runs that are compared with the store at once, and forks that wait to be ended. */

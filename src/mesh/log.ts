@@ -18,6 +18,7 @@ import {
   shortName,
   type EventId,
   type FeedId,
+  type PeerId,
   type RoomId,
 } from './ids.ts'
 import type { Range } from './sync/sync-frame.ts'
@@ -96,6 +97,7 @@ export type Accepted =
 export function createLog(records: readonly FeedRecord[]): Log {
   const log: Log = { rooms: new Map() }
   for (const { room, feed, newest, ranges, origin, endsAt } of records) {
+    if (isDerived(feed) && ranges.length === 0) continue
     const roomLog = openRoomLog(log, room)
     setFeed(roomLog, room, feed, { newest, ranges, pending: [], origin, endsAt })
     const last = ranges[ranges.length - 1]
@@ -124,6 +126,21 @@ export function setFeed(
   room.print = [room.print[0] ^ before[0] ^ print[0], room.print[1] ^ before[1] ^ print[1]]
   if (known === undefined) nameFeed(room, feed)
   room.feeds.set(feed, { ...state, print, name: known?.name ?? nameOf(feed) })
+}
+
+/** Of a derived feed nothing is held any more under its name. */
+export function forgetFeed(log: Log, room: RoomId, feed: FeedId): void {
+  const roomLog = openRoomLog(log, room)
+  const known = roomLog.feeds.get(feed)
+  if (known === undefined) return
+  roomLog.print = [roomLog.print[0] ^ known.print[0], roomLog.print[1] ^ known.print[1]]
+  roomLog.feeds.delete(feed)
+  roomLog.heads.delete(feed)
+  const name = shortName(feed)
+  roomLog.byName.set(
+    name,
+    (roomLog.byName.get(name) ?? []).filter((one) => one !== feed),
+  )
 }
 
 function nameFeed(room: RoomLog, feed: FeedId): void {
@@ -219,11 +236,35 @@ function touches(run: Run, covered: readonly Range[]): boolean {
 /** L4: too many feeds, or too many of one device. Its own feed a device always keeps. */
 function isCrowded(room: RoomLog, feed: FeedId): boolean {
   if (room.feeds.size >= limits.feedsPerRoomMax) return true
-  if (room.feeds.size < limits.feedsPerDeviceMax) return false
+  return keptBeside(room, feed) >= placesFor(feed)
+}
+
+function placesFor(feed: FeedId): number {
+  if (isLoose(feed)) return limits.loosePerDeviceMax
+  return isDerived(feed) ? limits.branchesPerDeviceMax : limits.feedsPerDeviceMax
+}
+
+/** @returns how many of the same device and the same sort there are: nobody's branches take the place of feeds. */
+function keptBeside(room: RoomLog, feed: FeedId): number {
+  if (room.feeds.size < limits.loosePerDeviceMax) return 0
   const author = feedAuthor(feed)
+  const [isLooseOne, isDerivedOne] = [isLoose(feed), isDerived(feed)]
   let count = 0
-  for (const known of room.feeds.keys()) if (known.startsWith(author)) count += 1
-  return count >= limits.feedsPerDeviceMax
+  for (const known of room.feeds.keys()) {
+    if (known.startsWith(author) && isLoose(known) === isLooseOne && isDerived(known) === isDerivedOne)
+      count += 1
+  }
+  return count
+}
+
+/** L4: @returns whether one more version of a feed could be kept beside the one that is held. */
+export function hasBranchPlace(log: Log, room: RoomId, author: PeerId): boolean {
+  const roomLog = openRoomLog(log, room)
+  const some = `${author}.ffffffff` as FeedId
+  return (
+    roomLog.feeds.size < limits.feedsPerRoomMax &&
+    keptBeside(roomLog, some) + 2 <= limits.branchesPerDeviceMax
+  )
 }
 
 /** L3: an event that touches a held range must be the one that the range is chained to. */
@@ -272,6 +313,7 @@ function forkOf(state: FeedState | undefined): Pick<FeedRecord, 'origin' | 'ends
 
 /** L6: what the disk has confirmed becomes held. */
 export function commit(log: Log, record: FeedRecord): void {
+  if (isDerived(record.feed) && record.ranges.length === 0) return
   const state = openRoomLog(log, record.room).feeds.get(record.feed)
   const pending = (state?.pending ?? []).filter(
     (range) => !record.ranges.some((held) => held.first <= range.first && held.last >= range.last),

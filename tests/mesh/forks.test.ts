@@ -7,6 +7,7 @@ import type { Run } from '../../src/mesh/event.ts'
 import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'
 import { branchFeed, isBranch, isLoose, looseFeed, type FeedId } from '../../src/mesh/ids.ts'
 import { acceptRun, commit, createLog, feedsOf, heldRanges, recordWith } from '../../src/mesh/log.ts'
+import { limits } from '../../src/mesh/limits.ts'
 import { dropIslands, placeRun, rejoinFeed, splitFeed } from '../../src/mesh/sync/branches.ts'
 import { feedOf, general, held, keyOf, runOf } from './make.ts'
 import { Peer, talk } from './peer.ts'
@@ -155,6 +156,41 @@ describe('forks', () => {
     expect(two.feeds().sort()).toEqual(whole.feeds().sort())
     for (const peer of [one, two]) expect(peer.texts()).toEqual(whole.texts())
     expect(one.texts()).toHaveLength(8)
+  })
+
+  it('[L9] of a loose end whose last event comes alone the rest is still told and served', () => {
+    const tail = runOf({ first: 4, count: 4 })
+    const one = new Peer(11, [common, tail])
+    const two = new Peer(12, [common, after(2, 2, 'other')])
+    one.link(two)
+    talk([one, two], 60)
+    const alone = { ...tail, events: runOf({ first: 7, count: 1 }).events }
+    one.give({ type: 'received', link: 12, frame: { type: 'events', runs: [alone] } })
+    talk([one, two], 30)
+    const late = new Peer(13)
+    late.link(one)
+    talk([one, two, late], 120)
+    expect(one.texts()).toHaveLength(3 + 2 + 4)
+    expect(late.texts()).toEqual(one.texts())
+  })
+
+  it('[L4] [L9] loose ends never take the place of a feed, nor empty branches one of anything', () => {
+    const log = createLog([])
+    for (let seq = 2; seq < 60; seq += 2) {
+      const run = runOf({ first: seq, count: 1 })
+      const loose = looseFeed(author, run.events[0]?.id as never)
+      const part = { ...run, feed: loose, events: run.events.map((event) => ({ ...event, feed: loose })) }
+      if (acceptRun(log, part, { origin: feedOf(1) }).type !== 'new') continue
+      commit(log, { ...recordWith(log, part.events, general, loose), origin: feedOf(1) })
+    }
+    expect([...feedsOf(log, general).keys()].filter(isLoose)).toHaveLength(limits.loosePerDeviceMax)
+    expect(acceptRun(log, runOf({ count: 1 })).type).toBe('new')
+    const full = held(6)
+    for (let i = 0; i < 100; i++) {
+      splitFeed(full, { ...first.events[3], feed: feedOf(1) } as never)
+      rejoinFeed(full, general, feedOf(1))
+    }
+    expect([...feedsOf(full, general).keys()]).toEqual([feedOf(1)])
   })
 
   it('[L9] only where the part below fits does a range above give way', () => {

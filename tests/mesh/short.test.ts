@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Reader, Writer } from '../../src/mesh/bytes.ts'
+import type { Event } from '../../src/mesh/event.ts'
+import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'
+import { limits } from '../../src/mesh/limits.ts'
 import { acceptRun } from '../../src/mesh/log.ts'
 import { itemOf, type Content } from '../../src/mesh/gossip/item.ts'
 import {
@@ -21,6 +24,7 @@ import {
 } from '../../src/mesh/gossip/short.ts'
 import type { EventId } from '../../src/mesh/ids.ts'
 import type { Receipt } from '../../src/mesh/record.ts'
+import { splitFeed } from '../../src/mesh/sync/branches.ts'
 import { feedOf, general, held, keyOf, runOf } from './make.ts'
 
 const receipt: Receipt = {
@@ -89,6 +93,40 @@ describe('short forms', () => {
     const { log } = holdingsOf(5)
     log.rooms.get(general)?.byName.forEach((feeds) => feeds.push(feedOf(9)))
     expect(completeAll([next], holdingsOf(5, { log }))).toBeUndefined()
+  })
+
+  it('[A7] [L8] nothing is completed under the name of a branch', () => {
+    const holdings = holdingsOf(6)
+    const fork = { ...runOf({ count: 6 }).events[3], feed: feedOf(1) } as Event
+    const [split] = splitFeed(holdings.log, fork)
+    if (split === undefined) throw new Error('no branch')
+    const { events } = runOf({ first: 6, count: 1 })
+    const run = {
+      room: general,
+      feed: split.to,
+      events: events.map((event) => ({ ...event, feed: split.to })),
+    }
+    expect(completeAll([throughWire({ type: 'run', run })], holdings)).toBeUndefined()
+  })
+
+  it('[A7] [F1] what would be larger than a frame in whole is not completed', () => {
+    const head = runOf({ seed: 4, count: 1 })
+    const holdings = holdingsOf(5)
+    acceptRun(holdings.log, head)
+    const prev = runOf({ count: 5 }).events[4]?.id as EventId
+    const dep = head.events[0]?.id as EventId
+    const run = runOf({ first: 5, count: 64, prev, text: 'x'.repeat(980) })
+    const large = { ...run, events: run.events.map((event) => ({ ...event, deps: [dep, dep, dep, dep] })) }
+    const short = throughWire({ type: 'run', run: large })
+    expect(shortSize({ type: 'run', run: large })).toBeLessThan(limits.frameBytesMax)
+    expect(completeAll([short], holdings)).toBeUndefined()
+  })
+
+  it('[A7] short forms in a packet without a number are malformed', () => {
+    const short = shortOf({ type: 'receipt', record: receipt })
+    const packet = { type: 'packet', ack: undefined, notes: [{ type: 'short', short, cost: 0 }] } as const
+    expect(decodeFrame(encodeFrame({ ...packet, seq: 1 }))).toMatchObject({ seq: 1 })
+    expect(decodeFrame(encodeFrame({ ...packet, seq: undefined }))).toBe('malformed')
   })
 
   it('[A8] the first event of a feed, presence and the words of sites go in whole', () => {

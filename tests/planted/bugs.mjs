@@ -76,7 +76,7 @@ export const bugs = [
     name: 'feeds of one device are not bounded',
     by: 'log',
     file: 'log.ts',
-    find: 'return count >= limits.feedsPerDeviceMax',
+    find: 'return keptBeside(room, feed) >= placesFor(feed)',
     put: 'return false',
   },
   {
@@ -410,13 +410,6 @@ export const bugs = [
     put: '  const splits: Split[] = []\n  if (splits.length === 0) return',
   },
   {
-    name: 'a loose end stays although its events have their place',
-    by: 'forks',
-    file: 'sync/branches.ts',
-    find: 'const found = loose.filter(([feed]) => names.has(feed))',
-    put: 'const found = loose.filter(([feed]) => !names.has(feed))',
-  },
-  {
     name: 'a receipt from before a fork counts for a branch',
     by: 'forks',
     file: 'delivery.ts',
@@ -473,5 +466,19 @@ export const bugs = [
     file: 'sync/reconcile.ts',
     find: ' || asked > limits.wantedEventsMax) break',
     put: ') break',
+  },
+  {
+    name: 'a loose end goes when its last event comes alone',
+    by: 'forks',
+    file: 'sync/branches.ts',
+    find: 'names.has(feed) && subtractRanges(ranges, covered).length === 0',
+    put: 'names.has(feed) && covered.length >= 0 && ranges.length > 0',
+  },
+  {
+    name: 'somebody signs under the name of a branch',
+    by: 'short',
+    file: 'gossip/short.ts',
+    find: 'feed === undefined || isDerived(feed)) return undefined',
+    put: 'feed === undefined) return undefined',
   },
 ]

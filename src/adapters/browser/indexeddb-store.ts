@@ -9,6 +9,7 @@ import type { Event } from '#mesh/event.ts'
 import {
   bytesToHex,
   incarnationFrom,
+  isDerived,
   type EventId,
   type FeedId,
   type PeerId,
@@ -246,7 +247,11 @@ export class IndexedDbStore implements Store {
       tx,
       write.events.filter((event) => event.isHeld === true),
     )
-    for (const record of write.feeds) void tx.objectStore('feeds').put(record)
+    for (const record of write.feeds) {
+      const isGone = isDerived(record.feed) && record.ranges.length === 0
+      if (isGone) void tx.objectStore('feeds').delete([record.room, record.feed])
+      else void tx.objectStore('feeds').put(record)
+    }
     for (const record of write.presences) void tx.objectStore('presences').put(record)
     for (const receipt of write.receipts) await putReceipt(tx, receipt)
     for (const room of write.clearDrafts) void tx.objectStore('drafts').delete(room)

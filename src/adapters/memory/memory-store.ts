@@ -12,7 +12,15 @@ import {
 import { outdoes } from '#mesh/delivery.ts'
 import type { NewEvent, RoomRecord, StoreFailure, StoredState, StoreWrite } from '#mesh/effects.ts'
 import type { Event } from '#mesh/event.ts'
-import { feedAuthor, isLoose, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
+import {
+  feedAuthor,
+  isDerived,
+  isLoose,
+  type EventId,
+  type FeedId,
+  type PeerId,
+  type RoomId,
+} from '#mesh/ids.ts'
 import type { FeedRecord } from '#mesh/log.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
@@ -91,7 +99,11 @@ export class MemoryTables {
         this.put({ ...known, signature })
       }
     }
-    for (const record of write.feeds) this.feeds.set(`${record.room}/${record.feed}`, record)
+    for (const record of write.feeds) {
+      const place = `${record.room}/${record.feed}`
+      if (isDerived(record.feed) && record.ranges.length === 0) this.feeds.delete(place)
+      else this.feeds.set(place, record)
+    }
     for (const record of write.presences) this.presences.set(record.peer, record)
     for (const receipt of write.receipts) {
       for (const { feed } of receipt.entries) {

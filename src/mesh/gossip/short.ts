@@ -11,6 +11,7 @@ import { eventIdOf, signatureBytesLength, type Event, type Run } from '../event.
 import {
   bytesToHex,
   hexToBytes,
+  isDerived,
   peerIdFromBytes,
   peerIdToBytes,
   shortName,
@@ -212,14 +213,21 @@ function readStamp(reader: Reader): number {
   return stamp
 }
 
+/** Newest events by the beginning of their id, by room; what two share leads nowhere. Made once per packet. */
+type Ends = Map<RoomId, Map<string, EventId | undefined>>
+
 /** A7: @returns what was meant, in the order of the packet, or undefined if something in it cannot be completed. */
 export function completeAll(shorts: readonly Short[], holdings: Holdings): Item[] | undefined {
   const items: Item[] = []
+  const ends: Ends = new Map()
   for (const short of shorts) {
     const content =
-      short.type === 'run' ? completeRun(short, holdings, items) : completeReceipt(short, holdings)
+      short.type === 'run' ? completeRun(short, holdings, items, ends) : completeReceipt(short, holdings)
     if (content === undefined) return undefined
-    items.push(itemOf(content))
+    const item = itemOf(content)
+    // In whole it has to fit a frame, or nobody could pass it on.
+    if (item.size > limits.frameBytesMax - limits.frameHeadBytesMax) return undefined
+    items.push(item)
   }
   return items
 }
@@ -239,24 +247,27 @@ function completeRun(
   short: Extract<Short, { type: 'run' }>,
   holdings: Holdings,
   before: readonly Item[],
+  allEnds: Ends,
 ): Content | undefined {
   const room = roomOf(short.room, holdings)
   const feed = room === undefined ? undefined : feedOf(holdings.log, room, short.feed)
-  if (room === undefined || feed === undefined) return undefined
+  // L8: nobody signs a branch.
+  if (room === undefined || feed === undefined || isDerived(feed)) return undefined
   const known = sameRun(short, feed, [...before, ...holdings.recent])
   if (known !== undefined) return known
-  const inPacket = before.flatMap(({ content }) => (content.type === 'run' ? content.run.events : []))
-  let prev = eventBefore(holdings.log, room, feed, short.first, inPacket)
+  let prev = eventBefore(holdings.log, room, feed, short.first, before)
   if (prev === undefined) return undefined
+  const ends = endsOf(allEnds, holdings.log, room)
   const events: Event[] = []
   for (const [i, { deps: starts, ...fields }] of short.events.entries()) {
-    const deps = starts.map((start) => ancestor(holdings.log, room, start, inPacket))
+    const deps = starts.map((start) => ends.get(start))
     if (deps.includes(undefined)) return undefined
     const whole = { ...fields, room, feed, seq: short.first + i, prev, deps: deps as EventId[] }
     const id = eventIdOf(whole)
     if (fields.hlc <= (events.at(-1)?.hlc ?? -1)) return undefined
     const signature = i === short.events.length - 1 ? short.signature : undefined
     events.push({ ...whole, id, signature })
+    noteEnd(ends, id)
     prev = id
   }
   return { type: 'run', run: { room, feed, events } }
@@ -280,24 +291,33 @@ function eventBefore(
   room: RoomId,
   feed: FeedId,
   first: number,
-  inPacket: readonly Event[],
+  before: readonly Item[],
 ): EventId | undefined {
-  const near = inPacket.find((event) => event.room === room && event.feed === feed && event.seq === first - 1)
-  if (near !== undefined) return near.id
+  for (const { content } of before) {
+    const last = content.type === 'run' ? content.run.events.at(-1) : undefined
+    if (last?.room === room && last.feed === feed && last.seq === first - 1) return last.id
+  }
   const state = feedsOf(log, room).get(feed)
   const ranges = [...(state?.pending ?? []), ...(state?.ranges ?? [])]
   return ranges.find((range) => range.last === first - 1)?.lastId
 }
 
 /** An ancestor is mostly the newest event of some feed. */
-function ancestor(log: Log, room: RoomId, start: string, inPacket: readonly Event[]): EventId | undefined {
-  const found = new Set(inPacket.filter(({ id }) => id.startsWith(start)).map(({ id }) => id))
+function endsOf(all: Ends, log: Log, room: RoomId): Map<string, EventId | undefined> {
+  const known = all.get(room)
+  if (known !== undefined) return known
+  const ends = new Map<string, EventId | undefined>()
+  all.set(room, ends)
   for (const state of feedsOf(log, room).values()) {
-    for (const { lastId } of [...state.ranges, ...state.pending])
-      if (lastId.startsWith(start)) found.add(lastId)
+    for (const range of state.ranges) noteEnd(ends, range.lastId)
+    for (const range of state.pending) noteEnd(ends, range.lastId)
   }
-  const [only] = found
-  return found.size === 1 ? only : undefined
+  return ends
+}
+
+function noteEnd(ends: Map<string, EventId | undefined>, id: EventId): void {
+  const start = id.slice(0, 2 * depBytes)
+  ends.set(start, ends.has(start) && ends.get(start) !== id ? undefined : id)
 }
 
 function completeReceipt(

@@ -12,8 +12,10 @@ import {
   contradicts,
   mergeRanges,
   feedsOf,
+  forgetFeed,
   openRoomLog,
   setFeed,
+  subtractRanges,
   type FeedState,
   type HeldRange,
   type Log,
@@ -138,9 +140,9 @@ export function rejoinFeed(log: Log, room: RoomId, feed: FeedId): Split[] {
   })
   if (only === undefined) return []
   const [branch] = only
-  setFeed(roomLog, room, branch, { newest: 0, ranges: [], pending: [], origin, endsAt: undefined })
   const head = roomLog.heads.get(branch)
-  if (head !== undefined && roomLog.heads.delete(branch)) roomLog.heads.set(feed, head)
+  if (head !== undefined) roomLog.heads.set(feed, head)
+  forgetFeed(log, room, branch)
   return held.map((range) => ({ room, from: branch, first: range.first, last: range.last, to: feed }))
 }
 
@@ -156,25 +158,23 @@ function loosen(log: Log, room: RoomId, feed: FeedId, ranges: readonly HeldRange
   })
 }
 
-/** Of a derived feed nothing is held any more under its name. */
-export function clearFeed(log: Log, room: RoomId, feed: FeedId): void {
-  const roomLog = openRoomLog(log, room)
-  const origin = roomLog.feeds.get(feed)?.origin
-  setFeed(roomLog, room, feed, { newest: 0, ranges: [], pending: [], origin, endsAt: undefined })
-}
-
 /** L9: @returns loose ends that end with one of these events, and so have found their place; they are held no more. */
 export function dropLoose(log: Log, run: Run, origin: FeedId): FeedId[] {
   const roomLog = openRoomLog(log, run.room)
   const author = feedAuthor(origin)
   const loose = [...roomLog.feeds].filter(
     ([feed, state]) =>
-      isLoose(feed) && feed !== run.feed && state.origin === origin && state.ranges.length > 0,
+      isLoose(feed) && feed !== run.feed && state.origin === origin && state.pending.length === 0,
   )
   if (loose.length === 0) return []
   const names = new Set(run.events.map((event) => looseFeed(author, event.id)))
-  const found = loose.filter(([feed]) => names.has(feed))
-  for (const [feed] of found) clearFeed(log, run.room, feed)
+  const placed = roomLog.feeds.get(run.feed)
+  const covered = [...(placed?.ranges ?? []), ...(placed?.pending ?? [])]
+  // Of what came only in part, the rest waits for its place.
+  const found = loose.filter(
+    ([feed, { ranges }]) => names.has(feed) && subtractRanges(ranges, covered).length === 0,
+  )
+  for (const [feed] of found) forgetFeed(log, run.room, feed)
   return found.map(([feed]) => feed)
 }
 

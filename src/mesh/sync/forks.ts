@@ -23,7 +23,7 @@ import {
 } from '../ids.ts'
 import { hasSpace, isWriting, noteChanged, noteSplits } from '../journal.ts'
 import { limits } from '../limits.ts'
-import { acceptRun, feedsOf, originOf } from '../log.ts'
+import { acceptRun, feedsOf, hasBranchPlace, originOf } from '../log.ts'
 import type { Engine } from '../state.ts'
 import { dropIslands, dropLoose, placeRun, rejoinFeed, splitFeed, type Split } from './branches.ts'
 import { findPlace, keep, mayLoad, placesFor, takeLoose, type Load, type Search } from './loose.ts'
@@ -247,6 +247,8 @@ export function settleForks(engine: Engine, nowMs: number, out: Effect[]): void 
   })
   engine.findings = engine.findings.filter((finding) => !due.includes(finding))
   for (const { origin, event, run, link } of due) {
+    // L4: without a place for the other version there is nothing to end this one for.
+    if (!hasBranchPlace(engine.log, event.room, feedAuthor(origin))) continue
     const splits = splitFeed(engine.log, event)
     if (splits.length === 0) continue
     const { room } = event
@@ -280,14 +282,15 @@ export function beginIncarnation(engine: Engine, last: EventId | undefined): voi
   for (const room of engine.rooms.keys()) engine.changedHolders.add(room)
 }
 
-/** L8: @returns the branch to read on in, where the signature over a feed's end stands in a branch of it. */
+/** L8, L9: @returns the feed to read on in, where the signature over an end stands in another one. */
 export function branchAfter(engine: Engine, last: Event): FeedId | undefined {
   const feeds = feedsOf(engine.log, last.room)
-  if (feeds.get(last.feed)?.endsAt !== last.seq + 1 || last.signature !== undefined) return undefined
+  const isEnd = isLoose(last.feed) || feeds.get(last.feed)?.endsAt === last.seq + 1
+  if (!isEnd || last.signature !== undefined) return undefined
   const origin = originOf(engine.log, last.room, last.feed)
   for (const [feed, state] of feeds) {
-    const [range] = state.ranges
-    if (state.origin === origin && range?.first === last.seq + 1 && range.prev === last.id) return feed
+    if (feed !== origin && state.origin !== origin) continue
+    if (state.ranges.some((range) => range.first === last.seq + 1 && range.prev === last.id)) return feed
   }
   return undefined
 }

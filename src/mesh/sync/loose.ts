@@ -9,9 +9,9 @@ import { cutRuns, type Event, type Run } from '../event.ts'
 import { feedAuthor, isLoose, looseFeed, type FeedId, type RoomId } from '../ids.ts'
 import { isWriting, noteChanged } from '../journal.ts'
 import { limits } from '../limits.ts'
-import { acceptRun, feedsOf, type Accepted, type FeedRecord } from '../log.ts'
+import { acceptRun, feedsOf, forgetFeed, type Accepted, type FeedRecord } from '../log.ts'
 import type { Engine } from '../state.ts'
-import { clearFeed, dropLoose } from './branches.ts'
+import { dropLoose } from './branches.ts'
 import type { Want } from './reconcile.ts'
 import type { Range } from './sync-frame.ts'
 
@@ -156,7 +156,7 @@ export function revisit(
 function forgetLoose(engine: Engine, room: RoomId, loose: FeedId): void {
   const state = feedsOf(engine.log, room).get(loose)
   if (state === undefined || state.pending.length > 0 || isWriting(engine.journal, room, loose)) return
-  clearFeed(engine.log, room, loose)
+  forgetFeed(engine.log, room, loose)
   noteChanged(engine.journal, room, [loose])
   noteDurable(engine.delivery, room, loose)
 }
