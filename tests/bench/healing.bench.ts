@@ -223,6 +223,8 @@ describe(`healing, ${sites} sites × ${people} browsers`, () => {
         const before = world.counters.copy()
         const startMs = world.schedule.nowMs
         world.heal()
+        // Helpers find each other again, and list who is there.
+        for (const site of world.sites) world.setHelper(true, site)
         let isOne = false
         while (!isOne && world.schedule.nowMs < startMs + 600_000) {
           gathering.run(1_000)
