@@ -236,10 +236,10 @@ function touches(run: Run, covered: readonly Range[]): boolean {
 /** L4: too many feeds, or too many of one device. Its own feed a device always keeps. */
 function isCrowded(room: RoomLog, feed: FeedId): boolean {
   if (room.feeds.size >= limits.feedsPerRoomMax) return true
-  return keptBeside(room, feed) >= placesFor(feed)
+  return keptBeside(room, feed) >= keptMax(feed)
 }
 
-function placesFor(feed: FeedId): number {
+function keptMax(feed: FeedId): number {
   if (isLoose(feed)) return limits.loosePerDeviceMax
   return isDerived(feed) ? limits.branchesPerDeviceMax : limits.feedsPerDeviceMax
 }
@@ -250,9 +250,10 @@ function keptBeside(room: RoomLog, feed: FeedId): number {
   const author = feedAuthor(feed)
   const [isLooseOne, isDerivedOne] = [isLoose(feed), isDerived(feed)]
   let count = 0
-  for (const known of room.feeds.keys()) {
-    if (known.startsWith(author) && isLoose(known) === isLooseOne && isDerived(known) === isDerivedOne)
-      count += 1
+  for (const [known, { ranges, pending }] of room.feeds) {
+    // What was refused, or did not reach the disk, takes nobody's place.
+    if (!known.startsWith(author) || ranges.length + pending.length === 0) continue
+    if (isLoose(known) === isLooseOne && isDerived(known) === isDerivedOne) count += 1
   }
   return count
 }

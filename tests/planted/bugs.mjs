@@ -76,7 +76,7 @@ export const bugs = [
     name: 'feeds of one device are not bounded',
     by: 'log',
     file: 'log.ts',
-    find: 'return keptBeside(room, feed) >= placesFor(feed)',
+    find: 'return keptBeside(room, feed) >= keptMax(feed)',
     put: 'return false',
   },
   {

@@ -229,6 +229,7 @@ function rejoin(engine: Engine): void {
     for (const [feed, state] of feeds) {
       if (state.endsAt === undefined) continue
       const splits = rejoinFeed(engine.log, room, feed)
+      if (feeds.get(feed)?.endsAt === state.endsAt) continue
       noteSplits(engine.journal, splits)
       noteChanged(engine.journal, room, [feed])
       if (feedAuthor(feed) === engine.self) engine.changedHolders.add(room)
