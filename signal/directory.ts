@@ -43,6 +43,8 @@ interface Computed {
   readonly ways: ReadonlyMap<PeerId, PeerId>
   /** Site by peer, of sites that can be reached now; own peers first. */
   readonly places: ReadonlyMap<PeerId, PeerId>
+  /** The same the other way round: peers by site, the own one first, then nearest first. */
+  readonly listed: ReadonlyMap<PeerId, readonly PeerId[]>
 }
 
 export interface DirectoryParts {
@@ -183,10 +185,13 @@ function compute(directory: Directory): Computed {
     }
   }
   const places = new Map<PeerId, PeerId>()
+  const listed = new Map<PeerId, PeerId[]>()
   for (const id of [self, ...ways.keys()]) {
-    for (const peer of sites.get(id)?.peers ?? []) if (!places.has(peer)) places.set(peer, id)
+    const there = [...(sites.get(id)?.peers ?? [])].filter((peer) => !places.has(peer))
+    for (const peer of there) places.set(peer, id)
+    listed.set(id, there)
   }
-  directory.computed = { ways, places }
+  directory.computed = { ways, places, listed }
   return directory.computed
 }
 
@@ -196,6 +201,10 @@ export function waysOf(directory: Directory): Computed['ways'] {
 
 export function placesOf(directory: Directory): Computed['places'] {
   return compute(directory).places
+}
+
+export function listedBySite(directory: Directory): Computed['listed'] {
+  return compute(directory).listed
 }
 
 /** @returns the reachable sites other than this one, nearest first, as many as a frame may name. */

@@ -8,6 +8,7 @@ import type { SignalFrame, SignalRefusal } from '#runtime/signal-frame.ts'
 import {
   applySite,
   changeOwn,
+  listedBySite,
   placesOf,
   reachableSites,
   waysOf,
@@ -37,8 +38,12 @@ interface HelperSession {
 }
 
 export const relayLimits = {
-  /** guess: the sample of peers that one browser is told of. */
-  samplePeersMax: 256,
+  /** guess: peers of its own site that one browser is told of: while there is no other one, and else. */
+  sampleAloneMax: 256,
+  sampleOwnMax: 128,
+  /** guess: peers of other sites, together and of each. */
+  sampleOthersMax: 128,
+  samplePerSiteMax: 8,
   /** design decision 12: hops between helpers. */
   hopsMax: 16,
   /** guess: helpers linked to this one, dialled and dialling. */
@@ -218,8 +223,9 @@ export function flush(relay: Relay): Action[] {
   if (word !== undefined) actions.push(...toHelpers(relay, word, undefined))
   const neighbors = reachableSites(relay.directory)
   const list = JSON.stringify(neighbors)
+  const shares = sampleShares(relay.directory)
   for (const session of relay.peersBySocket.values()) {
-    actions.push(...tellPeer(relay, session))
+    actions.push(...tellPeer(relay, session, shares))
     if (session.neighbors === list) continue
     session.neighbors = list
     actions.push({ type: 'send', socket: session.socket, frame: { type: 'neighbors', neighbors } })
@@ -227,16 +233,53 @@ export function flush(relay: Relay): Action[] {
   return actions
 }
 
-function tellPeer(relay: Relay, session: PeerSession): Action[] {
-  const places = placesOf(relay.directory)
-  const down = [...session.told].filter((peer) => !places.has(peer))
+/**
+ * H9: of how many peers of each site a browser is told. Every site has a share, nearest ones first, so that a large
+ * site knows that there are others.
+ */
+function sampleShares(directory: Directory): ReadonlyMap<PeerId, number> {
+  const others = [...listedBySite(directory)].filter(
+    ([site, { length }]) => site !== directory.self && length > 0,
+  )
+  const ownMax = others.length === 0 ? relayLimits.sampleAloneMax : relayLimits.sampleOwnMax
+  const shares = new Map<PeerId, number>([[directory.self, ownMax]])
+  let rest: number = relayLimits.sampleOthersMax
+  for (let round = 1; round <= relayLimits.samplePerSiteMax; round++) {
+    for (const [site, { length }] of others) {
+      if (length < round || rest === 0) continue
+      shares.set(site, round)
+      rest -= 1
+    }
+  }
+  return shares
+}
+
+function tellPeer(relay: Relay, session: PeerSession, shares: ReadonlyMap<PeerId, number>): Action[] {
+  const { directory } = relay
+  const places = placesOf(directory)
+  const counts = new Map<PeerId, number>()
+  const down: PeerId[] = []
+  for (const peer of session.told) {
+    const site = places.get(peer)
+    const count = site === undefined ? 0 : (counts.get(site) ?? 0)
+    // Of the own site only who is gone is told as gone: others will take it for a sign of death (P4).
+    const isKept = site === directory.self || (site !== undefined && count < (shares.get(site) ?? 0))
+    if (site !== undefined && isKept) counts.set(site, count + 1)
+    else down.push(peer)
+  }
   for (const peer of down) session.told.delete(peer)
   const up: Placed[] = []
-  for (const [peer, site] of places) {
-    if (session.told.size >= relayLimits.samplePeersMax) break
-    if (peer === session.peer || session.told.has(peer)) continue
-    session.told.add(peer)
-    up.push({ peer, site })
+  for (const [site, peers] of listedBySite(directory)) {
+    const share = shares.get(site) ?? 0
+    // Not the same ones for everybody: whom everybody knows, everybody dials.
+    const from = Number.parseInt(session.peer.slice(0, 8), 36) || 0
+    for (let i = 0; i < peers.length && (counts.get(site) ?? 0) < share; i++) {
+      const peer = peers[(from + i) % peers.length]
+      if (peer === undefined || peer === session.peer || session.told.has(peer)) continue
+      session.told.add(peer)
+      counts.set(site, (counts.get(site) ?? 0) + 1)
+      up.push({ peer, site })
+    }
   }
   if (up.length === 0 && down.length === 0) return []
   return [{ type: 'send', socket: session.socket, frame: { type: 'peers', up, down } }]

@@ -86,6 +86,8 @@ export const limits = {
   redialMinMs: 3_000,
   /** guess: ten peers out of reach cost 40 of the page's 300 connections an hour. */
   redialMaxMs: 900_000,
+  /** guess: between sites, where there is one to dial: 12 of the page's 300 connections an hour. */
+  redialSiteMaxMs: 300_000,
   /** guess: the peer with the larger id lets the other dial first. */
   dialPolitenessMs: 2_500,
   /** measured: Chromium counts 500 per page and returns them late; stay well below. */
@@ -222,6 +224,8 @@ export const limits = {
   heartbeatRadioMs: 10_000,
   /** guess: how long a suspected peer has to answer for itself. */
   suspicionMs: 4_000,
+  /** guess: not everybody who hears that a socket is gone says so at once; most hear it from the first one. */
+  doubtSpreadMs: 3_000,
   /** guess: one raised by several at once counts as one. */
   suspicionRoundMs: 16_000,
   /** guess: one member of the site that no link leads to is asked this often whether it lives. */

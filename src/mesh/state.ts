@@ -80,6 +80,8 @@ export interface Engine {
   /** Asked whether it still lives, and not answered yet. */
   probed: PeerId | undefined
   nextProbeMs: number
+  /** P4: peers of the own site whose socket is gone, since when, and when that is said aloud, ms. */
+  readonly doubted: Map<PeerId, { readonly sinceMs: number; readonly dueMs: number }>
   nextTrimMs: number
   nextNearMs: number
   /** What was known of sites, and this device's role, when spare links were last told from others. */
@@ -144,6 +146,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     standby: undefined,
     probed: undefined,
     nextProbeMs: nowMs + limits.probeIntervalMs,
+    doubted: new Map(),
     nextTrimMs: nowMs + limits.trimIntervalMs,
     nextNearMs: Number.NEGATIVE_INFINITY,
     branchesMadeFor: { cache: {}, role: 'none' },

@@ -481,4 +481,25 @@ export const bugs = [
     find: 'feed === undefined || isDerived(feed)) return undefined',
     put: 'feed === undefined) return undefined',
   },
+  {
+    name: 'a socket that is gone raises no doubt',
+    by: 'liveness',
+    file: 'overlay/helpers.ts',
+    find: '    if (peers.get(peer) === engine.sites.own) doubt(engine, peer, nowMs)\n',
+    put: '',
+  },
+  {
+    name: 'a link that is heard ends no doubt',
+    by: 'liveness',
+    file: 'overlay/liveness.ts',
+    find: 'link !== undefined && link.lastHeardMs > sinceMs',
+    put: 'false',
+  },
+  {
+    name: 'the tree ends where nobody is left',
+    by: 'span',
+    file: 'overlay/span.ts',
+    find: '    for (const { a, b, cost } of near.get(site) ?? []) {',
+    put: '    for (const { a, b, cost } of live.has(site) ? [] : (near.get(site) ?? [])) {',
+  },
 ]

@@ -1,3 +1,4 @@
+import { sha256 } from '@noble/hashes/sha2.js'
 import { describe, expect, it } from 'vitest'
 import {
   applySite,
@@ -21,7 +22,7 @@ import {
   type Action,
   type Relay,
 } from '../../signal/relay.ts'
-import { parsePeerId, type PeerId } from '../../src/mesh/ids.ts'
+import { parsePeerId, peerIdFromBytes, type PeerId } from '../../src/mesh/ids.ts'
 import { signalLimits, type SignalFrame } from '../../src/runtime/signal-frame.ts'
 import { keyOf } from '../mesh/make.ts'
 
@@ -207,9 +208,50 @@ describe('relay', () => {
     for (let i = 0; i < 400; i++) admitPeer(relay, 10 + i, keyOf(i % 250).peer)
     for (const action of flush(relay)) {
       if (action.type === 'send' && action.frame.type === 'peers') {
-        expect(action.frame.up.length).toBeLessThanOrEqual(relayLimits.samplePeersMax)
+        expect(action.frame.up.length).toBeLessThanOrEqual(relayLimits.sampleAloneMax)
       }
     }
+  })
+
+  it('[H9] a large site leaves room for others: some of every site are told, nearest first', () => {
+    const wires = new Wires()
+    const relay = wires.helper(a)
+    const there = wires.helper(b)
+    const personOf = (index: number) => peerIdFromBytes(sha256(new TextEncoder().encode(`${index}`)))
+    for (let i = 0; i < 300; i++) admitPeer(relay, 1_000 + i, personOf(i))
+    const placed = (socket: number) => {
+      const sites = new Map<PeerId, number>()
+      for (const session of relay.peersBySocket.values()) {
+        if (session.socket !== socket) continue
+        for (const peer of session.told) {
+          const site = placesOf(relay.directory).get(peer)
+          if (site !== undefined) sites.set(site, (sites.get(site) ?? 0) + 1)
+        }
+      }
+      return sites
+    }
+    flush(relay)
+    expect(placed(1_000)).toEqual(new Map([[a, relayLimits.sampleAloneMax]]))
+    for (let i = 0; i < 20; i++) admitPeer(there, 5_000 + i, personOf(400 + i))
+    wires.link(a, b)
+    for (const [key, one] of wires.relays) wires.run(key, flush(one))
+    flush(relay)
+    // Nobody who is there is told as gone: who joined before the other site keeps what it was told.
+    const { sampleAloneMax, sampleOwnMax, samplePerSiteMax } = relayLimits
+    expect(placed(1_000)).toEqual(
+      new Map([
+        [a, sampleAloneMax],
+        [b, samplePerSiteMax],
+      ]),
+    )
+    admitPeer(relay, 2_000, personOf(500))
+    flush(relay)
+    expect(placed(2_000)).toEqual(
+      new Map([
+        [a, sampleOwnMax],
+        [b, samplePerSiteMax],
+      ]),
+    )
   })
 
   it('a whole site of the largest size fits one frame', () => {

@@ -121,6 +121,8 @@ export class SimPeer {
   /** What it was off by at the start of this life: a running engine's time never jumps. */
   startErrorMs = 0
   readonly conduits = new Map<LinkId, Conduit>()
+  /** Whom its helper has told it of. */
+  told = new Set<PeerId>()
   readonly posted: Posted[] = []
   readonly failedPosts: string[] = []
   alarm = 0
@@ -244,12 +246,25 @@ export class World {
     })
   }
 
-  /** Its helper has noticed that the socket is gone. */
+  /** Its helper has noticed that the socket is gone; helpers tell everybody whom they have told of it. */
   private tellGone(peer: SimPeer): void {
-    if (!peer.site.helperAlive) return
-    for (const other of peer.site.peers) {
-      if (other !== peer) this.input(other, { type: 'helper-peers', helper: 'h', up: [], down: [peer.self] })
+    const { site } = peer
+    if (!site.helperAlive) return
+    const rest = site.peers.filter((one) => one.engine !== undefined)
+    for (const there of this.helpersFrom(site)) {
+      for (const other of there.peers) {
+        if (other === peer || !other.told.delete(peer.self)) continue
+        const next = rest.find((one) => one !== other && !other.told.has(one.self))
+        const up = next === undefined ? [] : [{ peer: next.self, site: site.key }]
+        if (next !== undefined) other.told.add(next.self)
+        this.input(other, { type: 'helper-peers', helper: 'h', up, down: [peer.self] })
+      }
     }
+  }
+
+  private tellCame(other: SimPeer, placed: { readonly peer: PeerId; readonly site: PeerId }): void {
+    other.told.add(placed.peer)
+    this.input(other, { type: 'helper-peers', helper: 'h', up: [placed], down: [] })
   }
 
   /** Everything that the browser stored is gone; a new incarnation, and on secure pages a new key. */
@@ -293,16 +308,16 @@ export class World {
       near: near.map((one) => ({ site: this.keyOf(one.site), cost: one.cost })),
     })
     const up = this.listedFor(site).filter((one) => one.peer !== peer.self)
+    peer.told = new Set(up.map((one) => one.peer))
     this.input(peer, { type: 'helper-peers', helper: 'h', up, down: [] })
     const placed = { peer: peer.self, site: site.key }
     for (const other of site.peers) {
-      if (other !== peer) this.input(other, { type: 'helper-peers', helper: 'h', up: [placed], down: [] })
+      if (other !== peer) this.tellCame(other, placed)
     }
     for (const one of near) {
       const there = this.sites[one.site]
       if (there === undefined || site.peers.filter((other) => other.engine).length > sampleMax) continue
-      for (const other of there.peers)
-        this.input(other, { type: 'helper-peers', helper: 'h', up: [placed], down: [] })
+      for (const other of there.peers) this.tellCame(other, placed)
     }
   }
 

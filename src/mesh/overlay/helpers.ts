@@ -5,7 +5,7 @@ import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { hear } from '../presence.ts'
 import { forgiveDial } from './links.ts'
-import { deliverSignal } from './liveness.ts'
+import { deliverSignal, doubt } from './liveness.ts'
 import { sayHello } from './reception.ts'
 import { notePath, noteUnreachable, routeSignal } from './signalling.ts'
 import { changed } from './sites.ts'
@@ -27,7 +27,7 @@ export function routeSignals(engine: Engine, input: SignalInput, nowMs: number, 
       engine.isNearStale = true
       return
     case 'helper-peers':
-      return helperPeers(engine, input)
+      return helperPeers(engine, input, nowMs)
     case 'helper-sites':
       engine.sites.near.clear()
       for (const { site, cost } of input.near) engine.sites.near.set(site, cost)
@@ -63,14 +63,18 @@ function moveTo(engine: Engine, site: PeerId, out: Effect[]): void {
   for (const link of overlay.links.values()) sayHello(engine, link, false, out)
 }
 
-function helperPeers(engine: Engine, input: Extract<Input, { type: 'helper-peers' }>): void {
+function helperPeers(engine: Engine, input: Extract<Input, { type: 'helper-peers' }>, nowMs: number): void {
   const peers = engine.signalling.helpers.get(input.helper)?.peers
   if (peers === undefined) return
-  for (const peer of input.down) peers.delete(peer)
+  for (const peer of input.down) {
+    if (peers.get(peer) === engine.sites.own) doubt(engine, peer, nowMs)
+    peers.delete(peer)
+  }
   for (const { peer, site } of input.up) {
     if (peers.size >= limits.helperPeersMax) break
     peers.set(peer, site)
     forgiveDial(engine.overlay, peer)
+    engine.doubted.delete(peer)
     // P3: the helper has its socket.
     if (site === engine.sites.own) hear(engine.presence, peer)
   }

@@ -132,8 +132,10 @@ export function removeLink(overlay: Overlay, id: LinkId): Link | undefined {
 export function noteDialFailed(overlay: Overlay, peer: PeerId, nowMs: number): void {
   const known = overlay.dials.get(peer)
   const failures = (known?.failures ?? 0) + 1
-  const waitMs = Math.min(limits.redialMaxMs, limits.redialMinMs * 2 ** Math.min(failures - 1, 10))
   const base = { purpose: known?.purpose ?? 'view', isUrgent: known?.isUrgent ?? false } as const
+  // Two sites may have no other way to each other, and no helper that notices when this one is back.
+  const mostMs = base.purpose === 'view' ? limits.redialMaxMs : limits.redialSiteMaxMs
+  const waitMs = Math.min(mostMs, limits.redialMinMs * 2 ** Math.min(failures - 1, 10))
   overlay.dials.set(peer, { ...base, phase: 'waiting', atMs: nowMs + waitMs, failures })
 }
 

@@ -71,6 +71,29 @@ export function raise(engine: Engine, peer: PeerId, counter: number, nowMs: numb
   spread(engine, itemOf({ type: 'suspicion', peer, counter, round }), nowMs)
 }
 
+/** P4: the site's helper has lost the socket of a peer: unless it is heard of soon, it is gone. */
+export function doubt(engine: Engine, peer: PeerId, nowMs: number): void {
+  const known = engine.presence.known.get(peer)
+  if (known === undefined || !isAlive(engine.presence, known)) return
+  engine.doubted.set(peer, {
+    sinceMs: nowMs,
+    dueMs: nowMs + draw(engine.membership, limits.doubtSpreadMs),
+  })
+}
+
+/** P4: doubts that nothing has ended become suspicions, unless somebody else was quicker. */
+export function raiseDoubts(engine: Engine, nowMs: number): void {
+  for (const [peer, { sinceMs, dueMs }] of engine.doubted) {
+    const link = engine.overlay.linksByPeer.get(peer)
+    if (link !== undefined && link.lastHeardMs > sinceMs) engine.doubted.delete(peer)
+    // A link that is as silent as it may be: its next heartbeat decides.
+    const isDue = link === undefined || nowMs - link.lastHeardMs > 1.5 * paceOf(engine, link).everyMs
+    if (nowMs < dueMs || !isDue || !engine.doubted.delete(peer)) continue
+    const counter = suspect(engine.presence, peer, nowMs)
+    if (counter !== undefined) raise(engine, peer, counter, nowMs)
+  }
+}
+
 export function heartbeats(engine: Engine, nowMs: number, out: Effect[]): void {
   for (const link of engine.overlay.links.values()) {
     if (nowMs < link.nextHeartbeatMs || link.closingSinceMs !== undefined) continue

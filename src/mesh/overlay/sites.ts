@@ -2,11 +2,12 @@
  * What is known of all sites: their words, who is near whom at what cost, which can be reached now, and the
  * spanning tree over them that every peer computes alike. Rules X1–X6 in PROTOCOL.md.
  *
- * Source: link-state routing (OSPF, RFC 2328 §13 and §16) for words and reachability; Kruskal 1956 for the tree.
+ * Source: link-state routing (OSPF, RFC 2328 §13 and §16).
  */
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { mayHaveRoom, type NearSite, type SiteWord } from './site-word.ts'
+import { spanningTree, type Span, type Way } from './span.ts'
 
 export interface Sites {
   /** This device's site; undefined before a helper was met. */
@@ -25,8 +26,7 @@ interface Computed {
   reachable?: ReadonlySet<PeerId>
   people?: number
   isLarge?: boolean
-  /** Neighbours of the own site in the spanning tree, and the cheapest one outside of it. */
-  tree?: { readonly tree: readonly PeerId[]; readonly spare: PeerId | undefined }
+  tree?: Span
 }
 
 export function createSites(): Sites {
@@ -66,12 +66,13 @@ export function reachableSites(sites: Sites): ReadonlySet<PeerId> {
 }
 
 /** X5: @returns the neighbours to hold links to: those of the spanning tree, and one spare. */
-export function treeNeighbors(sites: Sites): {
-  readonly tree: readonly PeerId[]
-  readonly spare: PeerId | undefined
-} {
-  sites.cache.tree ??= spanningTree(sites)
-  return sites.cache.tree
+export function treeNeighbors(sites: Sites): Span {
+  const { own, cache } = sites
+  cache.tree ??=
+    own === undefined
+      ? { tree: [], spare: undefined, costs: new Map() }
+      : spanningTree(own, liveSites(sites, own), [...waysOf(sites, own).values()])
+  return cache.tree
 }
 
 function nearOf(sites: Sites, site: PeerId): readonly NearSite[] {
@@ -99,78 +100,31 @@ export function isRoomWanted(sites: Sites, towards: PeerId, room: string): boole
   return false
 }
 
-interface Edge {
-  readonly a: PeerId
-  readonly b: PeerId
-  readonly cost: number
-}
-
-/** X5: minimum spanning tree over sites that live, by (cost, ids), so that everybody gets the same one. */
-function spanningTree(sites: Sites): { tree: PeerId[]; spare: PeerId | undefined } {
-  const { own } = sites
-  if (own === undefined) return { tree: [], spare: undefined }
-  const live = liveSites(sites, own)
-  const edges = [...edgesOf(sites, own, live).values()].sort(
-    (x, y) => x.cost - y.cost || compare(x.a, y.a) || compare(x.b, y.b),
-  )
-  const roots = new Map<PeerId, PeerId>()
-  const rootOf = (site: PeerId): PeerId => {
-    let root = site
-    for (let up = roots.get(root); up !== undefined; up = roots.get(root)) root = up
-    return root
-  }
-  const tree: PeerId[] = []
-  const spares: { readonly site: PeerId; readonly cost: number; readonly draw: number }[] = []
-  for (const { a, b, cost } of edges) {
-    const [x, y] = [rootOf(a), rootOf(b)]
-    const other = a === own ? b : b === own ? a : undefined
-    if (x === y) {
-      if (other !== undefined) spares.push({ site: other, cost, draw: spread(`${a}${b}`) })
-      continue
-    }
-    roots.set(x, y)
-    if (other !== undefined) tree.push(other)
-  }
-  // By chance among the cheapest, so that not everybody leans on the same site.
-  spares.sort((x, y) => x.cost - y.cost || x.draw - y.draw)
-  return { tree, spare: spares[0]?.site }
-}
-
 function liveSites(sites: Sites, own: PeerId): Set<PeerId> {
   const live = new Set(reachableSites(sites)).add(own)
   for (const site of sites.listed) live.add(site)
   return live
 }
 
-function edgesOf(sites: Sites, own: PeerId, live: ReadonlySet<PeerId>): Map<string, Edge> {
-  const edges = new Map<string, Edge>()
+/** All ways that anybody has named, also of sites where nobody is left: radio goes on through them. */
+function waysOf(sites: Sites, own: PeerId): Map<string, Way> {
+  const ways = new Map<string, Way>()
   const add = (one: PeerId, other: PeerId, cost: number) => {
-    if (one === other || !live.has(one) || !live.has(other)) return
+    if (one === other) return
     const [a, b] = one < other ? [one, other] : [other, one]
-    const known = edges.get(`${a}${b}`)
-    if (known === undefined || cost < known.cost) edges.set(`${a}${b}`, { a, b, cost })
+    const known = ways.get(`${a}${b}`)
+    if (known === undefined || cost < known.cost) ways.set(`${a}${b}`, { a, b, cost })
   }
   for (const [site, cost] of sites.near) add(own, site, cost)
-  for (const site of live) for (const { site: other, cost } of nearOf(sites, site)) add(site, other, cost)
-  return edges
-}
-
-/** A number that depends on every character: FNV-1a, 32 bits. */
-function spread(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash >>> 0
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  for (const [site, { near }] of sites.words) for (const { site: other, cost } of near) add(site, other, cost)
+  return ways
 }
 
 /** What a link to that site costs. */
 export function costTo(sites: Sites, site: PeerId | undefined): number {
   if (site === undefined || sites.own === undefined || site === sites.own) return limits.lanCost
   const back = nearOf(sites, site).find((near) => near.site === sites.own)?.cost
-  return sites.near.get(site) ?? back ?? limits.radioCost
+  return sites.near.get(site) ?? back ?? treeNeighbors(sites).costs.get(site) ?? limits.radioCost
 }
 
 /** X7: more people than are told of by name, as this site's own gateway counts them. */

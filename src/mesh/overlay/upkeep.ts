@@ -13,7 +13,7 @@ import { expireSuspicions, isAlive } from '../presence.ts'
 import { nextCounter, sign } from '../signing.ts'
 import { chooseStandby, electRole, gatewayWishes, isLinkUseful, isRadio, type Candidate } from './gateways.ts'
 import { dueDials, type Link, type Wish } from './links.ts'
-import { askings, endSilent, heartbeats, probe } from './liveness.ts'
+import { askings, endSilent, heartbeats, probe, raiseDoubts } from './liveness.ts'
 import {
   closeRing,
   dueShuffle,
@@ -37,6 +37,7 @@ export function upkeep(engine: Engine, nowMs: number, out: Effect[]): void {
   engine.isUpkeepDue = false
   engine.lastUpkeepMs = nowMs
   engine.upkeepAtMs = nowMs + limits.upkeepIntervalMs
+  raiseDoubts(engine, nowMs)
   if (expireSuspicions(engine.presence, nowMs)) {
     engine.isPeopleStale = true
     engine.isNearStale = true
@@ -186,7 +187,10 @@ function wordFields(engine: Engine, site: PeerId): SiteWordFields {
   const said = sites.near.size > 0 ? [] : (sites.words.get(site)?.near ?? [])
   for (const near of said) costs.set(near.site, near.cost)
   for (const [other, cost] of sites.near) costs.set(other, cost)
-  for (const other of linked) if (!costs.has(other)) costs.set(other, limits.farCost)
+  for (const other of linked) {
+    const pathCost = treeNeighbors(sites).costs.get(other) ?? limits.farCost
+    if (!costs.has(other)) costs.set(other, Math.min(limits.farCost, pathCost))
+  }
   const near: NearSite[] = [...costs]
     .filter(([other]) => other !== site)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,0 +1,125 @@
+/**
+ * The spanning tree over the sites that live, along ways that may lead through sites where nobody is left.
+ * Rule X5 in PROTOCOL.md.
+ *
+ * Source: Mehlhorn, "A faster approximation algorithm for the Steiner problem in graphs", Inf. Proc. Letters 27
+ * (1988), §2: each site belongs to the nearest living one, and the ways that join two regions are all that a
+ * minimum spanning tree over path costs needs. Then Kruskal 1956, by (cost, ids), so that everybody who knows
+ * the same gets the same tree.
+ */
+import type { PeerId } from '../ids.ts'
+
+/** A radio way between two sites, as either of them names it. */
+export interface Way {
+  readonly a: PeerId
+  readonly b: PeerId
+  readonly cost: number
+}
+
+export interface Span {
+  /** Living sites that the own one is to be linked to. */
+  readonly tree: readonly PeerId[]
+  /** The cheapest living neighbour outside of the tree. */
+  readonly spare: PeerId | undefined
+  /** What the whole way to each living neighbour costs. */
+  readonly costs: ReadonlyMap<PeerId, number>
+}
+
+interface Region {
+  /** The nearest living site. */
+  readonly owner: PeerId
+  readonly cost: number
+}
+
+/** @param live sites where somebody is, the own one among them */
+export function spanningTree(own: PeerId, live: ReadonlySet<PeerId>, ways: readonly Way[]): Span {
+  const edges = joinsOf(regionsOf(live, ways), ways).sort(
+    (x, y) => x.cost - y.cost || compare(x.a, y.a) || compare(x.b, y.b),
+  )
+  const roots = new Map<PeerId, PeerId>()
+  const rootOf = (site: PeerId): PeerId => {
+    let root = site
+    for (let up = roots.get(root); up !== undefined; up = roots.get(root)) root = up
+    return root
+  }
+  const tree: PeerId[] = []
+  const costs = new Map<PeerId, number>()
+  const spares: { readonly site: PeerId; readonly cost: number; readonly draw: number }[] = []
+  for (const { a, b, cost } of edges) {
+    const [x, y] = [rootOf(a), rootOf(b)]
+    const other = a === own ? b : b === own ? a : undefined
+    if (other !== undefined) costs.set(other, cost)
+    if (x === y) {
+      if (other !== undefined) spares.push({ site: other, cost, draw: spread(`${a}${b}`) })
+      continue
+    }
+    roots.set(x, y)
+    if (other !== undefined) tree.push(other)
+  }
+  // By chance among the cheapest, so that not everybody leans on the same site.
+  spares.sort((x, y) => x.cost - y.cost || x.draw - y.draw)
+  return { tree, spare: spares[0]?.site, costs }
+}
+
+/** To which living site each site is nearest, by (cost, id of the living one): Dijkstra 1959 from all of them. */
+function regionsOf(live: ReadonlySet<PeerId>, ways: readonly Way[]): ReadonlyMap<PeerId, Region> {
+  const near = new Map<PeerId, Way[]>()
+  for (const way of ways) {
+    for (const site of [way.a, way.b]) {
+      const there = near.get(site) ?? []
+      near.set(site, there)
+      there.push(way)
+    }
+  }
+  const open = new Map<PeerId, Region>()
+  const settled = new Map<PeerId, Region>()
+  for (const site of live) open.set(site, { owner: site, cost: 0 })
+  for (let next = nearest(open); next !== undefined; next = nearest(open)) {
+    const [site, region] = next
+    open.delete(site)
+    settled.set(site, region)
+    for (const { a, b, cost } of near.get(site) ?? []) {
+      const other = a === site ? b : a
+      if (settled.has(other)) continue
+      const offer = { owner: region.owner, cost: region.cost + cost }
+      const known = open.get(other)
+      if (known === undefined || isNearer(offer, known)) open.set(other, offer)
+    }
+  }
+  return settled
+}
+
+function nearest(open: ReadonlyMap<PeerId, Region>): [PeerId, Region] | undefined {
+  let best: [PeerId, Region] | undefined
+  for (const entry of open) if (best === undefined || isNearer(entry[1], best[1])) best = entry
+  return best
+}
+
+function isNearer(one: Region, other: Region): boolean {
+  return one.cost - other.cost < 0 || (one.cost === other.cost && compare(one.owner, other.owner) < 0)
+}
+
+/** The cheapest way between each two living sites whose regions touch. */
+function joinsOf(regions: ReadonlyMap<PeerId, Region>, ways: readonly Way[]): Way[] {
+  const joins = new Map<string, Way>()
+  for (const way of ways) {
+    const [one, other] = [regions.get(way.a), regions.get(way.b)]
+    if (one === undefined || other === undefined || one.owner === other.owner) continue
+    const cost = one.cost + way.cost + other.cost
+    const [a, b] = one.owner < other.owner ? [one.owner, other.owner] : [other.owner, one.owner]
+    const known = joins.get(`${a}${b}`)
+    if (known === undefined || cost < known.cost) joins.set(`${a}${b}`, { a, b, cost })
+  }
+  return [...joins.values()]
+}
+
+/** A number that depends on every character: FNV-1a, 32 bits. */
+function spread(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
