@@ -18,6 +18,7 @@ import { openBatch } from './outbox.ts'
 import { isReachable, nextDialMs } from './overlay/links.ts'
 import { audienceOf, listPeople, ownFields } from './presence.ts'
 import { presenceSigningBytes, receiptSigningBytes } from './record.ts'
+import { isKept, roleIn } from './retention.ts'
 import { nextCounter, sign } from './signing.ts'
 import { socketedPeers } from './overlay/signalling.ts'
 import { settleForks } from './sync/forks.ts'
@@ -105,13 +106,14 @@ function confirmAndTell(engine: Engine, nowMs: number, out: Effect[]): void {
   if (engine.tellAtMs === undefined || nowMs < engine.tellAtMs) return
   engine.tellAtMs = undefined
   const counter = () => nextCounter(engine, nowMs)
+  const roleOf = (room: RoomId) => roleIn(engine, room)
   const isSmall = new Map<RoomId, boolean>()
-  for (const fields of dueReceipts(engine.delivery, engine.log, engine.self, counter)) {
+  for (const fields of dueReceipts(engine.delivery, engine.log, engine.self, { counter, roleOf })) {
     const { room } = fields
     if (!isSmall.has(room)) {
       isSmall.set(room, audienceOf(engine.presence, room, nowMs).length <= limits.receiptPeopleMax)
     }
-    if (engine.rooms.has(room) && isSmall.get(room) === true) {
+    if (isKept(engine, room) && isSmall.get(room) === true) {
       sign(engine, { type: 'receipt', fields }, receiptSigningBytes(fields), out)
     }
   }

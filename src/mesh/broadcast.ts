@@ -6,6 +6,7 @@ import { bytesEqual } from './bytes.ts'
 import { acceptReceipt, newerReceipts, noteDurable } from './delivery.ts'
 import { unreachable, type Effect, type LinkId } from './effects.ts'
 import type { Frame } from './frame.ts'
+import { isKept, keptRooms } from './retention.ts'
 import type { Engine } from './state.ts'
 import { itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
 import { enqueueNote, repeatWhole } from './gossip/lane.ts'
@@ -74,7 +75,7 @@ export function completeFrame(engine: Engine, frame: Frame): Frame {
   if (frame.type !== 'packet' || shortCount(frame) === 0) return frame
   const shorts = frame.notes.flatMap((note) => (note.type === 'short' ? [note.short] : []))
   const items = completeAll(shorts, {
-    rooms: engine.rooms,
+    rooms: keptRooms(engine),
     log: engine.log,
     peers: [...engine.presence.known.keys(), engine.self],
     recent: [...engine.tree.cache.values()].map(({ item }) => item),
@@ -113,7 +114,7 @@ export function spread(engine: Engine, item: Item, nowMs: number): void {
 /** G11: a receipt that a later one of the same device for the same feeds has replaced. */
 function isOutdone(engine: Engine, item: Item): boolean {
   const { content } = item
-  if (content.type !== 'receipt' || !engine.rooms.has(content.record.room)) return false
+  if (content.type !== 'receipt' || !isKept(engine, content.record.room)) return false
   return !engine.delivery.uses.has(content.record)
 }
 
@@ -261,7 +262,7 @@ function receiptKey(receipt: Receipt): string {
 }
 
 function takeReceipt(engine: Engine, link: Link, item: Item, receipt: Receipt): boolean {
-  if (!engine.rooms.has(receipt.room)) return true
+  if (!isKept(engine, receipt.room)) return true
   if (receipt.device === engine.self) {
     learnOwnReceipt(engine, receipt)
     return false

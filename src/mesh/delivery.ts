@@ -6,13 +6,16 @@
 import { bytesEqual } from './bytes.ts'
 import { bytesToHex, feedAuthor, isLoose, type FeedId, type PeerId, type RoomId } from './ids.ts'
 import { limits } from './limits.ts'
-import { covers, feedsOf, heldRanges, subtractRanges, type FeedRecord, type Log } from './log.ts'
+import { feedsOf, heldRanges } from './log.ts'
+import { covers, subtractRanges, type FeedRecord, type Log } from './sync/held.ts'
 import type { Range } from './sync/sync-frame.ts'
 import type { Receipt, ReceiptEntry, ReceiptFields } from './record.ts'
 
+type Role = Receipt['role']
+
 export interface Holder {
   readonly device: PeerId
-  readonly role: 'reader' | 'carrier'
+  readonly role: Role
   readonly feed: FeedId
   readonly ranges: readonly Range[]
 }
@@ -90,11 +93,23 @@ export function newerReceipts(delivery: Delivery, receipt: Receipt): Receipt[] {
 }
 
 /** D1: @returns whether this device has confirmed exactly what it holds of a feed. */
-export function isConfirmed(delivery: Delivery, device: PeerId, held: FeedRecord): boolean {
+export function isConfirmed(delivery: Delivery, device: PeerId, role: Role, held: FeedRecord): boolean {
   const entries = delivery.receipts.get(held.room)?.get(`${device} ${held.feed}`)?.entries ?? []
   const confirmed = entries.filter((entry) => entry.feed === held.feed)
-  const newest = held.ranges.slice(-limits.receiptRangesMax)
+  const newest = confirmable(role, held)
   return subtractRanges(newest, confirmed).length === 0 && subtractRanges(confirmed, newest).length === 0
+}
+
+/** D1, N6: a reader has had what it let go of; a carrier has it no more. */
+function confirmable(
+  role: Role,
+  { ranges, floor = 0, heldFrom = 0 }: Pick<FeedRecord, 'ranges' | 'floor' | 'heldFrom'>,
+): Range[] {
+  const newest = ranges.slice(-limits.receiptRangesMax)
+  return newest.map(({ first, last }) => ({
+    first: role === 'reader' && floor > 0 && first === floor ? heldFrom : first,
+    last,
+  }))
 }
 
 /** D1: called when events of somebody else have become durable here. */
@@ -108,17 +123,19 @@ export function dueReceipts(
   delivery: Delivery,
   log: Log,
   device: PeerId,
-  counter: () => number,
+  parts: { readonly counter: () => number; readonly roleOf: (room: RoomId) => Role },
 ): ReceiptFields[] {
   const due: ReceiptFields[] = []
   for (const [room, feeds] of delivery.unconfirmed) {
+    const role = parts.roleOf(room)
     let entries: ReceiptEntry[] = []
     const close = () => {
-      if (entries.length > 0) due.push({ device, room, counter: counter(), role: 'reader', entries })
+      if (entries.length > 0) due.push({ device, room, counter: parts.counter(), role, entries })
       entries = []
     }
     for (const feed of feeds) {
-      const ranges = heldRanges(log, room, feed).slice(-limits.receiptRangesMax)
+      const state = feedsOf(log, room).get(feed)
+      const ranges = state === undefined ? [] : confirmable(role, state)
       if (entries.length + ranges.length > limits.receiptEntriesMax) close()
       entries.push(...ranges.map(({ first, last }) => ({ feed, first, last })))
     }

@@ -8,7 +8,7 @@ import type { Event } from './event.ts'
 import type { Frame } from './frame.ts'
 import type { Range } from './sync/sync-frame.ts'
 import type { EventId, FeedId, PeerId, RoomId } from './ids.ts'
-import type { FeedRecord } from './log.ts'
+import type { FeedRecord } from './sync/held.ts'
 import type { Split } from './sync/branches.ts'
 import type { Presence, Receipt, Status } from './record.ts'
 import type { Body, BodyFault } from './timeline/body.ts'
@@ -21,6 +21,24 @@ export interface RoomRecord {
   /** As shown, without `#`. */
   readonly name: string
   readonly joinedAtMs: number
+  /** N4: older events are let go of; absent: all are kept, unless the device keeps less. */
+  readonly maxAgeMs?: number
+}
+
+/** What a device keeps at most, of all rooms together. */
+export interface Retention {
+  readonly maxAgeMs: number
+  readonly maxBytes: number
+  /** N6: rooms that are carried for others. */
+  readonly carriedRoomsMax: number
+  readonly carriedBytesMax: number
+}
+
+/** N1: events of a feed below this number go. */
+export interface FeedCut {
+  readonly room: RoomId
+  readonly feed: FeedId
+  readonly below: number
 }
 
 /** Everything that an engine needs from the store to go on where it was. */
@@ -43,6 +61,8 @@ export interface NewEvent extends Event {
 export interface StoreWrite {
   /** First: events that move from one feed to another. */
   readonly splits: readonly Split[]
+  /** Then: events that are let go of. */
+  readonly cuts: readonly FeedCut[]
   readonly events: readonly NewEvent[]
   readonly feeds: readonly FeedRecord[]
   readonly presences: readonly Presence[]
@@ -78,6 +98,10 @@ export type Command =
   | { readonly type: 'leave'; readonly room: RoomId }
   | { readonly type: 'rename'; readonly name: string }
   | { readonly type: 'set-visible'; readonly visible: boolean }
+  /** What this device keeps from now on. */
+  | { readonly type: 'set-retention'; readonly retention: Retention }
+  /** N4: how long messages of this room are kept here; undefined: as long as the device keeps any. */
+  | { readonly type: 'set-max-age'; readonly room: RoomId; readonly maxAgeMs: number | undefined }
   /** Tell the screen everything once more (a new tab has opened). */
   | { readonly type: 'announce' }
   /** The page goes away: say so to everybody, now. */

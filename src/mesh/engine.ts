@@ -20,7 +20,7 @@ import {
 } from './effects.ts'
 import { openLink, receive, takeLoaded, tellRooms } from './exchange.ts'
 import { itemOf } from './gossip/item.ts'
-import { canonicalRoomName, cleanName, feedAuthor, openRoomId, type PeerId } from './ids.ts'
+import { canonicalRoomName, cleanName, feedAuthor, openRoomId, type PeerId, type RoomId } from './ids.ts'
 import { settleFailed, settleStored } from './journal.ts'
 import { limits } from './limits.ts'
 import { acceptRun } from './log.ts'
@@ -30,6 +30,7 @@ import { noteDialFailed } from './overlay/links.ts'
 import { loseLink } from './overlay/liveness.ts'
 import { forgetPassive } from './overlay/membership.ts'
 import { acceptWord } from './overlay/sites.ts'
+import { setRetention } from './retention.ts'
 import type { Engine } from './state.ts'
 import { beginIncarnation } from './sync/forks.ts'
 import { revisitLoose } from './sync/loose.ts'
@@ -123,6 +124,11 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
       own.stale ||= own.visible !== wish.visible
       own.visible = wish.visible
       return
+    case 'set-retention':
+      setRetention(engine, wish.retention)
+      return tellRooms(engine, out)
+    case 'set-max-age':
+      return setMaxAge(engine, wish.room, wish.maxAgeMs, out)
     case 'announce':
       return announce(engine, nowMs, out)
     case 'depart':
@@ -139,8 +145,20 @@ function join(engine: Engine, name: string, nowMs: number, out: Effect[]): void 
   const shown = canonicalRoomName(name)
   const room = openRoomId(name)
   if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
+  engine.carried.delete(room)
   engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs })
   roomsChanged(engine, out)
+}
+
+/** N4: kept with the room; what is too old goes soon. */
+function setMaxAge(engine: Engine, room: RoomId, maxAgeMs: number | undefined, out: Effect[]): void {
+  const record = engine.rooms.get(room)
+  if (record === undefined || record.maxAgeMs === maxAgeMs) return
+  const { name, joinedAtMs } = record
+  engine.rooms.set(room, { room, name, joinedAtMs, ...(maxAgeMs === undefined ? {} : { maxAgeMs }) })
+  engine.retentionAtMs = Number.NEGATIVE_INFINITY
+  engine.journal.rooms = [...engine.rooms.values()]
+  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
 }
 
 function roomsChanged(engine: Engine, out: Effect[]): void {
@@ -228,7 +246,7 @@ function stored(
   }
   revisitLoose(engine, write.feeds, out)
   engine.mayAsk = true
-  showMessages(input.added, input.moved, out)
+  showMessages(engine, input.added, input.moved, out)
   if (!ownsBatch(engine.outbox, write.events)) return
   const finished = finishBatch(engine.outbox)
   if (finished === undefined) return
@@ -236,8 +254,15 @@ function stored(
   spread(engine, itemOf({ type: 'run', run: finished.run }), nowMs)
 }
 
-function showMessages(added: readonly PlacedEvent[], moved: readonly PlacedEvent[], out: Effect[]): void {
+function showMessages(
+  engine: Engine,
+  added: readonly PlacedEvent[],
+  moved: readonly PlacedEvent[],
+  out: Effect[],
+): void {
   for (const room of new Set([...added, ...moved].map((event) => event.room))) {
+    // N6: what is carried for others is not shown.
+    if (!engine.rooms.has(room)) continue
     const here = (event: PlacedEvent) => event.room === room
     emit(out, { type: 'messages', room, added: added.filter(here), moved: moved.filter(here) })
   }

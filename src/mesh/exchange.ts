@@ -12,15 +12,25 @@ import { announceTo } from './gossip/tree.ts'
 import { feedAuthor, isDerived, type RoomId } from './ids.ts'
 import { hasSpace } from './journal.ts'
 import { limits } from './limits.ts'
-import { logDigest, originOf } from './log.ts'
+import { originOf } from './log.ts'
+import { logDigest } from './sync/held.ts'
 import { isRadio } from './overlay/gateways.ts'
 import { addLink, type Link } from './overlay/links.ts'
 import { digestsFor, loseLink } from './overlay/liveness.ts'
 import { receiveOverlay, sayHello } from './overlay/reception.ts'
 import { isLargeMesh } from './overlay/sites.ts'
 import { isAlive } from './presence.ts'
+import { askedRooms, carryMore, isKept, isTaken, keptRooms, takeAged } from './retention.ts'
 import type { Engine } from './state.ts'
-import { answerDiffer, answerSketch, emptyPrint, printsOf, sketchRoom, tellRoom } from './sync/compare.ts'
+import {
+  answerDiffer,
+  answerSketch,
+  emptyPrint,
+  printsOf,
+  sketchRoom,
+  tellRoom,
+  type LinkFloors,
+} from './sync/compare.ts'
 import { branchAfter, compareProbed, compareRun, doubt, takeFound, takeRun } from './sync/forks.ts'
 import { revisit } from './sync/loose.ts'
 import {
@@ -53,7 +63,7 @@ export function openLink(
   }
   openSession(engine.reconcile, id)
   sayHello(engine, link, isUrgent, out)
-  send(out, id, { type: 'rooms', rooms: [...engine.rooms.keys()] })
+  send(out, id, { type: 'rooms', rooms: [...keptRooms(engine).keys()] })
 }
 
 export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number, out: Effect[]): void {
@@ -65,10 +75,12 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
   switch (frame.type) {
     case 'rooms':
       link.rooms = new Set(frame.rooms)
-      return sayPrints(engine, link, out)
+      if (carryMore(engine, frame.rooms)) tellRooms(engine, out)
+      else sayPrints(engine, link, out)
+      return
     case 'have':
       // A room that is not ours is told again when we enter it.
-      if (engine.rooms.has(frame.room)) noteHave(session, frame.room, frame.entries)
+      if (isKept(engine, frame.room)) noteHave(session, frame.room, frame.entries)
       engine.mayAsk = true
       return
     case 'want':
@@ -94,7 +106,7 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
       return receivePrints(engine, link, frame.rooms, out)
     case 'sketch':
       if (!isCommon(engine, link, frame.room)) return
-      for (const answer of answerSketch(engine.log, frame)) send(out, id, answer)
+      for (const answer of answerSketch(engine.log, frame, session.floors)) send(out, id, answer)
       return
     case 'differ':
       return receiveDiffer(engine, link, session, frame, nowMs, out)
@@ -114,12 +126,17 @@ function isSpare(engine: Engine, link: Link): boolean {
 }
 
 function tellPrints(engine: Engine, link: Link, out: Effect[]): void {
-  const rooms = commonRooms(engine.rooms.keys(), link.rooms)
-  if (rooms.length > 0) send(out, link.id, printsOf(engine.log, rooms))
+  const rooms = commonRooms(keptRooms(engine).keys(), link.rooms)
+  if (rooms.length > 0) send(out, link.id, printsOf(engine.log, rooms, floorsOf(engine, link)))
+}
+
+/** N2 */
+function floorsOf(engine: Engine, link: Link): LinkFloors | undefined {
+  return engine.reconcile.sessions.get(link.id)?.floors
 }
 
 function isCommon(engine: Engine, link: Link, room: RoomId): boolean {
-  return engine.rooms.has(room) && link.rooms.has(room)
+  return isKept(engine, room) && link.rooms.has(room)
 }
 
 /** R9, R10: who has nothing is told everything; else the side with the smaller id begins. */
@@ -129,14 +146,17 @@ function receivePrints(
   rooms: readonly { readonly room: RoomId; readonly print: string }[],
   out: Effect[],
 ): void {
+  const floors = floorsOf(engine, link)
   for (const { room, print } of rooms) {
-    const own = logDigest(engine.log, [room])
+    const own = logDigest(engine.log, [room], floors)
     if (own === print || !isCommon(engine, link, room)) continue
     if (own === emptyPrint) {
       // The other side began, and does not know that here is nothing.
-      if (engine.self < link.peer) send(out, link.id, printsOf(engine.log, [room]))
+      if (engine.self < link.peer) send(out, link.id, printsOf(engine.log, [room], floors))
     } else if (print === emptyPrint) for (const frame of tellRoom(engine.log, room)) send(out, link.id, frame)
-    else if (engine.self < link.peer) send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst))
+    else if (engine.self < link.peer) {
+      send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst, floors))
+    }
   }
 }
 
@@ -174,11 +194,11 @@ function receiveAnswer(
       continue
     }
     const asked = noteAnswer(session, span, nowMs)
-    const isKept = engine.rooms.has(run.room) && hasSpace(engine.journal)
+    const isAsked = isTaken(engine, run.room) && hasSpace(engine.journal)
     const brought = takeRun(engine, run, { link: link.id, hint: asked }, nowMs, out)
     if (brought) noteFetched(engine, run)
     // R5: an answer that brought nothing is not asked for again.
-    if (asked !== undefined && isKept && !brought) noteLacking(session, { ...span, feed: asked })
+    if (asked !== undefined && isAsked && !brought) noteLacking(session, { ...span, feed: asked })
   }
 }
 
@@ -240,7 +260,7 @@ function compareAlive(engine: Engine, link: Link, isEqual: boolean, out: Effect[
 }
 
 export function tellRooms(engine: Engine, out: Effect[]): void {
-  const rooms = [...engine.rooms.keys()]
+  const rooms = [...keptRooms(engine).keys()]
   for (const link of engine.overlay.links.values()) {
     send(out, link.id, { type: 'rooms', rooms })
     sayPrints(engine, link, out)
@@ -249,8 +269,9 @@ export function tellRooms(engine: Engine, out: Effect[]): void {
 
 export function askAll(engine: Engine, nowMs: number, out: Effect[]): void {
   if (!hasSpace(engine.journal) || nowMs < engine.journal.retryAtMs) return
+  const rooms = [...askedRooms(engine)]
   for (const [id, session] of engine.reconcile.sessions) {
-    for (const want of dueWants(engine.reconcile, session, engine.log, engine.rooms.keys(), nowMs)) {
+    for (const want of dueWants(engine.reconcile, session, engine.log, rooms, nowMs)) {
       send(out, id, { type: 'want', ...want })
     }
   }
@@ -269,8 +290,10 @@ export function tellFetched(engine: Engine, out: Effect[]): void {
   for (const link of engine.overlay.links.values()) {
     const common = commonRooms(rooms, link.rooms)
     if (isSpare(engine, link) || common.length === 0) continue
-    if (engine.self > link.peer) send(out, link.id, printsOf(engine.log, common))
-    else for (const room of common) send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst))
+    const floors = floorsOf(engine, link)
+    if (engine.self > link.peer) send(out, link.id, printsOf(engine.log, common, floors))
+    else
+      for (const room of common) send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst, floors))
   }
 }
 
@@ -300,6 +323,7 @@ export function takeLoaded(
   const load = engine.loads.get(token)
   engine.loads.delete(token)
   if (load === undefined) return
+  if (load.type === 'age') return takeAged(engine, load, events)
   if (load.type === 'compare') return compareRun(engine, load, events, nowMs, out)
   if (load.type === 'find') return takeFound(engine, load, events, nowMs, out)
   if (load.type === 'revisit') return revisit(engine, load, events, nowMs, out)
@@ -332,7 +356,7 @@ function serveLoaded(
   // Its events have found their place while they were read.
   const served = isDerived(origin) ? [] : events
   const runs = cutRuns(served.map((event) => (event.feed === origin ? event : { ...event, feed: origin })))
-  if (runs.length === 0 || !engine.rooms.has(want.room)) {
+  if (runs.length === 0 || !isKept(engine, want.room)) {
     send(out, link, { type: 'lacking', ...want })
     return
   }

@@ -28,20 +28,19 @@ import {
 } from './overlay/overlay-frame.ts'
 import {
   isSyncFrame,
-  readRanges,
+  readHolding,
   readSyncFrame,
-  writeRanges,
+  writeHolding,
   writeSyncFrame,
+  type Holding,
   type Range,
   type SyncFrame,
 } from './sync/sync-frame.ts'
 
-export interface HaveEntry {
+export interface HaveEntry extends Holding {
   readonly feed: FeedId
   /** Stamp of the newest event held, so that a reader can ask for the newest first. */
   readonly newest: number
-  /** Ascending, neither touching nor overlapping. */
-  readonly ranges: readonly Range[]
 }
 
 /** What both sides of a link compare every few seconds: 32 bits each, over what both carry. */
@@ -157,7 +156,7 @@ function writePacket(writer: Writer, packet: Packet): void {
 
 function writeHaveEntry(writer: Writer, entry: HaveEntry): void {
   writer.fixed(feedIdToBytes(entry.feed)).u64(entry.newest)
-  writeRanges(writer, entry.ranges)
+  writeHolding(writer, entry)
 }
 
 /**
@@ -181,7 +180,7 @@ export function decodeFrame(bytes: Uint8Array): Frame | FrameFault {
 function readBody(reader: Reader, code: number): Frame | undefined {
   switch (code) {
     case codes.rooms:
-      return { type: 'rooms', rooms: reader.list(limits.roomsMax, () => readRoom(reader)) }
+      return { type: 'rooms', rooms: reader.list(limits.roomsToldMax, () => readRoom(reader)) }
     case codes.have: {
       const room = readRoom(reader)
       return { type: 'have', room, entries: reader.list(limits.haveEntriesMax, () => readHaveEntry(reader)) }
@@ -222,7 +221,7 @@ function readPlace(reader: Reader): { room: RoomId; feed: FeedId } & Range {
 function readHaveEntry(reader: Reader): HaveEntry {
   const feed = feedIdFromBytes(reader.fixed(feedIdBytesLength))
   const newest = reader.u64()
-  return { feed, newest, ranges: readRanges(reader) }
+  return { feed, newest, ...readHolding(reader) }
 }
 
 function readHeartbeat(reader: Reader): Frame {

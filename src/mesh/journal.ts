@@ -2,9 +2,10 @@
  * Group commit: everything that must become durable collects while one transaction is on its way, and goes out
  * as the next one. At most one transaction is in flight, so its feed records are always true. Rules J1–J3.
  */
-import type { NewEvent, StoreFailure, StoreWrite, RoomRecord } from './effects.ts'
+import type { FeedCut, NewEvent, StoreFailure, StoreWrite, RoomRecord } from './effects.ts'
 import type { FeedId, RoomId } from './ids.ts'
-import { commit, recordWith, release, type FeedRecord, type Log } from './log.ts'
+import { commit, recordWith, release } from './log.ts'
+import type { FeedRecord, Log } from './sync/held.ts'
 import type { Split } from './sync/branches.ts'
 import { limits } from './limits.ts'
 import type { Presence, Receipt } from './record.ts'
@@ -17,6 +18,7 @@ interface FeedPlace {
 
 export interface Journal {
   splits: readonly Split[]
+  cuts: readonly FeedCut[]
   /** Feeds of which something else is held than the disk says, though no event of them was written. */
   changed: readonly FeedPlace[]
   incarnation: Uint8Array | undefined
@@ -35,6 +37,7 @@ export interface Journal {
 export function createJournal(): Journal {
   return {
     splits: [],
+    cuts: [],
     changed: [],
     incarnation: undefined,
     events: [],
@@ -76,6 +79,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
   const { changed } = journal
   const write: StoreWrite = {
     splits: journal.splits,
+    cuts: journal.cuts,
     incarnation: journal.incarnation,
     events,
     feeds: feedRecords(log, events, changed),
@@ -87,6 +91,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
   }
   journal.events = others.slice(events.length - own.length)
   journal.splits = []
+  journal.cuts = []
   journal.changed = []
   journal.incarnation = undefined
   journal.presences = []
@@ -128,6 +133,13 @@ export function noteSplits(journal: Journal, splits: readonly Split[]): void {
   for (const { room, from, to } of splits) noteChanged(journal, room, [from, to])
 }
 
+/** N1: the disk forgets it in the write that says so; of two cuts of a feed the higher one is enough. */
+export function noteCut(journal: Journal, cut: FeedCut): void {
+  const others = journal.cuts.filter(({ room, feed }) => room !== cut.room || feed !== cut.feed)
+  journal.cuts = [...others, cut]
+  noteChanged(journal, cut.room, [cut.feed])
+}
+
 export function noteChanged(journal: Journal, room: RoomId, feeds: readonly FeedId[]): void {
   const isKnown = (feed: FeedId) => journal.changed.some((one) => one.room === room && one.feed === feed)
   const fresh = feeds.filter((feed) => !isKnown(feed))
@@ -166,6 +178,7 @@ export function settleFailed(
   journal.failure = answer.cause
   journal.retryAtMs = nowMs + limits.storeRetryMs
   journal.splits = [...flight.write.splits, ...journal.splits]
+  journal.cuts = [...flight.write.cuts, ...journal.cuts]
   journal.changed = [...flight.changed, ...journal.changed]
   journal.incarnation ??= flight.write.incarnation
   journal.rooms ??= flight.write.rooms

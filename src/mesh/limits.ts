@@ -51,6 +51,18 @@ export const limits = {
   // Rooms and feeds
   /** guess */
   roomsMax: 64,
+  /** guess: rooms that this device carries for others. */
+  carriedRoomsMax: 64,
+  /** Both together: what a frame may name. */
+  roomsToldMax: 128,
+  /** guess: how often is looked for what has become too old or too much. */
+  retentionIntervalMs: 10_000,
+  /** guess: feeds that are read at once to let go of their beginning. */
+  lettingGoMax: 8,
+  /** guess: feeds of which a neighbour keeps less, remembered per link. */
+  floorsMax: 8_192,
+  /** design: there was no meshchat before 2025; a clock that says so is wrong, and its events have no age. */
+  agingFromMs: 1_735_689_600_000,
   /** guess: feeds kept per room; a flood of new keys stops here. */
   feedsPerRoomMax: 4_096,
   /** guess: incarnations of one device; each is a wiped or restored store. */

@@ -5,17 +5,13 @@
  * Leaves to others: fetching what is missing (reconcile.ts), writing it down (journal.ts), order (clock.ts), finding
  * where a feed forked (sync/forks.ts).
  */
-import { sha256 } from '@noble/hashes/sha2.js'
-import { encodeUtf8 } from './bytes.ts'
-import type { Event, Run } from './event.ts'
+import { eventWireBytes, type Event, type Run } from './event.ts'
 import {
   branchFeed,
-  bytesToHex,
   feedAuthor,
   isDerived,
   isLoose,
   looseFeed,
-  shortName,
   type EventId,
   type FeedId,
   type PeerId,
@@ -23,61 +19,21 @@ import {
 } from './ids.ts'
 import type { Range } from './sync/sync-frame.ts'
 import { limits } from './limits.ts'
-import { toField } from './sync/sketch.ts'
-
-/** A held range with the ids at its ends, so that what joins it can be checked against the chain. */
-export interface HeldRange extends Range {
-  readonly prev: EventId | undefined
-  /** Absent in records of earlier versions. */
-  readonly firstId?: EventId
-  /** Of the first event: what is missing below is older. */
-  readonly firstStamp?: number
-  readonly lastId: EventId
-}
-
-/** What the store keeps beside the events, so that a start need not read them. */
-export interface FeedRecord {
-  readonly room: RoomId
-  readonly feed: FeedId
-  /** Stamp of the newest event held. */
-  readonly newest: number
-  /** Ascending; neighbours are merged. */
-  readonly ranges: readonly HeldRange[]
-  /** The feed that signed it, for a branch. */
-  readonly origin?: FeedId
-  /** From here on there are branches. */
-  readonly endsAt?: number
-}
-
-export interface FeedState {
-  /** 31 bits by which two peers that both know the feed can speak of it. */
-  readonly name: number
-  newest: number
-  /** Durable. */
-  ranges: readonly HeldRange[]
-  /** On its way to the disk. */
-  pending: readonly HeldRange[]
-  /** Two 32-bit halves over the feed, its durable ranges and their last events. */
-  print: readonly [number, number]
-  /** The feed that signed it, for a branch. */
-  readonly origin: FeedId | undefined
-  /** L8: from here on there are branches, and nothing stands here. */
-  readonly endsAt: number | undefined
-}
-
-export interface RoomLog {
-  /** XOR over the feeds' prints: equal ranges give equal digests (R8). */
-  print: [number, number]
-  readonly feeds: Map<FeedId, FeedState>
-  /** By short name, for what comes in short form. */
-  readonly byName: Map<number, FeedId[]>
-  /** Newest event of each other feed that no known event names as an ancestor yet. */
-  readonly heads: Map<FeedId, { readonly id: EventId; readonly hlc: number }>
-}
-
-export interface Log {
-  readonly rooms: Map<RoomId, RoomLog>
-}
+import {
+  belowFloor,
+  changeFeed,
+  covers,
+  emptyFeed,
+  mergeRanges,
+  nameFeed,
+  removeFeed,
+  toRanges,
+  type FeedRecord,
+  type FeedState,
+  type HeldRange,
+  type Log,
+  type RoomLog,
+} from './sync/held.ts'
 
 export type Accepted =
   | {
@@ -96,10 +52,11 @@ export type Accepted =
 
 export function createLog(records: readonly FeedRecord[]): Log {
   const log: Log = { rooms: new Map() }
-  for (const { room, feed, newest, ranges, origin, endsAt } of records) {
+  for (const { room, feed, ...held } of records) {
+    const { newest, ranges } = held
     if (isDerived(feed) && ranges.length === 0) continue
     const roomLog = openRoomLog(log, room)
-    setFeed(roomLog, room, feed, { newest, ranges, pending: [], origin, endsAt })
+    changeFeed(roomLog, room, feed, held)
     const last = ranges[ranges.length - 1]
     if (last !== undefined) roomLog.heads.set(feed, { id: last.lastId, hlc: newest })
   }
@@ -114,63 +71,9 @@ export function openRoomLog(log: Log, room: RoomId): RoomLog {
   return fresh
 }
 
-export function setFeed(
-  room: RoomLog,
-  id: RoomId,
-  feed: FeedId,
-  state: Omit<FeedState, 'print' | 'name'>,
-): void {
-  const known = room.feeds.get(feed)
-  const before = known?.print ?? [0, 0]
-  const print = printOf(id, feed, state.ranges)
-  room.print = [room.print[0] ^ before[0] ^ print[0], room.print[1] ^ before[1] ^ print[1]]
-  if (known === undefined) nameFeed(room, feed)
-  room.feeds.set(feed, { ...state, print, name: known?.name ?? nameOf(feed) })
-}
-
 /** Of a derived feed nothing is held any more under its name. */
 export function forgetFeed(log: Log, room: RoomId, feed: FeedId): void {
-  const roomLog = openRoomLog(log, room)
-  const known = roomLog.feeds.get(feed)
-  if (known === undefined) return
-  roomLog.print = [roomLog.print[0] ^ known.print[0], roomLog.print[1] ^ known.print[1]]
-  roomLog.feeds.delete(feed)
-  roomLog.heads.delete(feed)
-  const name = shortName(feed)
-  roomLog.byName.set(
-    name,
-    (roomLog.byName.get(name) ?? []).filter((one) => one !== feed),
-  )
-}
-
-function nameFeed(room: RoomLog, feed: FeedId): void {
-  const name = shortName(feed)
-  room.byName.set(name, [...(room.byName.get(name) ?? []), feed])
-}
-
-function nameOf(feed: FeedId): number {
-  const digest = sha256(encodeUtf8(feed))
-  return toField(new DataView(digest.buffer, digest.byteOffset).getUint32(0))
-}
-
-function printOf(room: RoomId, feed: FeedId, ranges: readonly HeldRange[]): readonly [number, number] {
-  if (ranges.length === 0) return [0, 0]
-  const parts = ranges.map(({ first, last, lastId }) => `${first}-${last}-${lastId.slice(0, 16)}`)
-  const text = `${room} ${feed} ${parts.join(' ')}`
-  const digest = sha256(encodeUtf8(text))
-  const view = new DataView(digest.buffer, digest.byteOffset)
-  return [view.getUint32(0), view.getUint32(4)]
-}
-
-/** R8: 8 bytes as hex over everything durable in the given rooms; equal rooms and ranges give equal digests. */
-export function logDigest(log: Log, rooms: Iterable<RoomId>): string {
-  const halves: [number, number] = [0, 0]
-  for (const room of rooms) {
-    const print = log.rooms.get(room)?.print ?? [0, 0]
-    halves[0] ^= print[0]
-    halves[1] ^= print[1]
-  }
-  return bytesToHex(new Uint8Array(Uint32Array.of(...halves).buffer))
+  removeFeed(openRoomLog(log, room), feed)
 }
 
 /** @returns the durable ranges of a feed, ascending. */
@@ -178,10 +81,13 @@ export function heldRanges(log: Log, room: RoomId, feed: FeedId): readonly HeldR
   return log.rooms.get(room)?.feeds.get(feed)?.ranges ?? []
 }
 
-/** @returns durable and pending ranges: what must not be asked for. */
-export function coveredRanges(log: Log, room: RoomId, feed: FeedId): readonly HeldRange[] {
+type CoveredRange = Range & Pick<HeldRange, 'firstStamp'>
+
+/** @returns what must not be asked for: durable and pending ranges, and what has been let go of (N1). */
+export function coveredRanges(log: Log, room: RoomId, feed: FeedId): readonly CoveredRange[] {
   const state = log.rooms.get(room)?.feeds.get(feed)
-  return state === undefined ? [] : [...state.ranges, ...state.pending]
+  if (state === undefined) return []
+  return [...belowFloor(state.floor), ...state.ranges, ...state.pending]
 }
 
 /**
@@ -198,8 +104,9 @@ export function acceptRun(log: Log, run: Run, options: { isOwn?: boolean; origin
     nameFeed(room, run.feed)
   }
   const covered = [...state.ranges, ...state.pending]
+  const { floor } = state
   if (run.events.some((event) => contradicts(event, covered))) return { type: 'fork' }
-  const fresh = run.events.filter((event) => !covers(covered, event.seq))
+  const fresh = run.events.filter((event) => event.seq >= floor && !covers(covered, event.seq))
   if (fresh.length === 0) return { type: 'duplicate' }
   if (isDerived(run.feed) && !isAnchored(run, covered)) return { type: 'loose' }
   if (covered.length >= limits.heldRangesMax && !touches(run, covered)) return { type: 'full' }
@@ -220,10 +127,6 @@ function isAnchored(run: Run, covered: readonly Range[]): boolean {
   // Above its last event a loose end would be another one.
   const isAbove = isLoose(run.feed) && covered.every((range) => range.last < last.seq)
   return !isAbove && touches(run, covered)
-}
-
-function emptyFeed(feed: FeedId, origin: FeedId | undefined): FeedState {
-  return { newest: 0, ranges: [], pending: [], print: [0, 0], name: nameOf(feed), origin, endsAt: undefined }
 }
 
 /** A run that joins something held makes no new hole. */
@@ -304,28 +207,28 @@ export function recordWith(log: Log, events: readonly Event[], room: RoomId, fee
   const state = log.rooms.get(room)?.feeds.get(feed)
   const newest = Math.max(state?.newest ?? 0, ...events.map((event) => event.hlc))
   const ranges = mergeRanges([...(state?.ranges ?? []), ...toRanges(events)])
-  return { room, feed, newest, ranges, ...forkOf(state) }
+  const bytes = events.reduce((sum, event) => sum + eventWireBytes(event), state?.bytes ?? 0)
+  return { room, feed, newest, ranges, bytes, ...marksOf(state) }
 }
 
-function forkOf(state: FeedState | undefined): Pick<FeedRecord, 'origin' | 'endsAt'> {
-  const { origin, endsAt } = state ?? {}
-  return { ...(origin === undefined ? {} : { origin }), ...(endsAt === undefined ? {} : { endsAt }) }
+function marksOf(state: FeedState | undefined): Pick<FeedRecord, 'origin' | 'endsAt' | 'floor' | 'heldFrom'> {
+  if (state === undefined) return {}
+  const { origin, endsAt, floor, heldFrom } = state
+  return {
+    ...(origin === undefined ? {} : { origin }),
+    ...(endsAt === undefined ? {} : { endsAt }),
+    ...(floor === 0 ? {} : { floor, heldFrom }),
+  }
 }
 
 /** L6: what the disk has confirmed becomes held. */
-export function commit(log: Log, record: FeedRecord): void {
-  if (isDerived(record.feed) && record.ranges.length === 0) return
-  const state = openRoomLog(log, record.room).feeds.get(record.feed)
+export function commit(log: Log, { room, feed, ...held }: FeedRecord): void {
+  if (isDerived(feed) && held.ranges.length === 0) return
+  const state = openRoomLog(log, room).feeds.get(feed)
   const pending = (state?.pending ?? []).filter(
-    (range) => !record.ranges.some((held) => held.first <= range.first && held.last >= range.last),
+    (range) => !held.ranges.some((one) => one.first <= range.first && one.last >= range.last),
   )
-  setFeed(openRoomLog(log, record.room), record.room, record.feed, {
-    newest: record.newest,
-    ranges: record.ranges,
-    pending,
-    origin: record.origin,
-    endsAt: record.endsAt,
-  })
+  changeFeed(openRoomLog(log, room), room, feed, { ...held, pending })
 }
 
 /** L6: what the disk refused is not held, and may be asked for again. */
@@ -348,49 +251,4 @@ export function originOf(log: Log, room: RoomId, feed: FeedId): FeedId {
 
 export function feedsOf(log: Log, room: RoomId): ReadonlyMap<FeedId, Readonly<FeedState>> {
   return log.rooms.get(room)?.feeds ?? new Map()
-}
-
-export function covers(ranges: readonly Range[], seq: number): boolean {
-  return ranges.some((range) => range.first <= seq && seq <= range.last)
-}
-
-function toRanges(events: readonly Event[]): HeldRange[] {
-  const single = events.map((event) => ({
-    first: event.seq,
-    last: event.seq,
-    prev: event.prev,
-    firstId: event.id,
-    firstStamp: event.hlc,
-    lastId: event.id,
-  }))
-  return mergeRanges(single)
-}
-
-/** Sorts, and joins ranges that touch or overlap. */
-export function mergeRanges(ranges: readonly HeldRange[]): HeldRange[] {
-  const sorted = [...ranges].sort((a, b) => a.first - b.first)
-  const merged: HeldRange[] = []
-  for (const range of sorted) {
-    const before = merged.at(-1)
-    if (before === undefined || range.first > before.last + 1) merged.push(range)
-    else if (range.last > before.last) {
-      merged[merged.length - 1] = { ...before, last: range.last, lastId: range.lastId }
-    }
-  }
-  return merged
-}
-
-/** @returns `wanted` without everything that `covered` has, ascending. */
-export function subtractRanges(wanted: readonly Range[], covered: readonly Range[]): Range[] {
-  let rest: Range[] = [...wanted]
-  for (const cut of covered) {
-    rest = rest.flatMap((range) => {
-      if (cut.last < range.first || cut.first > range.last) return [range]
-      const pieces: Range[] = []
-      if (range.first < cut.first) pieces.push({ first: range.first, last: cut.first - 1 })
-      if (range.last > cut.last) pieces.push({ first: cut.last + 1, last: range.last })
-      return pieces
-    })
-  }
-  return rest.sort((a, b) => a.first - b.first)
 }

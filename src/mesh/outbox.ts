@@ -8,7 +8,8 @@ import type { MeshEvent, NewEvent, StoreFailure } from './effects.ts'
 import { eventIdOf, eventWireBytes, type Run } from './event.ts'
 import type { EventId, FeedId, PeerId, RoomId } from './ids.ts'
 import { limits } from './limits.ts'
-import { feedsOf, nextOwn, takeDeps, type Log } from './log.ts'
+import { feedsOf, nextOwn, takeDeps } from './log.ts'
+import type { Log } from './sync/held.ts'
 import { checkBody, encodeBody, type Body, type BodyFault } from './timeline/body.ts'
 
 export interface Post {

@@ -5,14 +5,22 @@
 import { shelve } from './broadcast.ts'
 import { createClock, witnessStamp, type Clock } from './clock.ts'
 import { createDelivery, isConfirmed, noteDurable, type Delivery } from './delivery.ts'
-import { assert, type Input, type LinkId, type RoomRecord, type StoredState } from './effects.ts'
+import {
+  assert,
+  type Input,
+  type LinkId,
+  type Retention,
+  type RoomRecord,
+  type StoredState,
+} from './effects.ts'
 import { itemOf } from './gossip/item.ts'
 import { createShelf, type Shelf } from './gossip/shelf.ts'
 import { createTree, type Tree } from './gossip/tree.ts'
 import { feedAuthor, feedIdFrom, isDerived, type FeedId, type PeerId, type RoomId } from './ids.ts'
 import { createJournal, type Journal } from './journal.ts'
 import { limits } from './limits.ts'
-import { createLog, type Log } from './log.ts'
+import { createLog } from './log.ts'
+import type { Log } from './sync/held.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { createGateways, type Gateways } from './overlay/gateways.ts'
 import { createOverlay, type Overlay } from './overlay/links.ts'
@@ -20,6 +28,7 @@ import { createMembership, type Membership } from './overlay/membership.ts'
 import { createSignalling, type Signalling } from './overlay/signalling.ts'
 import { createSites, type Sites } from './overlay/sites.ts'
 import { createPresence, type PresenceState } from './presence.ts'
+import { keepAll, roleIn } from './retention.ts'
 import type { Signing } from './signing.ts'
 import type { Finding } from './sync/forks.ts'
 import type { Load } from './sync/loose.ts'
@@ -32,6 +41,13 @@ export interface Engine {
   /** 32 bits of chance. */
   readonly seed: number
   readonly rooms: Map<RoomId, RoomRecord>
+  /** N6: rooms of others that are kept here too. */
+  readonly carried: Set<RoomId>
+  retention: Retention
+  /** N5: what is carried for others takes as much as it may. */
+  isCarryFull: boolean
+  /** When is looked next for what has become too old or too much, ms. */
+  retentionAtMs: number
   readonly clock: Clock
   readonly log: Log
   readonly journal: Journal
@@ -101,7 +117,14 @@ export interface Engine {
   lastMissing: number
 }
 
-const nothingStale = { isNearStale: false, isWordStale: false, isWordPending: false, isRivalled: false }
+const nothingStale = {
+  isCarryFull: false,
+  isNearStale: false,
+  isWordStale: false,
+  isWordPending: false,
+  isRivalled: false,
+}
+const nothingShown = { lastWordKey: '', lastPeople: '', lastMissing: 0 }
 
 /** @param input the first input of every engine; later ones go to `handle` */
 export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: number): Engine {
@@ -111,6 +134,9 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     feed: feedIdFrom(self, incarnation),
     seed: input.seed,
     rooms: new Map(stored.rooms.map((record) => [record.room, record])),
+    carried: new Set(),
+    retention: keepAll,
+    retentionAtMs: nowMs + limits.upkeepIntervalMs,
     clock: createClock(),
     log: createLog(stored.feeds),
     journal: createJournal(),
@@ -142,7 +168,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     near: new Set(),
     listed: new Map(),
     ...nothingStale,
-    lastWordKey: '',
+    ...nothingShown,
     standby: undefined,
     probed: undefined,
     nextProbeMs: nowMs + limits.probeIntervalMs,
@@ -156,8 +182,6 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     fetched: new Map(),
     mayAsk: false,
     changedHolders: new Set(),
-    lastPeople: '',
-    lastMissing: 0,
   }
   assert(!isDerived(engine.feed), 'an incarnation looks like a branch')
   remember(engine, stored, nowMs)
@@ -172,7 +196,11 @@ function remember(engine: Engine, stored: StoredState, nowMs: number): void {
   for (const record of engine.delivery.uses.keys()) shelve(engine, itemOf({ type: 'receipt', record }))
   for (const record of stored.feeds) {
     witnessStamp(engine.clock, record.newest, nowMs)
-    if (feedAuthor(record.feed) === self || isConfirmed(engine.delivery, self, record)) continue
+    if (
+      feedAuthor(record.feed) === self ||
+      isConfirmed(engine.delivery, self, roleIn(engine, record.room), record)
+    )
+      continue
     noteDurable(engine.delivery, record.room, record.feed)
   }
 }

@@ -74,8 +74,8 @@ export const hostileFrames: readonly HostileFrame[] = [
     'more rooms than a peer may have',
     new Writer()
       .u8(1)
-      .varint(65)
-      .fixed(new Uint8Array(65 * 16))
+      .varint(129)
+      .fixed(new Uint8Array(129 * 16))
       .finish(),
   ),
   malformed('a list longer than the frame', new Writer().u8(1).varint(60).fixed(new Uint8Array(16)).finish()),

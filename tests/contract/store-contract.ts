@@ -11,7 +11,7 @@ import { equal, type ContractCase } from './check.ts'
 
 export function writeOf(change: Partial<StoreWrite> = {}): StoreWrite {
   const nothing = { events: [], feeds: [], presences: [], receipts: [], rooms: undefined, name: undefined }
-  return { ...nothing, splits: [], incarnation: undefined, clearDrafts: [], ...change }
+  return { ...nothing, splits: [], cuts: [], incarnation: undefined, clearDrafts: [], ...change }
 }
 
 export function writeRun(run: Run, isOwn = false): StoreWrite {
@@ -185,6 +185,31 @@ export const storeContract: readonly ContractCase<Store>[] = [
       const back = await store.write(writeRun(again))
       equal(typeof back === 'string' ? back : [back.added.length, back.moved.length], [0, 3], 'moved back')
       equal((await texts(store)).length, 8, 'each once')
+    },
+  },
+  {
+    name: 'what is let go of is gone, from its place, the history and the tables, and the rest is as it was',
+    run: async (store) => {
+      await store.open()
+      const run = runOf({ count: 10 })
+      await store.write(writeRun(run))
+      const other = runOf({ seed: 2, count: 3 })
+      await store.write(writeRun(other))
+      const [record] = writeRun(run).feeds
+      if (record === undefined) throw new Error('no record')
+      const feeds = [{ ...record, floor: 6, heldFrom: 0 }]
+      await store.write(writeOf({ feeds, cuts: [{ room: general, feed: run.feed, below: 6 }] }))
+      const kept = await store.load(general, run.feed, 0, 9)
+      equal(
+        kept.map(({ seq }) => seq),
+        [6, 7, 8, 9],
+        'what is left',
+      )
+      equal((await texts(store)).length, 4 + 3, 'the history')
+      equal((await store.open()).stored.feeds.find(({ feed }) => feed === run.feed)?.floor, 6, 'the record')
+      // Written again it is new.
+      equal(typeof (await store.write(writeRun(run))), 'object', 'the same history once more')
+      equal((await store.load(general, run.feed, 0, 9)).length, 10, 'all of it')
     },
   },
   {

@@ -88,6 +88,7 @@ function orderAfter(...batches: (readonly Event[])[]): string[] {
       rooms: undefined,
       name: undefined,
       splits: [],
+      cuts: [],
       incarnation: undefined,
       clearDrafts: [],
     }

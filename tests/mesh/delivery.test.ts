@@ -8,9 +8,12 @@ import {
   type Holder,
 } from '../../src/mesh/delivery.ts'
 import type { Receipt } from '../../src/mesh/record.ts'
-import { feedOf, general, held, keyOf } from './make.ts'
+import { feedOf, general, held, keyOf, runOf } from './make.ts'
+import { acceptRun } from '../../src/mesh/log.ts'
 
 const self = keyOf(50).peer
+
+const reader = () => 'reader' as const
 
 describe('delivery', () => {
   const feed = feedOf(50)
@@ -27,10 +30,20 @@ describe('delivery', () => {
     const log = held(5)
     const delivery = createDelivery([])
     noteDurable(delivery, general, feedOf(1))
-    expect(dueReceipts(delivery, log, self, () => 3)).toMatchObject([
+    expect(dueReceipts(delivery, log, self, { counter: () => 3, roleOf: reader })).toMatchObject([
       { counter: 3, entries: [{ first: 0, last: 4 }] },
     ])
-    expect(dueReceipts(delivery, log, self, () => 4)).toEqual([])
+    expect(dueReceipts(delivery, log, self, { counter: () => 4, roleOf: reader })).toEqual([])
+  })
+
+  it('[D1] confirms nothing that is on its way to the disk yet', () => {
+    const log = held(5)
+    acceptRun(log, runOf({ first: 5, count: 2 }))
+    const delivery = createDelivery([])
+    noteDurable(delivery, general, feedOf(1))
+    expect(dueReceipts(delivery, log, self, { counter: () => 3, roleOf: reader })).toMatchObject([
+      { entries: [{ first: 0, last: 4 }] },
+    ])
   })
 
   it('[D2] the larger counter counts, also when it says less', () => {

@@ -7,10 +7,9 @@ import {
   heldRanges,
   recordWith,
   release,
-  subtractRanges,
   takeDeps,
-  type RoomLog,
 } from '../../src/mesh/log.ts'
+import { emptyFeed, subtractRanges, type RoomLog } from '../../src/mesh/sync/held.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import { eventIdOf, type Run } from '../../src/mesh/event.ts'
 import type { FeedId } from '../../src/mesh/ids.ts'
@@ -63,15 +62,7 @@ describe('log', () => {
     const room: RoomLog = { print: [0, 0], feeds: new Map(), byName: new Map(), heads: new Map() }
     for (let i = 0; i < limits.feedsPerRoomMax; i++) {
       const feed = feedOf(7, i % 256).replace(/.{4}$/, i.toString(16).padStart(4, '0')) as FeedId
-      room.feeds.set(feed, {
-        name: i + 1,
-        newest: 0,
-        ranges: [],
-        pending: [],
-        print: [0, 0],
-        origin: undefined,
-        endsAt: undefined,
-      })
+      room.feeds.set(feed, emptyFeed(feed))
     }
     log.rooms.set(general, room)
     expect(room.feeds.size).toBe(limits.feedsPerRoomMax)

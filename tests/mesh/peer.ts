@@ -22,12 +22,13 @@ export class Peer {
   readonly told: string[] = []
   /** Everything that it sent, with whom it was for. */
   readonly sent: { readonly to: number; readonly frame: Frame }[] = []
-  private nowMs = 1_000
+  private nowMs: number
   private readonly linked: Peer[] = []
   private readonly inbox: Input[] = []
 
-  constructor(seed: number, runs: readonly Run[] = []) {
+  constructor(seed: number, runs: readonly Run[] = [], nowMs = 1_000) {
     this.seed = seed
+    this.nowMs = nowMs
     const rooms = [{ room: general, name: 'general', joinedAtMs: 0 }]
     this.tables.rooms = rooms
     this.tables.name = 'Ana'

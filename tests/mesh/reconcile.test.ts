@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/mesh/limits.ts'
-import { acceptRun, commit, createLog, logDigest, recordWith, type Log } from '../../src/mesh/log.ts'
+import { acceptRun, commit, createLog, recordWith } from '../../src/mesh/log.ts'
+import { logDigest, type Log } from '../../src/mesh/sync/held.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../../src/mesh/frame.ts'
 import { answerDiffer, answerSketch, printsOf, sketchRoom, tellRoom } from '../../src/mesh/sync/compare.ts'
 import {

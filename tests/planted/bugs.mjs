@@ -82,9 +82,9 @@ export const bugs = [
   {
     name: 'a print does not depend on the end of a range',
     by: 'reconcile',
-    file: 'log.ts',
-    find: '`${first}-${last}-${lastId.slice(0, 16)}`',
-    put: '`${first}`',
+    file: 'sync/held.ts',
+    find: '-${last}-${lastId.slice(0, 16)}`',
+    put: '`',
   },
   // Clock and order
   {
@@ -213,8 +213,8 @@ export const bugs = [
     name: 'a receipt names what is not on the disk yet',
     by: 'delivery',
     file: 'delivery.ts',
-    find: 'const ranges = heldRanges(log, room, feed).slice',
-    put: 'const ranges = coveredRanges(log, room, feed).slice',
+    find: 'state === undefined ? [] : confirmable(role, state)',
+    put: 'state === undefined ? [] : confirmable(role, { ...state, ranges: [...state.ranges, ...state.pending] })',
   },
   {
     name: 'an older receipt outdoes a newer one',
@@ -363,7 +363,7 @@ export const bugs = [
   {
     name: 'a print does not see which version is held',
     by: 'forks',
-    file: 'log.ts',
+    file: 'sync/held.ts',
     find: '-${lastId.slice(0, 16)}`',
     put: '-${lastId.slice(0, 0)}`',
   },
@@ -501,5 +501,69 @@ export const bugs = [
     file: 'overlay/span.ts',
     find: '    for (const { a, b, cost } of near.get(site) ?? []) {',
     put: '    for (const { a, b, cost } of live.has(site) ? [] : (near.get(site) ?? [])) {',
+  },
+  // Retention and carrying
+  {
+    name: 'who keeps less never agrees with who keeps all',
+    by: 'retention',
+    file: 'sync/held.ts',
+    find: "${first <= floor ? '' : first}",
+    put: '${first}',
+  },
+  {
+    name: 'nobody says that it keeps less',
+    by: 'retention',
+    file: 'sync/compare.ts',
+    find: '      isFloorNews ||= isHigher\n',
+    put: '',
+  },
+  {
+    name: 'what was let go of is asked for again',
+    by: 'retention',
+    file: 'log.ts',
+    find: 'return [...belowFloor(state.floor), ...state.ranges',
+    put: 'return [...state.ranges',
+  },
+  {
+    name: 'what is let go of stays on the disk',
+    by: 'retention',
+    file: 'journal.ts',
+    find: '    cuts: journal.cuts,\n',
+    put: '    cuts: [],\n',
+  },
+  {
+    name: 'own words go before anybody has them',
+    by: 'retention',
+    file: 'retention.ts',
+    find: ' || isOnlyHere(engine, event))',
+    put: ')',
+  },
+  {
+    name: 'a clock that stands in 1970 makes everything old',
+    by: 'retention',
+    file: 'retention.ts',
+    find: 'return stamp < before && stampToMs(stamp) >= limits.agingFromMs',
+    put: 'return stamp < before',
+  },
+  {
+    name: 'what is carried for others is shown',
+    by: 'retention',
+    file: 'engine.ts',
+    find: '    if (!engine.rooms.has(room)) continue\n',
+    put: '',
+  },
+  {
+    name: 'a carrier says that it has read',
+    by: 'retention',
+    file: 'retention.ts',
+    find: "engine.rooms.has(room) && !engine.presence.own.box ? 'reader' : 'carrier'",
+    put: "engine.presence.own.box ? 'carrier' : 'reader'",
+  },
+  {
+    name: 'the newest event of a feed goes too',
+    by: 'retention',
+    file: 'retention.ts',
+    find: 'const index = young < 0 ? held.length - 1 : young',
+    put: 'const index = young < 0 ? held.length : young',
   },
 ]

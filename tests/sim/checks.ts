@@ -6,7 +6,8 @@ import { feedIdFrom, openRoomId, type RoomId } from '../../src/mesh/ids.ts'
 import { parentsOf, type PlacedEvent } from '../../src/mesh/clock.ts'
 import { targetOf } from '../../src/mesh/timeline/body.ts'
 import { fold } from '../../src/mesh/timeline/fold.ts'
-import { covers } from '../../src/mesh/log.ts'
+import { covers } from '../../src/mesh/sync/held.ts'
+import { digestsFor } from '../../src/mesh/overlay/liveness.ts'
 import type { SimPeer, World } from './world.ts'
 
 export const general: RoomId = openRoomId('general')
@@ -35,9 +36,14 @@ export function shown(peer: SimPeer): string {
     .join('\n')
 }
 
+/** N1: what has been let go of here: events below the floor of their feed. */
+function hasLetGo(peer: SimPeer, event: PlacedEvent): boolean {
+  return event.seq < (peer.tables.feeds.get(`${event.room}/${event.feed}`)?.floor ?? 0)
+}
+
 /** M6: what is shown is the same everywhere. */
 export function checkShown(world: World): string[] {
-  const [first, ...rest] = world.honest
+  const [first, ...rest] = world.honest.filter((peer) => peer.retention === undefined)
   const expected = first === undefined ? '' : shown(first)
   return rest
     .filter((peer) => shown(peer) !== expected)
@@ -48,9 +54,10 @@ export function checkShown(world: World): string[] {
 export function checkConvergence(world: World): string[] {
   const [first, ...rest] = world.honest
   if (first === undefined) return ['no peers']
-  const expected = transcript(first)
+  const events = first.tables.inOrder(general)
+  const expectedOf = (peer: SimPeer) => events.filter((event) => !hasLetGo(peer, event)).map(({ id }) => id)
   return rest
-    .filter((peer) => transcript(peer) !== expected)
+    .filter((peer) => transcript(peer) !== expectedOf(peer).join('\n'))
     .map((peer) => {
       const sizes = `${peer.tables.events.size} against ${first.tables.events.size} events`
       return `C1: peer ${peer.index} differs from peer ${first.index} (${sizes})`
@@ -64,7 +71,9 @@ export function checkNothingLost(world: World): string[] {
   for (const peer of world.honest) {
     for (const posted of peer.posted) {
       const wiped = posted.life !== peer.disk
-      if (!wiped && everywhere?.has(posted.id) !== true) {
+      // Let go of, after a reader had it, who may have let go of it too.
+      const isOver = peer.retention !== undefined && !peer.tables.byId.has(posted.id)
+      if (!wiped && !isOver && everywhere?.has(posted.id) !== true) {
         problems.push(`D2: a message that peer ${peer.index} had stored is missing`)
       }
     }
@@ -75,7 +84,8 @@ export function checkNothingLost(world: World): string[] {
 /** O1: an event stands after its feed's previous one and after its ancestors; a feed has no holes while its disk lives. */
 export function checkOrder(world: World): string[] {
   const problems: string[] = []
-  const alive = new Set(world.peers.map((one) => feedIdFrom(one.self, one.incarnation)))
+  const whole = world.peers.filter((one) => one.retention === undefined)
+  const alive = new Set(whole.map((one) => feedIdFrom(one.self, one.incarnation)))
   for (const peer of world.honest) {
     const events = peer.tables.inOrder(general)
     const places = new Map(events.map((event, place) => [event.id, place]))
@@ -84,7 +94,8 @@ export function checkOrder(world: World): string[] {
         if ((places.get(parent) ?? -1) > place)
           problems.push(`O1: peer ${peer.index} shows an event before its ancestor`)
       }
-      const orphan = event.prev !== undefined && !places.has(event.prev)
+      const floor = peer.tables.feeds.get(`${event.room}/${event.feed}`)?.floor ?? 0
+      const orphan = event.prev !== undefined && event.seq > floor && !places.has(event.prev)
       if (orphan && alive.has(event.feed))
         problems.push(`O1: peer ${peer.index} has a hole before ${event.seq}`)
     })
@@ -100,9 +111,12 @@ export function checkReceiptsTrue(world: World): string[] {
       const device = world.peers.find((other) => other.self === holder.device)
       // What an attacker says of itself is its own.
       if (device === undefined || device.disk > 0 || device.attacker !== undefined) continue
-      const held = device.tables.feeds.get(`${general}/${holder.feed}`)?.ranges ?? []
+      const record = device.tables.feeds.get(`${general}/${holder.feed}`)
+      const held = record?.ranges ?? []
       for (const { first, last } of holder.ranges) {
-        if (!covers(held, first) || !covers(held, last)) {
+        // A reader has had what it let go of since.
+        const isPast = holder.role === 'reader' && first < (record?.floor ?? 0)
+        if ((!isPast && !covers(held, first)) || !covers(held, last)) {
           problems.push(`D4: peer ${device.index} is said to hold ${first}-${last} and does not`)
         }
       }
@@ -157,4 +171,22 @@ export function checkBounds(world: World): string[] {
   return world.honest
     .filter((peer) => (peer.engine?.overlay.links.size ?? 0) > 16)
     .map((peer) => `O2: peer ${peer.index} holds too many links`)
+}
+
+/** R8, N2: neighbours agree on what they hold, so that nobody goes on comparing. */
+export function checkAgreement(world: World): string[] {
+  const problems: string[] = []
+  for (const peer of world.honest) {
+    const { engine } = peer
+    if (engine === undefined) continue
+    for (const link of engine.overlay.links.values()) {
+      const other = world.byId.get(link.peer)
+      const back = other?.engine?.overlay.linksByPeer.get(peer.self)
+      if (other?.engine === undefined || other.attacker !== undefined || back === undefined) continue
+      if (other.index < peer.index) continue
+      const [one, two] = [digestsFor(engine, link).log, digestsFor(other.engine, back).log]
+      if (one !== two) problems.push(`R8: peers ${peer.index} and ${other.index} hold different things`)
+    }
+  }
+  return problems
 }

@@ -1,6 +1,7 @@
 /** One seeded life of a small mesh: what goes wrong is drawn from the seed; then everything heals. */
 import {
   checkAllConfirmed,
+  checkAgreement,
   checkBounds,
   checkConvergence,
   checkNothingLost,
@@ -13,6 +14,7 @@ import {
   transcript,
 } from './checks.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
+import { keepAll } from '../../src/mesh/retention.ts'
 import { Attacker, attacks } from './attackers.ts'
 import { Prng } from './prng.ts'
 import { World, fakeSignature, type EngineCode, type Faults, type Layout, type SimPeer } from './world.ts'
@@ -100,9 +102,28 @@ function appointAttacker(world: World, seed: number): void {
   peer.attacker = new Attacker(attack, random, key)
 }
 
+/**
+ * In a fifth of the worlds some keep little, and soon let go of it. Drawn apart, like attackers. Where clocks are
+ * years off or histories fork, who has let go of an ancestor rightly shows another order.
+ */
+function appointForgetful(world: World, seed: number): boolean {
+  const random = new Prng(seed ^ 0xf0e6)
+  const isPlain = world.honest.length === world.peers.length && world.faults.clockErrorMaxMs === 0
+  if (!isPlain || !random.chance(0.4)) return false
+  // The first one keeps everything: the others are compared with it.
+  for (const peer of world.peers.slice(1)) {
+    if (!random.chance(0.4)) continue
+    const maxAgeMs = random.chance(0.5) ? random.between(5_000, 120_000) : Number.POSITIVE_INFINITY
+    const maxBytes = random.chance(0.5) ? random.between(500, 5_000) : Number.POSITIVE_INFINITY
+    peer.retention = { ...keepAll, maxAgeMs, maxBytes }
+  }
+  return true
+}
+
 function play(world: World, seed: number): Outcome {
   const { random, schedule } = world
   appointAttacker(world, seed)
+  const isForgetful = appointForgetful(world, seed)
   for (const peer of world.peers) {
     if (world.faults.clockErrorMaxMs > 0 && random.chance(0.4)) {
       peer.clockErrorMs = random.between(-1, 1) * random.between(0, world.faults.clockErrorMaxMs)
@@ -110,7 +131,8 @@ function play(world: World, seed: number): Outcome {
     schedule.after(random.between(0, 5_000), () => world.start(peer))
   }
   const troubles = random.between(3, 30)
-  for (let i = 0; i < troubles; i++) schedule.after(random.between(1_000, troubleMs), () => trouble(world))
+  for (let i = 0; i < troubles; i++)
+    schedule.after(random.between(1_000, troubleMs), () => trouble(world, !isForgetful))
   const posts = random.between(5, 60)
   for (let i = 0; i < posts; i++) {
     schedule.after(random.between(2_000, troubleMs), () => {
@@ -159,6 +181,7 @@ const checks = [
   checkPresence,
   checkPostsTaken,
   checkBounds,
+  checkAgreement,
 ]
 
 /** Half of what is said is a message; the rest is about one that the speaker has. */
@@ -175,7 +198,7 @@ function say(world: World, peer: SimPeer, text: string): void {
   world.say(peer, general, text, random.pick(bodies) ?? { type: 'message', text })
 }
 
-function trouble(world: World): void {
+function trouble(world: World, mayRestore: boolean): void {
   const { random, schedule } = world
   const peer = random.pick(world.peers)
   const other = random.pick(world.peers)
@@ -191,7 +214,7 @@ function trouble(world: World): void {
   else if (kind === 3 && peer !== other) world.cut(peer, other)
   else if (kind === 4 && world.faults.clockErrorMaxMs > 0) {
     world.setClock(peer, random.between(-1, 1) * random.between(0, 86_400_000))
-  } else if (kind === 8 && peer.backup === undefined) {
+  } else if (kind === 8 && peer.backup === undefined && mayRestore) {
     peer.backup = { tables: peer.tables.copy(), incarnation: peer.incarnation }
   } else {
     world.crash(peer)

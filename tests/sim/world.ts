@@ -7,7 +7,7 @@ import { linkVersion } from '../../src/adapters/link-handshake.ts'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import { encodeUtf8 } from '../../src/mesh/bytes.ts'
 import { completeFrame, unclearFrame } from '../../src/mesh/broadcast.ts'
-import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
+import type { Effect, Input, LinkId, MeshEvent, Retention, StoreWrite } from '../../src/mesh/effects.ts'
 import { handle } from '../../src/mesh/engine.ts'
 import { createEngine, type Engine } from '../../src/mesh/state.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
@@ -109,6 +109,8 @@ export class SimPeer {
   incarnation: Uint8Array
   tables = new MemoryTables()
   backup: Backup | undefined
+  /** What it keeps; undefined: everything, and nothing of others. */
+  retention: Retention | undefined
   /** Whether it ever came back from a backup: then its feeds fork. */
   isRestored = false
   engine: Engine | undefined
@@ -232,6 +234,10 @@ export class World {
     this.input(peer, input)
     this.input(peer, { type: 'command', command: { type: 'rename', name: `peer ${peer.index}` } })
     this.input(peer, { type: 'command', command: { type: 'join', name: 'general' } })
+    if (peer.retention !== undefined) {
+      const command = { type: 'set-retention', retention: peer.retention } as const
+      this.input(peer, { type: 'command', command })
+    }
     if (peer.site.helperAlive) this.meetHelper(peer)
   }
 

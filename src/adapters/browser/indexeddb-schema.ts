@@ -2,7 +2,7 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
 import { parentsOf, type PlacedEvent } from '#mesh/clock.ts'
 import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
-import type { FeedRecord } from '#mesh/log.ts'
+import type { FeedRecord } from '#mesh/sync/held.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import type { Position } from '#runtime/ports.ts'

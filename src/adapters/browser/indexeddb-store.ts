@@ -235,6 +235,10 @@ export class IndexedDbStore implements Store {
     if ((await meta.get('term')) !== this.term) throw new Refused('fenced')
     const rekeyed = new Map<EventId, StoredEvent>()
     for (const split of write.splits) await splitRows(tx, split, rekeyed)
+    for (const { room, feed, below } of write.cuts) {
+      const range = IDBKeyRange.bound([room, feed, 0], [room, feed, below], false, true)
+      void tx.objectStore('events').delete(range)
+    }
     const fresh = await freshOf(
       tx,
       write.events.filter((event) => event.isHeld !== true),

@@ -3,6 +3,7 @@
  * a simulation can decide itself when a write has happened.
  */
 import {
+  parentsOf,
   placeEvents,
   type PlacedEvent,
   type Placement,
@@ -21,7 +22,7 @@ import {
   type PeerId,
   type RoomId,
 } from '#mesh/ids.ts'
-import type { FeedRecord } from '#mesh/log.ts'
+import type { FeedRecord } from '#mesh/sync/held.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
 import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
@@ -77,6 +78,7 @@ export class MemoryTables {
     for (const { room, from, first, last, to } of write.splits) {
       for (const event of this.rows(room, from, first, last)) rekeyed.set(event.id, this.rekey(event, to))
     }
+    for (const { room, feed, below } of write.cuts) this.cut(room, feed, below)
     for (const event of write.events.filter((one) => one.isHeld !== true)) {
       const known = this.events.get(key(event.room, event.feed, event.seq))
       const elsewhere = this.byId.get(event.id)
@@ -129,6 +131,15 @@ export class MemoryTables {
     return rows
   }
 
+  private cut(room: RoomId, feed: FeedId, below: number): void {
+    const first = this.feeds.get(`${room}/${feed}`)?.ranges[0]?.first ?? 0
+    for (const event of this.rows(room, feed, first, below - 1)) {
+      this.events.delete(key(room, feed, event.seq))
+      this.byId.delete(event.id)
+      for (const parent of parentsOf(event)) this.childrenOf.get(parent)?.delete(event.id)
+    }
+  }
+
   private rekey(event: PlacedEvent, feed: FeedId): PlacedEvent {
     this.events.delete(key(event.room, event.feed, event.seq))
     const moved = { ...event, feed }
@@ -152,7 +163,7 @@ export class MemoryTables {
   private put(event: PlacedEvent): void {
     this.events.set(key(event.room, event.feed, event.seq), event)
     this.byId.set(event.id, event)
-    for (const parent of event.prev === undefined ? event.deps : [event.prev, ...event.deps]) {
+    for (const parent of parentsOf(event)) {
       const children = this.childrenOf.get(parent) ?? new Set()
       this.childrenOf.set(parent, children.add(event.id))
     }

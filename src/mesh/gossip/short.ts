@@ -21,7 +21,8 @@ import {
   type RoomId,
 } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { feedsOf, type Log } from '../log.ts'
+import { feedsOf } from '../log.ts'
+import type { Log, RoomSet } from '../sync/held.ts'
 import type { Receipt, ReceiptEntry } from '../record.ts'
 import { itemOf, type Content, type Item } from './item.ts'
 
@@ -56,7 +57,7 @@ export type Short =
 
 /** What a reader completes short forms from. */
 export interface Holdings {
-  readonly rooms: ReadonlyMap<RoomId, unknown>
+  readonly rooms: RoomSet
   readonly log: Log
   readonly peers: Iterable<PeerId>
   /** Items that came lately. */

@@ -12,8 +12,9 @@ import { digestOfScope } from '../gossip/shelf.ts'
 import { removeBranch } from '../gossip/tree.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { logDigest } from '../log.ts'
+import { logDigest } from '../sync/held.ts'
 import { aliveDigest, isAlive, suspect, type Reachability } from '../presence.ts'
+import { keptRooms } from '../retention.ts'
 import { commonRooms } from '../sync/reconcile.ts'
 import { isPairLink, isRadio } from './gateways.ts'
 import { admitConnection, admitted, declined, removeLink, type Link } from './links.ts'
@@ -111,11 +112,11 @@ export function sendHeartbeat(engine: Engine, link: Link, nowMs: number, out: Ef
 
 /** R8: what both sides of this link should agree on. */
 export function digestsFor(engine: Engine, link: Link): Digests {
-  const rooms = commonRooms(engine.rooms.keys(), link.rooms)
+  const rooms = commonRooms(keptRooms(engine).keys(), link.rooms)
   let receipts = 0
   for (const room of rooms) receipts ^= digestOfScope(engine.shelf, `receipt ${room}`)
   return {
-    log: logDigest(engine.log, rooms),
+    log: logDigest(engine.log, rooms, engine.reconcile.sessions.get(link.id)?.floors),
     sites: sitesDigest(engine, link),
     presences: digestOfScope(engine.shelf, 'presence'),
     receipts: receipts >>> 0,

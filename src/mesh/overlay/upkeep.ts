@@ -10,6 +10,7 @@ import { removeBranch, setSpare } from '../gossip/tree.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { expireSuspicions, isAlive } from '../presence.ts'
+import { keptRooms, retain } from '../retention.ts'
 import { nextCounter, sign } from '../signing.ts'
 import { chooseStandby, electRole, gatewayWishes, isLinkUseful, isRadio, type Candidate } from './gateways.ts'
 import { dueDials, type Link, type Wish } from './links.ts'
@@ -56,6 +57,7 @@ export function upkeep(engine: Engine, nowMs: number, out: Effect[]): void {
   trimView(engine, nowMs, out)
   shuffle(engine, nowMs, out)
   heartbeats(engine, nowMs, out)
+  retain(engine, nowMs, out)
   probe(engine, nowMs, out)
 }
 
@@ -196,7 +198,7 @@ function wordFields(engine: Engine, site: PeerId): SiteWordFields {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .slice(0, limits.nearSitesMax)
     .map(([other, cost]) => ({ site: other, cost, linked: linked.has(other) }))
-  const rooms = new Set<string>(engine.rooms.keys())
+  const rooms = new Set<string>(keptRooms(engine).keys())
   const gone: string[] = []
   let people = presence.own.box || presence.own.name === '' ? 0 : 1
   for (const known of presence.known.values()) {

@@ -8,18 +8,8 @@
 import type { Event, Run } from '../event.ts'
 import { branchFeed, feedAuthor, isBranch, isLoose, looseFeed, type FeedId, type RoomId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import {
-  contradicts,
-  mergeRanges,
-  feedsOf,
-  forgetFeed,
-  openRoomLog,
-  setFeed,
-  subtractRanges,
-  type FeedState,
-  type HeldRange,
-  type Log,
-} from '../log.ts'
+import { contradicts, feedsOf, forgetFeed, openRoomLog } from '../log.ts'
+import { mergeRanges, changeFeed, subtractRanges, type FeedState, type HeldRange, type Log } from './held.ts'
 
 /**
  * L8: where the events of a signed run are kept: in the feed itself below a fork, in its branches from there on.
@@ -100,9 +90,9 @@ export function splitFeed(log: Log, event: Event): Split[] {
   const { newest } = state
   const { prev, id: firstId, hlc: firstStamp } = event
   const branch = { first: seq, last: range.last, prev, firstId, firstStamp, lastId: range.lastId }
-  setFeed(roomLog, room, feed, { newest, ranges: kept, pending: [], origin: state.origin, endsAt: seq })
+  changeFeed(roomLog, room, feed, { newest, ranges: kept, pending: [], origin: state.origin, endsAt: seq })
   // A branch of a branch goes on where that one would have ended.
-  setFeed(roomLog, room, to, { newest, ranges: [branch], pending: [], origin, endsAt: state.endsAt })
+  changeFeed(roomLog, room, to, { newest, ranges: [branch], pending: [], origin, endsAt: state.endsAt })
   if (roomLog.heads.delete(feed)) roomLog.heads.set(to, { id: range.lastId, hlc: newest })
   const above = state.ranges.filter((one) => one.first > range.last)
   return [{ room, from: feed, first: seq, last: range.last, to }, ...loosen(log, room, feed, above)]
@@ -131,7 +121,7 @@ export function rejoinFeed(log: Log, room: RoomId, feed: FeedId): Split[] {
   if (branches.length > 1 || (only !== undefined && only[1].pending.length > 0)) return []
   const held = only?.[1].ranges ?? []
   const end = only?.[1].endsAt
-  setFeed(roomLog, room, feed, {
+  changeFeed(roomLog, room, feed, {
     newest: Math.max(newest, only?.[1].newest ?? 0),
     ranges: mergeRanges([...ranges, ...held]),
     pending: [],
@@ -153,7 +143,7 @@ function loosen(log: Log, room: RoomId, feed: FeedId, ranges: readonly HeldRange
   return ranges.map((range) => {
     const to = looseFeed(feedAuthor(feed), range.lastId)
     const { newest, origin = feed } = state ?? { newest: 0 }
-    setFeed(roomLog, room, to, { newest, ranges: [range], pending: [], origin, endsAt: undefined })
+    changeFeed(roomLog, room, to, { newest, ranges: [range], pending: [], origin, endsAt: undefined })
     return { room, from: feed, first: range.first, last: range.last, to }
   })
 }
@@ -189,6 +179,6 @@ export function dropIslands(log: Log, run: Run): Split[] {
   const isJoined = first.seq === 0 || kept.some((one) => one.first <= first.seq && first.seq <= one.last + 1)
   if (!isJoined || islands.length === 0 || islands.some((one) => one.first <= first.seq)) return []
   const { newest, origin, endsAt } = state
-  setFeed(roomLog, run.room, run.feed, { newest, ranges: kept, pending: [], origin, endsAt })
+  changeFeed(roomLog, run.room, run.feed, { newest, ranges: kept, pending: [], origin, endsAt })
   return loosen(log, run.room, run.feed, islands)
 }

@@ -10,19 +10,31 @@
 import type { Frame, HaveEntry } from '../frame.ts'
 import type { FeedId, RoomId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { feedsOf, logDigest, subtractRanges, type FeedState, type Log } from '../log.ts'
+import { feedsOf } from '../log.ts'
+import {
+  belowFloor,
+  printAbove,
+  logDigest,
+  subtractRanges,
+  type FeedState,
+  type Floors,
+  type Log,
+} from './held.ts'
 import { noteHave, type Session, type Want } from './reconcile.ts'
 import { differenceOf, fieldSize, sketchOf, toField, type Element } from './sketch.ts'
-import type { Range, ShortEntry, Span, SyncFrame } from './sync-frame.ts'
+import type { Holding, ShortEntry, Span, SyncFrame } from './sync-frame.ts'
 
 export const emptyPrint = '0000000000000000'
 
 /** R8 */
-export function printsOf(log: Log, rooms: readonly RoomId[]): SyncFrame {
-  return { type: 'prints', rooms: rooms.map((room) => ({ room, print: logDigest(log, [room]) })) }
+export function printsOf(log: Log, rooms: readonly RoomId[], floors?: LinkFloors): SyncFrame {
+  return { type: 'prints', rooms: rooms.map((room) => ({ room, print: logDigest(log, [room], floors) })) }
 }
 
-type Held = readonly [FeedId, Readonly<FeedState>]
+/** N2: below which numbers the other side keeps nothing, by room. */
+export type LinkFloors = ReadonlyMap<RoomId, Floors>
+
+type Held = readonly [FeedId, FeedState]
 type Feeds = ReadonlyMap<number, readonly Held[]>
 
 function held(log: Log, room: RoomId): Held[] {
@@ -39,19 +51,31 @@ function byName(log: Log, room: RoomId): Feeds {
   return feeds
 }
 
-function elementsOf(log: Log, room: RoomId): Element[] {
-  return held(log, room).map(([, { name, print }]) => ({ name, state: toField(print[0]) }))
+/** N2: above the floors of the other side. */
+function elementsOf(log: Log, room: RoomId, linkFloors: LinkFloors | undefined): Element[] {
+  const floors = linkFloors?.get(room)
+  const elements: Element[] = []
+  for (const [feed, state] of held(log, room)) {
+    const [half, other] = printAbove(room, feed, state, floors?.get(feed))
+    // All that is held has been let go of there.
+    if (half !== 0 || other !== 0) elements.push({ name: state.name, state: toField(half) })
+  }
+  return elements
 }
 
 /** R10: @returns the sketch of what is held in a room. */
-export function sketchRoom(log: Log, room: RoomId, symbols: number): SyncFrame {
-  return { type: 'sketch', room, symbols: sketchOf(elementsOf(log, room), symbols) }
+export function sketchRoom(log: Log, room: RoomId, symbols: number, floors?: LinkFloors): SyncFrame {
+  return { type: 'sketch', room, symbols: sketchOf(elementsOf(log, room, floors), symbols) }
 }
 
 /** R10, R11: @returns what to say to a sketch: which feeds differ, or how many symbols it takes. */
-export function answerSketch(log: Log, frame: Extract<SyncFrame, { type: 'sketch' }>): Frame[] {
+export function answerSketch(
+  log: Log,
+  frame: Extract<SyncFrame, { type: 'sketch' }>,
+  floors?: LinkFloors,
+): Frame[] {
   const { room, symbols } = frame
-  const differing = differenceOf(elementsOf(log, room), symbols)
+  const differing = differenceOf(elementsOf(log, room, floors), symbols)
   if (differing === undefined) {
     const more = Math.ceil(symbols.length * limits.sketchGrowth)
     const isTooMuch =
@@ -68,7 +92,7 @@ export function answerSketch(log: Log, frame: Extract<SyncFrame, { type: 'sketch
     const [only] = same
     if (only === undefined) unknown.push(name)
     else if (theirs === 0 || same.length > 1) whole.push(...same)
-    else entries.push({ name, ranges: rangesOf(only[1]) })
+    else entries.push({ name, ...holdingOf(only[1]) })
   }
   // R13: equal sketches of different prints: names or states that are equal by chance. Everything is told.
   if (differing.length === 0) return tellFeeds(room, held(log, room))
@@ -91,21 +115,28 @@ export function answerDiffer(
 ): Answered {
   const { room } = frame
   const nothing = { push: [], doubts: [] }
-  if (frame.more > 0) return { frames: [sketchRoom(log, room, frame.more)], ...nothing }
+  if (frame.more > 0) return { frames: [sketchRoom(log, room, frame.more, session.floors)], ...nothing }
   const feeds = byName(log, room)
   const push: Want[] = []
   const own: ShortEntry[] = []
   const doubts: Want[] = []
   let missing = 0
-  for (const { name, ranges } of frame.entries) {
+  let isFloorNews = false
+  for (const { name, ...holding } of frame.entries) {
     for (const [feed, state] of feeds.get(name) ?? []) {
-      noteHave(session, room, [{ feed, newest: state.newest, ranges }])
-      const lacking = subtractRanges(state.ranges, ranges)
+      const { ranges, floor = 0 } = holding
+      const isNews = (session.floors.get(room)?.get(feed) ?? 0) !== floor
+      noteHave(session, room, [{ feed, newest: state.newest, ...holding }])
+      const lacking = subtractRanges(state.ranges, [...belowFloor(floor), ...ranges])
       const last = state.ranges.at(-1)
-      const isEqual = lacking.length === 0 && subtractRanges(ranges, state.ranges).length === 0
-      // Where everything is listed, most is equal.
-      if (last !== undefined && isEqual && frame.span === undefined) doubts.push({ room, feed, ...last })
-      if (lacking.length > 0) own.push({ name, ranges: rangesOf(state) })
+      const news = subtractRanges(ranges, [...belowFloor(state.floor), ...state.ranges])
+      const isEqual = lacking.length === 0 && news.length === 0
+      const isHigher = state.floor > floor
+      // Where everything is listed, most is equal; where one keeps less, that may be all.
+      const isDoubtful = isEqual && frame.span === undefined && !isNews && !isHigher
+      if (last !== undefined && isDoubtful) doubts.push({ room, feed, ...last })
+      isFloorNews ||= isHigher
+      if (lacking.length > 0 || isHigher) own.push({ name, ...holdingOf(state) })
       for (const { first, last } of lacking) {
         missing += last - first + 1
         push.push({ room, feed, first, last })
@@ -118,7 +149,7 @@ export function answerDiffer(
   if (frame.isLast) return { frames, push: [], doubts: [] }
   const unknown =
     frame.span === undefined ? [] : frame.entries.map(({ name }) => name).filter((name) => !feeds.has(name))
-  if (missing <= limits.pushEventsMax && unknown.length === 0) return { frames, push, doubts }
+  if (missing <= limits.pushEventsMax && unknown.length === 0 && !isFloorNews) return { frames, push, doubts }
   const last: Frame = { type: 'differ', room, isLast: true, entries: own, unknown, more: 0 }
   return { frames: [last, ...frames], push: [], doubts }
 }
@@ -133,7 +164,7 @@ function listRoom(log: Log, room: RoomId): Frame[] {
     const to = named.length === 0 ? fieldSize : (part.at(-1)?.[0] ?? 0)
     // Two feeds of one name are told in whole.
     const entries = part.flatMap(([name, [only, ...more]]) =>
-      only === undefined || more.length > 0 ? [] : [{ name, ranges: rangesOf(only[1]) }],
+      only === undefined || more.length > 0 ? [] : [{ name, ...holdingOf(only[1]) }],
     )
     const same = part.flatMap(([, feeds]) => (feeds.length > 1 ? feeds : []))
     frames.push({ type: 'differ', room, isLast: false, span: { from, to }, entries, unknown: [], more: 0 })
@@ -150,15 +181,16 @@ function unlisted(feeds: Feeds, entries: readonly ShortEntry[], { from, to }: Sp
   )
 }
 
-function rangesOf(state: Readonly<FeedState>): Range[] {
-  return state.ranges.slice(-limits.rangesMax).map(({ first, last }) => ({ first, last }))
+function holdingOf({ ranges, floor }: FeedState): Holding {
+  const newest = ranges.slice(-limits.rangesMax).map(({ first, last }) => ({ first, last }))
+  return floor === 0 ? { ranges: newest } : { ranges: newest, floor }
 }
 
 /** R1: feeds with their whole ids, newest first. */
 export function tellFeeds(room: RoomId, feeds: readonly Held[]): Frame[] {
   const entries: HaveEntry[] = [...feeds]
     .sort(([, a], [, b]) => b.newest - a.newest)
-    .map(([feed, state]) => ({ feed, newest: state.newest, ranges: rangesOf(state) }))
+    .map(([feed, state]) => ({ feed, newest: state.newest, ...holdingOf(state) }))
   const frames: Frame[] = []
   for (let i = 0; i < entries.length; i += limits.haveEntriesMax) {
     frames.push({ type: 'have', room, entries: entries.slice(i, i + limits.haveEntriesMax) })

@@ -24,6 +24,7 @@ import {
 import { hasSpace, isWriting, noteChanged, noteSplits } from '../journal.ts'
 import { limits } from '../limits.ts'
 import { acceptRun, feedsOf, hasBranchPlace, originOf } from '../log.ts'
+import { isKept, isTaken } from '../retention.ts'
 import type { Engine } from '../state.ts'
 import { dropIslands, dropLoose, placeRun, rejoinFeed, splitFeed, type Split } from './branches.ts'
 import { findPlace, keep, mayLoad, placesFor, takeLoose, type Load, type Search } from './loose.ts'
@@ -50,7 +51,7 @@ export interface Source {
 /** L1–L9: takes the events of a checked run. @returns whether it brought something new */
 export function takeRun(engine: Engine, run: Run, source: Source, nowMs: number, out: Effect[]): boolean {
   engine.mayAsk = true
-  if (!engine.rooms.has(run.room) || !hasSpace(engine.journal)) return false
+  if (!isTaken(engine, run.room) || !hasSpace(engine.journal)) return false
   // What is known of this feed is about to change; it will be asked for again.
   if (isForking(engine, run.room, run.feed)) return false
   const { hint } = source
@@ -192,7 +193,7 @@ export function probe(engine: Engine, link: LinkId, want: Want, nowMs: number, o
 
 /** A probe was answered. */
 export function compareProbed(engine: Engine, link: LinkId, feed: FeedId, run: Run, out: Effect[]): void {
-  if (engine.rooms.has(run.room)) compareHeld(engine, link, feed, run, out)
+  if (isKept(engine, run.room)) compareHeld(engine, link, feed, run, out)
 }
 
 /**

@@ -9,7 +9,9 @@ import { cutRuns, type Event, type Run } from '../event.ts'
 import { feedAuthor, isLoose, looseFeed, type FeedId, type RoomId } from '../ids.ts'
 import { isWriting, noteChanged } from '../journal.ts'
 import { limits } from '../limits.ts'
-import { acceptRun, feedsOf, forgetFeed, type Accepted, type FeedRecord } from '../log.ts'
+import { acceptRun, feedsOf, forgetFeed, type Accepted } from '../log.ts'
+import type { FeedRecord } from './held.ts'
+import type { AgeLoad } from '../retention.ts'
 import type { Engine } from '../state.ts'
 import { dropLoose } from './branches.ts'
 import type { Want } from './reconcile.ts'
@@ -28,6 +30,7 @@ export type Load =
   /** To be compared with a run that does not fit the feed. */
   | { readonly type: 'compare'; readonly link: LinkId; readonly feed: FeedId; readonly run: Run }
   | Search
+  | AgeLoad
   /** A loose end, to look for its place once more. */
   | { readonly type: 'revisit'; readonly room: RoomId; readonly loose: FeedId; readonly origin: FeedId }
 

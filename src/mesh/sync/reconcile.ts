@@ -9,7 +9,8 @@ import { feedAuthor, isBranch, isDerived, type FeedId, type PeerId, type RoomId 
 import type { HaveEntry } from '../frame.ts'
 import type { Range } from './sync-frame.ts'
 import { limits } from '../limits.ts'
-import { coveredRanges, subtractRanges, type Log } from '../log.ts'
+import { coveredRanges } from '../log.ts'
+import { subtractRanges, type Log } from './held.ts'
 import type { LinkId } from '../effects.ts'
 
 export interface Want extends Range {
@@ -24,6 +25,8 @@ interface OpenWant extends Want {
 export interface Session {
   /** What the other side says it holds. */
   readonly theirs: Map<RoomId, Map<FeedId, HaveEntry>>
+  /** N3: below which numbers the other side keeps nothing. */
+  readonly floors: Map<RoomId, Map<FeedId, number>>
   /** Asked and not answered, by `room/feed`. */
   readonly wants: Map<string, OpenWant>
   /** Asked by the other side, not answered yet. */
@@ -52,6 +55,7 @@ export function createReconcile(): Reconcile {
 export function openSession(reconcile: Reconcile, link: LinkId): Session {
   const session: Session = {
     theirs: new Map(),
+    floors: new Map(),
     wants: new Map(),
     serving: [],
     loading: false,
@@ -69,8 +73,18 @@ export function openSession(reconcile: Reconcile, link: LinkId): Session {
 export function noteHave(session: Session, room: RoomId, entries: readonly HaveEntry[]): void {
   const theirs = sub(session.theirs, room)
   for (const entry of entries) {
-    if (theirs.size < limits.feedsPerRoomMax || theirs.has(entry.feed)) theirs.set(entry.feed, entry)
+    if (theirs.size >= limits.feedsPerRoomMax && !theirs.has(entry.feed)) continue
+    theirs.set(entry.feed, entry)
+    noteFloor(session, room, entry)
   }
+}
+
+function noteFloor(session: Session, room: RoomId, { feed, floor }: HaveEntry): void {
+  const floors = sub(session.floors, room)
+  let count = 0
+  for (const one of session.floors.values()) count += one.size
+  if (floor === undefined) floors.delete(feed)
+  else if (count < limits.floorsMax || floors.has(feed)) floors.set(feed, floor)
 }
 
 /** R5: the other side could not serve this, so it is not asked for it again. */

@@ -11,11 +11,17 @@ export interface Range {
   readonly last: number
 }
 
-/** What is held of a feed that the other side knows by its short name too. */
-export interface ShortEntry {
-  readonly name: number
+/** What is held of a feed. */
+export interface Holding {
   /** Ascending, neither touching nor overlapping. */
   readonly ranges: readonly Range[]
+  /** N3: below this number nothing is kept; absent where nothing was let go of. */
+  readonly floor?: number
+}
+
+/** What is held of a feed that the other side knows by its short name too. */
+export interface ShortEntry extends Holding {
+  readonly name: number
 }
 
 /** Short names from one to another, both included. */
@@ -69,9 +75,9 @@ export function writeSyncFrame(writer: Writer, frame: SyncFrame): void {
       writer.fixed(hexToBytes(frame.room)).u8((frame.isLast ? 1 : 0) + (frame.span === undefined ? 0 : 2))
       if (frame.span !== undefined) writer.u32(frame.span.from).u32(frame.span.to)
       writer.varint(frame.entries.length)
-      for (const { name, ranges } of frame.entries) {
-        writer.u32(name)
-        writeRanges(writer, ranges)
+      for (const entry of frame.entries) {
+        writer.u32(entry.name)
+        writeHolding(writer, entry)
       }
       writer.varint(frame.unknown.length)
       for (const name of frame.unknown) writer.u32(name)
@@ -88,7 +94,7 @@ export function readSyncFrame(reader: Reader, code: number): SyncFrame | undefin
     case codes.prints:
       return {
         type: 'prints',
-        rooms: reader.list(limits.roomsMax, () => ({
+        rooms: reader.list(limits.roomsToldMax, () => ({
           room: readRoom(reader),
           print: bytesToHex(reader.fixed(printBytesLength)),
         })),
@@ -125,14 +131,16 @@ function readDiffer(reader: Reader): SyncFrame {
   const flag = reader.u8()
   if (flag > 3) throw new Malformed('flag')
   const span = flag < 2 ? {} : { span: readSpan(reader) }
-  const entries = reader.list(limits.sketchMax, () => ({ name: reader.u32(), ranges: readRanges(reader) }))
+  const entries = reader.list(limits.sketchMax, () => ({ name: reader.u32(), ...readHolding(reader) }))
   const unknown = reader.list(limits.sketchMax, () => reader.u32())
   const more = reader.varint(limits.sketchMax)
   return { type: 'differ', room, isLast: flag % 2 === 1, ...span, entries, unknown, more }
 }
 
-export function writeRanges(writer: Writer, ranges: readonly Range[]): void {
-  writer.varint(ranges.length)
+/** How many ranges, times two, and one more where a floor follows. */
+export function writeHolding(writer: Writer, { ranges, floor }: Holding): void {
+  writer.varint(2 * ranges.length + (floor === undefined ? 0 : 1))
+  if (floor !== undefined) writer.varint(floor)
   let from = 0
   for (const range of ranges) {
     writer.varint(range.first - from).varint(range.last - range.first)
@@ -141,13 +149,18 @@ export function writeRanges(writer: Writer, ranges: readonly Range[]): void {
 }
 
 /** @throws Malformed */
-export function readRanges(reader: Reader): Range[] {
+export function readHolding(reader: Reader): Holding {
+  const head = reader.varint(2 * limits.rangesMax + 1)
+  const floor = head % 2 === 1 ? reader.varint(seqMax) : undefined
+  if (floor === 0) throw new Malformed('floor')
+  const ranges: Range[] = []
   let from = 0
-  return reader.list(limits.rangesMax, () => {
+  for (let i = 0; i < Math.floor(head / 2); i++) {
     const first = from + reader.varint(seqMax)
     const last = first + reader.varint(seqMax)
     if (!Number.isSafeInteger(last + 2)) throw new Malformed('range out of bounds')
     from = last + 2
-    return { first, last }
-  })
+    ranges.push({ first, last })
+  }
+  return floor === undefined ? { ranges } : { ranges, floor }
 }

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest'
+import type { Retention } from '../../src/mesh/effects.ts'
+import type { Run } from '../../src/mesh/event.ts'
+import type { FeedId } from '../../src/mesh/ids.ts'
+import { limits } from '../../src/mesh/limits.ts'
+import { feedsOf } from '../../src/mesh/log.ts'
+import { keepAll } from '../../src/mesh/retention.ts'
+import { createEngine } from '../../src/mesh/state.ts'
+import { cutBelow, logDigest, printAbove } from '../../src/mesh/sync/held.ts'
+import { feedOf, general, keyOf, runOf } from './make.ts'
+import { Peer, talk } from './peer.ts'
+
+const dayMs = 86_400_000
+const nowMs = Date.UTC(2026, 10, 21)
+
+/** A hundred messages of thirty days ago and fifty of today, by one person. */
+function history(seed: number): Run[] {
+  const old = runOf({ seed, count: 100, startMs: nowMs - 30 * dayMs })
+  const prev = old.events.at(-1)?.id
+  if (prev === undefined) throw new Error('no events')
+  return [old, runOf({ seed, first: 100, count: 50, prev, startMs: nowMs - dayMs })]
+}
+
+const retain = (change: Partial<Retention>) =>
+  ({ type: 'command', command: { type: 'set-retention', retention: { ...keepAll, ...change } } }) as const
+
+const rangesOf = (peer: Peer, feed: FeedId = feedOf(1)) =>
+  feedsOf(peer.engine.log, general)
+    .get(feed)
+    ?.ranges.map(({ first, last }) => [first, last])
+
+const digestOf = (peer: Peer, link: number) =>
+  logDigest(peer.engine.log, [general], peer.engine.reconcile.sessions.get(link)?.floors)
+
+const comparisons = (peer: Peer) =>
+  peer.sent.filter(({ frame }) => ['sketch', 'differ', 'have', 'want'].includes(frame.type)).length
+
+describe('retention', () => {
+  it('[N4] what is too old goes, on the disk too, and the rest stays', () => {
+    const ana = new Peer(50, history(1), nowMs)
+    ana.give({ type: 'command', command: { type: 'set-max-age', room: general, maxAgeMs: 7 * dayMs } })
+    for (let i = 0; i < 10; i++) ana.pass(1_000)
+    expect(rangesOf(ana)).toEqual([[100, 149]])
+    expect(ana.tables.events.size).toBe(50)
+    expect(ana.tables.feeds.get(`${general}/${feedOf(1)}`)).toMatchObject({ floor: 100, heldFrom: 0 })
+    expect(ana.tables.rooms[0]?.maxAgeMs).toBe(7 * dayMs)
+  })
+
+  it('[N1] the newest event of a feed stays, however old it is', () => {
+    const ana = new Peer(50, [runOf({ count: 100, startMs: nowMs - 30 * dayMs })], nowMs)
+    ana.give(retain({ maxAgeMs: dayMs }))
+    for (let i = 0; i < 10; i++) ana.pass(1_000)
+    expect(rangesOf(ana)).toEqual([[99, 99]])
+  })
+
+  it('[N4] a clock that stands in 1970 ages nothing', () => {
+    const ana = new Peer(50, [runOf({ count: 100, startMs: 1_000 })], nowMs)
+    ana.give(retain({ maxAgeMs: dayMs }))
+    for (let i = 0; i < 10; i++) ana.pass(1_000)
+    expect(rangesOf(ana)).toEqual([[0, 99]])
+  })
+
+  it('[N2] [N3] one who keeps all and one who keeps less agree, and nothing is fetched again', () => {
+    for (const [first, second] of [
+      [50, 51],
+      [51, 50],
+    ] as const) {
+      const whole = new Peer(first, history(1), nowMs)
+      const short = new Peer(second, history(1), nowMs)
+      short.give(retain({ maxAgeMs: 7 * dayMs }))
+      talk([short], 10)
+      whole.link(short)
+      talk([whole, short], 60)
+      const before = comparisons(whole) + comparisons(short)
+      talk([whole, short], 60)
+      expect(comparisons(whole) + comparisons(short)).toBe(before)
+      expect(rangesOf(short)).toEqual([[100, 149]])
+      expect(rangesOf(whole)).toEqual([[0, 149]])
+      expect(digestOf(whole, second)).toBe(digestOf(short, first))
+    }
+  })
+
+  it('[N3] a hole below the floor of the other side is nothing to talk about', () => {
+    const [old, young] = history(1)
+    if (old === undefined || young === undefined) throw new Error('two runs')
+    const bottom = runOf({ count: 20, startMs: nowMs - 30 * dayMs })
+    for (const [first, second] of [
+      [50, 51],
+      [51, 50],
+    ] as const) {
+      const holey = new Peer(first, [bottom, young], nowMs)
+      const short = new Peer(second, [old, young], nowMs)
+      short.give(retain({ maxAgeMs: 7 * dayMs }))
+      talk([short], 10)
+      holey.link(short)
+      talk([holey, short], 90)
+      const before = comparisons(holey) + comparisons(short)
+      talk([holey, short], 60)
+      expect(comparisons(holey) + comparisons(short)).toBe(before)
+      expect(digestOf(holey, second)).toBe(digestOf(short, first))
+      expect(short.sent.filter(({ frame }) => frame.type === 'want')).toEqual([])
+      expect(rangesOf(holey)).toEqual([
+        [0, 19],
+        [100, 149],
+      ])
+    }
+  })
+
+  it('[N1] who starts anew with what the disk has asks for nothing that was let go of', () => {
+    const short = new Peer(50, history(1), nowMs)
+    short.give(retain({ maxAgeMs: 7 * dayMs }))
+    talk([short], 10)
+    const stored = short.tables.state()
+    const input = {
+      type: 'start',
+      self: keyOf(50).peer,
+      incarnation: new Uint8Array(16).fill(1),
+      seed: 1,
+      stored,
+    } as const
+    const again = createEngine(input, nowMs)
+    expect(feedsOf(again.log, general).get(feedOf(1))).toMatchObject({ floor: 100, heldFrom: 0 })
+  })
+
+  it('[N1] a reader still confirms what it has had; a box does not', () => {
+    for (const [isBox, first] of [
+      [false, 0],
+      [true, 100],
+    ] as const) {
+      const ana = new Peer(50, history(1), nowMs)
+      Object.assign(ana.engine.presence.own, { box: isBox })
+      talk([ana], 2)
+      ana.give(retain({ maxAgeMs: 7 * dayMs }))
+      talk([ana], 10)
+      const receipts = [...ana.tables.receipts.values()]
+      expect(receipts.at(-1)?.entries).toMatchObject([{ first, last: 149 }])
+      expect(receipts.at(-1)?.role).toBe(isBox ? 'carrier' : 'reader')
+    }
+  })
+
+  it('[N4] own words stay until somebody who they are for has them', () => {
+    const [ana, bill] = [new Peer(50, [], nowMs), new Peer(51, [], nowMs)]
+    const post = (text: string) =>
+      ana.give({
+        type: 'command',
+        command: { type: 'post', token: text, room: general, body: { type: 'message', text } },
+      })
+    for (let i = 0; i < 5; i++) post(`message ${i}`)
+    ana.pass(dayMs)
+    ana.give(retain({ maxAgeMs: dayMs / 2 }))
+    talk([ana], 30)
+    expect(ana.texts()).toHaveLength(5)
+    bill.pass(dayMs)
+    ana.link(bill)
+    talk([ana, bill], 60)
+    expect(bill.texts()).toHaveLength(5)
+    expect(ana.texts()).toEqual(['message 4'])
+  })
+
+  it('[N5] more bytes than are allowed: the oldest go first, a part at a time', () => {
+    const ana = new Peer(
+      50,
+      [...history(1), runOf({ seed: 2, count: 40, startMs: nowMs - 2 * dayMs })],
+      nowMs,
+    )
+    const bytes = () =>
+      [...feedsOf(ana.engine.log, general).values()].reduce((sum, state) => sum + state.bytes, 0)
+    const before = bytes()
+    ana.give(retain({ maxBytes: before / 2 }))
+    talk([ana], 10)
+    expect(bytes()).toBeLessThanOrEqual(before / 2)
+    expect(rangesOf(ana)?.[0]?.[0]).toBeGreaterThan(60)
+    expect(rangesOf(ana, feedOf(2))).toEqual([[0, 39]])
+  })
+
+  it('[N6] a mule carries a room that it is not in, shows nothing of it, and says so', () => {
+    const [ana, mule, bill] = [new Peer(50, [], nowMs), new Peer(51, [], nowMs), new Peer(52, [], nowMs)]
+    mule.give({ type: 'command', command: { type: 'leave', room: general } })
+    mule.give(retain({ carriedRoomsMax: 2, carriedBytesMax: 1_000_000 }))
+    ana.link(mule)
+    const post = {
+      type: 'post',
+      token: 'a',
+      room: general,
+      body: { type: 'message', text: 'hello' },
+    } as const
+    ana.give({ type: 'command', command: post })
+    talk([ana, mule], 10)
+    expect(mule.texts()).toEqual(['hello'])
+    expect(mule.told).not.toContain('messages')
+    mule.link(bill)
+    talk([ana, mule, bill], 20)
+    expect(bill.texts()).toEqual(['hello'])
+    const roles = [...ana.tables.receipts.values()].map(({ device, role }) => [device, role])
+    expect(roles).toContainEqual([mule.engine.self, 'carrier'])
+    expect(roles).toContainEqual([bill.engine.self, 'reader'])
+  })
+
+  it('[N6] beyond the allowed rooms and bytes nothing is carried', () => {
+    const mule = new Peer(51, [], nowMs)
+    mule.give({ type: 'command', command: { type: 'leave', room: general } })
+    const ana = new Peer(50, history(1), nowMs)
+    ana.link(mule)
+    talk([ana, mule], 20)
+    expect(mule.tables.events.size).toBe(0)
+    mule.give(retain({ carriedRoomsMax: 1, carriedBytesMax: 2_000 }))
+    talk([ana, mule], 90)
+    expect(mule.tables.events.size).toBeGreaterThan(0)
+    expect(mule.tables.events.size).toBeLessThan(100)
+    expect(limits.roomsToldMax).toBe(limits.roomsMax + limits.carriedRoomsMax)
+  })
+
+  it('[N2] a print from a floor up says nothing of what is below', () => {
+    const [whole, short] = [new Peer(50, history(1), nowMs), new Peer(51, history(1), nowMs)]
+    const state = feedsOf(whole.engine.log, general).get(feedOf(1))
+    const other = feedsOf(short.engine.log, general).get(feedOf(1))
+    if (state === undefined || other === undefined) throw new Error('no feed')
+    const ranges = cutBelow(other.ranges, 120, undefined)
+    expect(printAbove(general, feedOf(1), state, 120)).toEqual(
+      printAbove(general, feedOf(1), { ...other, ranges }, 120),
+    )
+    expect(printAbove(general, feedOf(1), state, 120)).toEqual(state.print)
+    expect(printAbove(general, feedOf(1), state, 500)).toEqual([0, 0])
+  })
+})
