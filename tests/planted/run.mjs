@@ -39,11 +39,15 @@ function byRules(name, file) {
     // A group of its own, so that what runs for ever ends with all that it started.
     const env = { ...process.env, ...heap, PLANTED: name }
     const child = spawn(process.execPath, args, { cwd: root, env, detached: true })
-    const limit = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), endlessMs)
+    const stop = () => process.kill(-(child.pid ?? 0), 'SIGKILL')
+    const limit = setTimeout(stop, endlessMs)
+    // Nothing goes on running when this ends early.
+    process.once('exit', stop)
     let text = ''
     child.stdout.on('data', (/** @type {Buffer} */ chunk) => (text += chunk.toString()))
     child.once('exit', (code, signal) => {
       clearTimeout(limit)
+      process.off('exit', stop)
       if (signal === 'SIGKILL') return resolve('a test that does not end')
       if (code === 0) return resolve(undefined)
       const report = JSON.parse(text.slice(text.indexOf('{')))

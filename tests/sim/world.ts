@@ -18,13 +18,9 @@ import { Counters } from './counters.ts'
 import { Mixer } from './mixing.ts'
 import { Prng } from './prng.ts'
 import { Schedule } from './schedule.ts'
+import { Wire, bulkBytes, type WireFaults } from './wire.ts'
 
-export interface Faults {
-  /** Chat lane only: control and bulk are reliable while the link stands. */
-  readonly loss: number
-  readonly duplication: number
-  readonly latencyMinMs: number
-  readonly latencyMaxMs: number
+export interface Faults extends WireFaults {
   readonly diskMaxMs: number
   /** A write is refused as `full`. */
   readonly diskFull: number
@@ -89,8 +85,8 @@ interface Conduit {
   readonly idAtA: LinkId
   readonly idAtB: LinkId
   open: boolean
-  /** When the last frame of a reliable lane arrives, per direction. */
-  readonly busyUntilMs: Map<string, number>
+  readonly fromA: Wire
+  readonly fromB: Wire
 }
 
 export class SimPeer {
@@ -554,7 +550,8 @@ export class World {
       idAtA: ++this.lastLink,
       idAtB: ++this.lastLink,
       open: true,
-      busyUntilMs: new Map(),
+      fromA: new Wire(),
+      fromB: new Wire(),
     }
     a.conduits.set(conduit.idAtA, conduit)
     b.conduits.set(conduit.idAtB, conduit)
@@ -619,17 +616,35 @@ export class World {
       if (bytes === undefined) this.input(target, { type: 'received', link: linkThere, frame })
       else this.arrive(target, linkThere, bytes, peer.attacker !== undefined ? conduit : undefined)
     }
-    const { latencyMinMs, latencyMaxMs } = this.faults
-    const delayMs = this.random.between(latencyMinMs, latencyMaxMs) + this.radioDelayMs(conduit.hops)
-    if (lane === 'chat') {
-      if (!this.random.chance(this.faults.loss)) this.later(target, delayMs, arrive)
-      if (this.random.chance(this.faults.duplication)) this.later(target, delayMs * 2, arrive)
-      return
+    const { faults, random } = this
+    const { nowMs } = this.schedule
+    const delayMs = random.between(faults.latencyMinMs, faults.latencyMaxMs) + this.radioDelayMs(conduit.hops)
+    const wire = conduit.a === peer ? conduit.fromA : conduit.fromB
+    const size = faults.radioKbps === undefined ? 0 : (bytes?.length ?? encodeFrame(frame).length)
+    const leftMs = wire.leaves(size, faults, conduit.hops > 0, nowMs)
+    if (lane === 'bulk' && leftMs > nowMs) this.queueBulk(peer, { link, wire, size, leftMs })
+    for (const atMs of wire.arrivals(lane, { leftMs, delayMs, nowMs }, faults, random)) {
+      this.later(target, atMs - nowMs, arrive)
     }
-    const way = `${lane} ${peer.index}`
-    const atMs = Math.max(conduit.busyUntilMs.get(way) ?? 0, this.schedule.nowMs + delayMs)
-    conduit.busyUntilMs.set(way, atMs)
-    this.later(target, atMs - this.schedule.nowMs, arrive)
+  }
+
+  /** The bulk lane says when it has taken enough for now, and when it takes more. */
+  private queueBulk(
+    peer: SimPeer,
+    parts: { readonly link: LinkId; readonly wire: Wire; readonly size: number; readonly leftMs: number },
+  ): void {
+    const { link, wire, size, leftMs } = parts
+    wire.bulkWaiting += size
+    if (wire.bulkWaiting > bulkBytes.most && !wire.isCongested) {
+      wire.isCongested = true
+      this.later(peer, 0, () => this.input(peer, { type: 'congested', link }))
+    }
+    this.later(peer, leftMs - this.schedule.nowMs, () => {
+      wire.bulkWaiting -= size
+      if (!wire.isCongested || wire.bulkWaiting > bulkBytes.low) return
+      wire.isCongested = false
+      this.input(peer, { type: 'drained', link })
+    })
   }
 
   /** @param suspect the connection, if the sender is an attacker: what the runtime refuses ends it */
