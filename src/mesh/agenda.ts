@@ -8,7 +8,7 @@ import { dueReceipts, holdersOf } from './delivery.ts'
 import type { Effect, MeshEvent } from './effects.ts'
 import type { Engine } from './state.ts'
 import { eventSigningBytes } from './event.ts'
-import { askAll, serveAll, tellFetched } from './exchange.ts'
+import { askAll, comparePromoted, serveAll, tellFetched } from './exchange.ts'
 import { duePackets, nextLaneMs } from './gossip/lane.ts'
 import { nextTreeMs } from './gossip/tree.ts'
 import type { RoomId } from './ids.ts'
@@ -42,6 +42,7 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   serveAll(engine, out)
   const isUpkeepDue = engine.isUpkeepDue && nowMs >= engine.lastUpkeepMs + limits.upkeepPauseMs
   if (isUpkeepDue || nowMs >= engine.upkeepAtMs) upkeep(engine, nowMs, out)
+  if (engine.promoted.size > 0) comparePromoted(engine, out)
   const treeMs = nextTreeMs(engine.tree)
   if (treeMs !== undefined && treeMs <= nowMs) spreadDue(engine, nowMs)
   flushLanes(engine, nowMs, out)

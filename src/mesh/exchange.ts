@@ -130,6 +130,15 @@ function tellPrints(engine: Engine, link: Link, out: Effect[]): void {
   if (rooms.length > 0) send(out, link.id, printsOf(engine.log, rooms, floorsOf(engine, link)))
 }
 
+/** R14: a way that has become more than a spare one. */
+export function comparePromoted(engine: Engine, out: Effect[]): void {
+  for (const id of engine.promoted) {
+    const link = engine.overlay.links.get(id)
+    if (link !== undefined) sayPrints(engine, link, out)
+  }
+  engine.promoted.clear()
+}
+
 /** N2 */
 function floorsOf(engine: Engine, link: Link): LinkFloors | undefined {
   return engine.reconcile.sessions.get(link.id)?.floors

@@ -110,6 +110,8 @@ export interface Engine {
   tellAtMs: number | undefined
   /** Events fetched and not told to others yet, by room. */
   readonly fetched: Map<RoomId, number>
+  /** Links that have become more than spare ones: both sides compare what they hold. */
+  readonly promoted: Set<LinkId>
   /** Something may be missing that a linked peer has. */
   mayAsk: boolean
   readonly changedHolders: Set<RoomId>
@@ -180,6 +182,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     isWatched: input.isWatched ?? input.box !== true,
     tellAtMs: undefined,
     fetched: new Map(),
+    promoted: new Set(),
     mayAsk: false,
     changedHolders: new Set(),
   }

@@ -277,6 +277,8 @@ function updateBranches(engine: Engine, nowMs: number): void {
   for (const link of engine.overlay.links.values()) {
     if (!isRadio(link, engine.sites.own)) continue
     const isSpare = isSpareLink(engine, link)
+    // R14: what was to be waited for comes over this one now.
+    if (!isSpare && engine.tree.branches.get(link.id)?.isSpare === true) engine.promoted.add(link.id)
     setSpare(engine.tree, link.id, isSpare, nowMs, (id, note) => noteTo(engine, id, note))
   }
 }
