@@ -25,8 +25,8 @@ import {
 } from './gossip/tree.ts'
 import { bytesToHex, feedAuthor, type PeerId } from './ids.ts'
 import { isPairLink, isRadio } from './overlay/gateways.ts'
-import type { Link } from './overlay/links.ts'
-import { acceptWord, isLargeMesh, isRoomWanted } from './overlay/sites.ts'
+import { forgiveDial, type Link } from './overlay/links.ts'
+import { acceptWord, isLargeMesh, isRoomWanted, reachableSites } from './overlay/sites.ts'
 import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
 import { takeRun } from './sync/forks.ts'
@@ -301,7 +301,10 @@ function learnOwnReceipt(engine: Engine, receipt: Receipt): void {
 function takeSiteWord(engine: Engine, item: Item, word: SiteWord): boolean {
   const { sites, gateways } = engine
   const known = sites.words.get(word.site)
+  const wasReached = reachableSites(sites).has(word.site)
   if (!acceptWord(sites, word)) return false
+  // O4: what failed while its site was out of reach may go now.
+  if (!wasReached) forgiveDial(engine.overlay, word.primary)
   shelve(engine, item)
   const isRival = word.site === sites.own && word.primary !== engine.self && gateways.role === 'primary'
   // A word of this device's earlier life is outdone as soon as the role is looked at.

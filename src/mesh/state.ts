@@ -128,6 +128,26 @@ const nothingStale = {
 }
 const nothingShown = { lastWordKey: '', lastPeople: '', lastMissing: 0 }
 
+/** What other files make. */
+function createParts({ self, stored, box, seed }: Extract<Input, { type: 'start' }>, nowMs: number) {
+  return {
+    clock: createClock(),
+    log: createLog(stored.feeds),
+    journal: createJournal(),
+    outbox: createOutbox(),
+    delivery: createDelivery(stored.receipts),
+    presence: createPresence(stored.presences, self, { name: stored.name, box: box === true }),
+    overlay: createOverlay(self),
+    membership: createMembership(seed, nowMs),
+    sites: createSites(),
+    gateways: createGateways(),
+    tree: createTree(),
+    shelf: createShelf(),
+    reconcile: createReconcile(),
+    signalling: createSignalling(self),
+  }
+}
+
 /** @param input the first input of every engine; later ones go to `handle` */
 export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: number): Engine {
   const { self, stored, incarnation } = input
@@ -139,20 +159,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     carried: new Set(),
     retention: keepAll,
     retentionAtMs: nowMs + limits.upkeepIntervalMs,
-    clock: createClock(),
-    log: createLog(stored.feeds),
-    journal: createJournal(),
-    outbox: createOutbox(),
-    delivery: createDelivery(stored.receipts),
-    presence: createPresence(stored.presences, self, { name: stored.name, box: input.box === true }),
-    overlay: createOverlay(self),
-    membership: createMembership(input.seed, nowMs),
-    sites: createSites(),
-    gateways: createGateways(),
-    tree: createTree(),
-    shelf: createShelf(),
-    reconcile: createReconcile(),
-    signalling: createSignalling(self),
+    ...createParts(input, nowMs),
     signing: new Map(),
     loads: new Map(),
     findings: [],

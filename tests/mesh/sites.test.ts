@@ -10,7 +10,7 @@ import {
   isLinkUseful,
   type Candidate,
 } from '../../src/mesh/overlay/gateways.ts'
-import { addLink, createOverlay } from '../../src/mesh/overlay/links.ts'
+import { addLink, createOverlay, noteDialFailed } from '../../src/mesh/overlay/links.ts'
 import { mayHaveRoom, roomsDigest, type SiteWord } from '../../src/mesh/overlay/site-word.ts'
 import {
   acceptWord,
@@ -216,17 +216,29 @@ describe('gateways', () => {
   it('[Y7] the primary wants the primaries of the tree and one spare, the standby the standbys of the tree', () => {
     const sites = triangle()
     const overlay = createOverlay(self)
-    expect(gatewayWishes('none', sites, overlay, new Map())).toEqual([])
-    const primary = gatewayWishes('primary', sites, overlay, new Map())
+    expect(gatewayWishes('none', sites, overlay, new Map(), 0)).toEqual([])
+    const primary = gatewayWishes('primary', sites, overlay, new Map(), 0)
     expect(primary.map(({ peer, purpose }) => [peer, purpose])).toEqual([
       [person(11), 'gateway'],
       [person(21), 'gateway'],
     ])
-    const standby = gatewayWishes('standby', sites, overlay, new Map())
+    const standby = gatewayWishes('standby', sites, overlay, new Map(), 0)
     expect(standby.map(({ peer, purpose }) => [peer, purpose])).toEqual([[person(12), 'standby']])
     const { link } = addLink(overlay, { id: 1, peer: person(11), version: 1 }, 0)
     link.site = site(1)
-    expect(gatewayWishes('primary', sites, overlay, new Map())).toHaveLength(1)
+    expect(gatewayWishes('primary', sites, overlay, new Map(), 0)).toHaveLength(1)
+  })
+
+  it('[Y7] a primary that could not be dialled is stood in for until it is to be tried again', () => {
+    const sites = triangle()
+    const overlay = createOverlay(self)
+    noteDialFailed(overlay, person(11), 0)
+    const first = (nowMs: number) => gatewayWishes('primary', sites, overlay, new Map(), nowMs)[0]?.peer
+    expect(first(1)).toBe(person(12))
+    const { link } = addLink(overlay, { id: 1, peer: person(12), version: 1 }, 1)
+    link.site = site(1)
+    expect(first(2)).toBe(person(21))
+    expect(first(limits.redialMinMs + 1)).toBe(person(11))
   })
 
   it('[Y7] a site without a word is found through anybody whom a helper lists there', () => {
@@ -236,8 +248,8 @@ describe('gateways', () => {
     sites.listed = new Set([site(1)])
     const listed = new Map([[site(1), [person(15)]]])
     const overlay = createOverlay(self)
-    expect(gatewayWishes('primary', sites, overlay, listed)).toMatchObject([{ peer: person(15) }])
-    expect(gatewayWishes('standby', sites, overlay, listed)).toEqual([])
+    expect(gatewayWishes('primary', sites, overlay, listed, 0)).toMatchObject([{ peer: person(15) }])
+    expect(gatewayWishes('standby', sites, overlay, listed, 0)).toEqual([])
   })
 
   it('[Y8] a link between sites is of use to the role that wanted it', () => {

@@ -106,6 +106,7 @@ export function gatewayWishes(
   sites: Sites,
   overlay: Overlay,
   listed: ReadonlyMap<PeerId, readonly PeerId[]>,
+  nowMs: number,
 ): Wish[] {
   if (role === 'none') return []
   const { tree, spare } = treeNeighbors(sites)
@@ -116,7 +117,7 @@ export function gatewayWishes(
     const [first] = peers
     if (first !== undefined && isServed(overlay, site, first)) continue
     // A speaker that could not be dialled may be gone without a word: somebody else there will know.
-    const peer = peers.find((one) => !hasFailed(overlay, one)) ?? first
+    const peer = peers.find((one) => !hasFailed(overlay, one, nowMs)) ?? first
     if (peer !== undefined && !isServed(overlay, site, peer)) {
       wishes.push({ peer, purpose: role === 'primary' ? 'gateway' : 'standby', isUrgent: true })
     }
@@ -138,9 +139,10 @@ function speakersOf(
   return [...new Set([...named, ...(listed.get(site) ?? []).slice(0, limits.radioLinksMax)])]
 }
 
-function hasFailed(overlay: Overlay, peer: PeerId): boolean {
+/** Until it is to be tried again. */
+function hasFailed(overlay: Overlay, peer: PeerId, nowMs: number): boolean {
   const dial = overlay.dials.get(peer)
-  return dial !== undefined && dial.failures > 0 && dial.phase === 'waiting'
+  return dial !== undefined && dial.failures > 0 && dial.phase === 'waiting' && dial.atMs > nowMs
 }
 
 function isServed(overlay: Overlay, site: PeerId, target: PeerId): boolean {

@@ -238,7 +238,7 @@ function wishes(engine: Engine, nowMs: number): Wish[] {
   const list: Wish[] = []
   const pair = pairPeer(engine)
   if (pair !== undefined) list.push({ peer: pair, purpose: 'view', isUrgent: true })
-  list.push(...gatewayWishes(gateways.role, sites, overlay, engine.listed))
+  list.push(...gatewayWishes(gateways.role, sites, overlay, engine.listed, nowMs))
   for (const [peer, untilMs] of membership.invited) {
     if (untilMs <= nowMs || overlay.linksByPeer.has(peer)) membership.invited.delete(peer)
     else list.push({ peer, purpose: 'view', isUrgent: false, isInvited: true })
