@@ -5,14 +5,13 @@
 import { mayCarry, receiveItem, receiveNote } from './broadcast.ts'
 import { witnessPeerClock } from './clock.ts'
 import type { Effect, Input, LinkId } from './effects.ts'
-import { cutRuns, type Event, type Run } from './event.ts'
+import type { Event, Run } from './event.ts'
 import type { Digests, Frame } from './frame.ts'
 import { receivePacket } from './gossip/lane.ts'
 import { announceTo } from './gossip/tree.ts'
-import { feedAuthor, isDerived, type RoomId } from './ids.ts'
+import type { RoomId } from './ids.ts'
 import { hasSpace } from './journal.ts'
 import { limits } from './limits.ts'
-import { originOf } from './log.ts'
 import { logDigest } from './sync/held.ts'
 import { isRadio } from './overlay/gateways.ts'
 import { addLink, type Link } from './overlay/links.ts'
@@ -33,11 +32,11 @@ import {
 } from './sync/compare.ts'
 import { branchAfter, compareProbed, compareRun, doubt, takeFound, takeRun } from './sync/forks.ts'
 import { revisit } from './sync/loose.ts'
+import { serveLoaded, takeWants } from './sync/serve.ts'
 import {
   commonRooms,
   dueWants,
   enqueueServing,
-  nextServing,
   noteAnswer,
   noteDigest,
   noteHave,
@@ -45,8 +44,8 @@ import {
   noteProbed,
   noteRefusal,
   openSession,
+  wantFrame,
   type Session,
-  type Want,
 } from './sync/reconcile.ts'
 
 export function openLink(
@@ -84,9 +83,9 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
       engine.mayAsk = true
       return
     case 'want':
-      return enqueueServing(session, frame)
+      return takeWants(engine, session, frame)
     case 'lacking':
-      noteRefusal(session, frame)
+      noteRefusal(session, frame.room, frame.name)
       engine.mayAsk = true
       return
     case 'events':
@@ -280,8 +279,10 @@ export function askAll(engine: Engine, nowMs: number, out: Effect[]): void {
   if (!hasSpace(engine.journal) || nowMs < engine.journal.retryAtMs) return
   const rooms = [...askedRooms(engine)]
   for (const [id, session] of engine.reconcile.sessions) {
-    for (const want of dueWants(engine.reconcile, session, engine.log, rooms, nowMs)) {
-      send(out, id, { type: 'want', ...want })
+    const wants = dueWants(engine.reconcile, session, engine.log, rooms, nowMs)
+    for (const room of new Set(wants.map((want) => want.room))) {
+      const there = wants.filter((want) => want.room === room)
+      send(out, id, wantFrame(room, there))
     }
   }
 }
@@ -311,16 +312,6 @@ function isFetching(engine: Engine): boolean {
   return [...engine.reconcile.sessions.values()].some((session) => session.wants.size > 0)
 }
 
-export function serveAll(engine: Engine, out: Effect[]): void {
-  for (const [id, session] of engine.reconcile.sessions) {
-    const want = nextServing(session)
-    if (want === undefined) continue
-    engine.lastToken += 1
-    engine.loads.set(engine.lastToken, { type: 'serve', link: id, want, feed: want.feed, read: [] })
-    out.push({ type: 'load', token: engine.lastToken, ...want })
-  }
-}
-
 /** What was read is compared, or answers a want. */
 export function takeLoaded(
   engine: Engine,
@@ -336,46 +327,18 @@ export function takeLoaded(
   if (load.type === 'compare') return compareRun(engine, load, events, nowMs, out)
   if (load.type === 'find') return takeFound(engine, load, events, nowMs, out)
   if (load.type === 'revisit') return revisit(engine, load, events, nowMs, out)
-  const { link, want } = load
+  const { link, reading } = load
   const read = [...load.read, ...events]
   const last = events.at(-1)
   const next = last === undefined ? undefined : branchAfter(engine, last)
   if (last === undefined || next === undefined || read.length > limits.runEventsMax) {
-    return serveLoaded(engine, link, want, read, out)
+    return serveLoaded(engine, link, reading, read, out)
   }
   // L8: the signature over the end of a feed that forked stands in a branch.
   engine.lastToken += 1
   engine.loads.set(engine.lastToken, { ...load, feed: next, read })
   const seq = last.seq + 1
-  out.push({ type: 'load', token: engine.lastToken, room: want.room, feed: next, first: seq, last: seq })
-}
-
-/** R7: an answer, with the author's own word on who it is in front of it, once per link. */
-function serveLoaded(
-  engine: Engine,
-  link: LinkId,
-  want: Want,
-  events: readonly Event[],
-  out: Effect[],
-): void {
-  const session = engine.reconcile.sessions.get(link)
-  if (session === undefined) return
-  session.loading = false
-  const origin = originOf(engine.log, want.room, want.feed)
-  // Its events have found their place while they were read.
-  const served = isDerived(origin) ? [] : events
-  const runs = cutRuns(served.map((event) => (event.feed === origin ? event : { ...event, feed: origin })))
-  if (runs.length === 0 || !isKept(engine, want.room)) {
-    send(out, link, { type: 'lacking', ...want })
-    return
-  }
-  const author = feedAuthor(want.feed)
-  const record = engine.shelf.items.get(`presence ${author}`)
-  if (record !== undefined && !session.introduced.has(author)) {
-    session.introduced.add(author)
-    send(out, link, { type: 'items', items: [record] })
-  }
-  for (const run of runs) send(out, link, { type: 'events', runs: [run] })
+  out.push({ type: 'load', token: engine.lastToken, room: last.room, feed: next, first: seq, last: seq })
 }
 
 function send(out: Effect[], link: LinkId, frame: Frame): void {

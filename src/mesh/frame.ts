@@ -54,13 +54,18 @@ export interface Digests {
   readonly alive: number
 }
 
+export interface WantedPart extends Range {
+  readonly name: number
+}
+
 export type Frame =
   | OverlayFrame
   | SyncFrame
   | { readonly type: 'rooms'; readonly rooms: readonly RoomId[] }
   | { readonly type: 'have'; readonly room: RoomId; readonly entries: readonly HaveEntry[] }
-  | ({ readonly type: 'want'; readonly room: RoomId; readonly feed: FeedId } & Range)
-  | ({ readonly type: 'lacking'; readonly room: RoomId; readonly feed: FeedId } & Range)
+  /** Parts of feeds, each by its short name. */
+  | { readonly type: 'want'; readonly room: RoomId; readonly parts: readonly WantedPart[] }
+  | ({ readonly type: 'lacking'; readonly room: RoomId } & WantedPart)
   /** An answer to a want. */
   | { readonly type: 'events'; readonly runs: readonly Run[] }
   /** Items on a reliable lane: what was fetched, and who an author is. */
@@ -114,9 +119,16 @@ function writeFrame(writer: Writer, frame: Frame): void {
       for (const entry of frame.entries) writeHaveEntry(writer, entry)
       return
     case 'want':
+      writer.fixed(hexToBytes(frame.room)).varint(frame.parts.length)
+      for (const { name, first, last } of frame.parts)
+        writer
+          .u32(name)
+          .varint(first)
+          .varint(last - first)
+      return
     case 'lacking':
-      writer.fixed(hexToBytes(frame.room)).fixed(feedIdToBytes(frame.feed))
-      writer.varint(frame.first).varint(frame.last)
+      writer.fixed(hexToBytes(frame.room)).u32(frame.name)
+      writer.varint(frame.first).varint(frame.last - frame.first)
       return
     case 'events':
       writer.varint(frame.runs.length)
@@ -186,9 +198,13 @@ function readBody(reader: Reader, code: number): Frame | undefined {
       return { type: 'have', room, entries: reader.list(limits.haveEntriesMax, () => readHaveEntry(reader)) }
     }
     case codes.want:
-      return { type: 'want', ...readPlace(reader) }
+      return {
+        type: 'want',
+        room: readRoom(reader),
+        parts: reader.list(limits.servingQueueMax, () => readWantedPart(reader)),
+      }
     case codes.lacking:
-      return { type: 'lacking', ...readPlace(reader) }
+      return { type: 'lacking', room: readRoom(reader), ...readWantedPart(reader) }
     case codes.events:
       return { type: 'events', runs: reader.list(limits.recordsPerFrameMax, () => decodeRun(reader)) }
     case codes.items:
@@ -209,13 +225,12 @@ function readRoom(reader: Reader): RoomId {
   return roomIdFromBytes(reader.fixed(roomIdBytesLength))
 }
 
-function readPlace(reader: Reader): { room: RoomId; feed: FeedId } & Range {
-  const room = readRoom(reader)
-  const feed = feedIdFromBytes(reader.fixed(feedIdBytesLength))
+function readWantedPart(reader: Reader): WantedPart {
+  const name = reader.u32()
   const first = reader.varint(seqMax)
-  const last = reader.varint(seqMax)
-  if (last < first) throw new Malformed('range ends before it starts')
-  return { room, feed, first, last }
+  const last = first + reader.varint(seqMax)
+  if (!Number.isSafeInteger(last)) throw new Malformed('range out of bounds')
+  return { name, first, last }
 }
 
 function readHaveEntry(reader: Reader): HaveEntry {

@@ -255,8 +255,14 @@ export const limits = {
   // Reconciliation
   /** guess */
   wantsPerLinkMax: 16,
-  /** guess: events asked for and not there yet, per link; beyond so many missing ones, the newest of all come first. */
+  /** guess: events asked for and not there yet, per link. */
   wantedEventsMax: 256,
+  /** guess: beyond so many missing events the newest of all feeds come first, before the older ones of some. */
+  missingMuch: 1_024,
+  /** guess: wants of one link that are read from the store at once, to be answered together. */
+  servingMax: 8,
+  /** measured: room, feed, number, the event before and the signature of a run. */
+  runHeadBytes: 166,
   /** guess: an unanswered want is forgotten, and somebody else is asked. */
   wantTimeoutMs: 10_000,
   /** guess: wants waiting to be answered, per link. */

@@ -2,7 +2,7 @@
 import { signPlainly } from '../../src/adapters/signature.ts'
 import { Writer } from '../../src/mesh/bytes.ts'
 import { encodeFrame } from '../../src/mesh/frame.ts'
-import { feedIdToBytes, hexToBytes } from '../../src/mesh/ids.ts'
+import { hexToBytes } from '../../src/mesh/ids.ts'
 import { itemOf } from '../../src/mesh/gossip/item.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
@@ -17,12 +17,10 @@ function malformed(name: string, bytes: Uint8Array): HostileFrame {
   return { name, reason: 'malformed', bytes }
 }
 
-function place(type: number, first: number, last: number): Uint8Array {
-  const writer = new Writer()
-    .u8(type)
-    .fixed(hexToBytes(general))
-    .fixed(feedIdToBytes(feedOf(1)))
-  return writer.varint(first).varint(last).finish()
+/** A want of one part of a feed. */
+function want(first: number, more: number): Uint8Array {
+  const writer = new Writer().u8(3).fixed(hexToBytes(general)).varint(1).u32(7)
+  return writer.varint(first).varint(more).finish()
 }
 
 function changed(bytes: Uint8Array, at: number, value: number): Uint8Array {
@@ -62,13 +60,13 @@ export const hostileFrames: readonly HostileFrame[] = [
   malformed('nothing at all', new Uint8Array(0)),
   { name: 'an unknown type', reason: 'unknown-type', bytes: new Uint8Array([99, 1, 2, 3]) },
   { name: 'a frame over its size', reason: 'too-large', bytes: new Uint8Array(limits.frameBytesMax + 1) },
-  malformed('a want that ends early', place(3, 0, 1).slice(0, 30)),
-  malformed('bytes behind the end', new Uint8Array([...place(3, 0, 1), 0])),
-  malformed('a range that ends before it starts', place(3, 9, 1)),
-  malformed('a number that is not minimal', new Uint8Array([...place(3, 0, 1).slice(0, -1), 0x81, 0x00])),
+  malformed('a want that ends early', want(0, 1).slice(0, 20)),
+  malformed('bytes behind the end', new Uint8Array([...want(0, 1), 0])),
+  malformed('a range beyond all numbers', want(Number.MAX_SAFE_INTEGER, 9)),
+  malformed('a number that is not minimal', new Uint8Array([...want(0, 1).slice(0, -1), 0x81, 0x00])),
   malformed(
     'a number above 2^53',
-    new Uint8Array([...place(3, 0, 1).slice(0, -1), ...Array<number>(9).fill(0xff)]),
+    new Uint8Array([...want(0, 1).slice(0, -1), ...Array<number>(9).fill(0xff)]),
   ),
   malformed(
     'more rooms than a peer may have',

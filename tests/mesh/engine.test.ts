@@ -1,3 +1,4 @@
+import { nameOf } from '../../src/mesh/sync/held.ts'
 import { describe, expect, it } from 'vitest'
 import type { Effect, Input } from '../../src/mesh/effects.ts'
 import { handle } from '../../src/mesh/engine.ts'
@@ -237,7 +238,9 @@ describe('engine', () => {
     const run = runOf({ seed: 1, count: 2 })
     const record = packet({ type: 'presence', record: presenceOf(1) })
     handle(engine, { type: 'received', link: 1, frame: record }, 1)
-    const want: Frame = { type: 'want', room: general, feed: run.feed, first: 0, last: 1 }
+    handle(engine, { type: 'received', link: 1, frame: packet({ type: 'run', run }) }, 1)
+    const parts = [{ name: nameOf(run.feed), first: 0, last: 1 }]
+    const want: Frame = { type: 'want', room: general, parts }
     const asked = handle(engine, { type: 'received', link: 2, frame: want }, 2)
     const load = asked.find((effect) => effect.type === 'load')
     if (load?.type !== 'load') throw new Error('nothing loaded')

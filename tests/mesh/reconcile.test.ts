@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { limits } from '../../src/mesh/limits.ts'
 import { acceptRun, commit, createLog, recordWith } from '../../src/mesh/log.ts'
-import { logDigest, type Log } from '../../src/mesh/sync/held.ts'
+import { logDigest, nameOf, type Log } from '../../src/mesh/sync/held.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../../src/mesh/frame.ts'
 import { answerDiffer, answerSketch, printsOf, sketchRoom, tellRoom } from '../../src/mesh/sync/compare.ts'
 import {
+  collectAnswer,
   createReconcile,
   dueWants,
   enqueueServing,
@@ -18,6 +19,7 @@ import {
   noteRefusal,
   openSession,
 } from '../../src/mesh/sync/reconcile.ts'
+import type { Run } from '../../src/mesh/event.ts'
 import { feedOf, general, held, runOf } from './make.ts'
 import { Peer, talk } from './peer.ts'
 
@@ -57,8 +59,8 @@ describe('reconciliation', () => {
     const stampOf = (seq: number) => (1_000_000 + seq) * 32
     const entries = [1, 2].map((seed) => ({
       feed: feedOf(seed),
-      newest: stampOf(199),
-      ranges: [{ first: 0, last: 199 }],
+      newest: stampOf(1199),
+      ranges: [{ first: 0, last: 1199 }],
     }))
     noteHave(session, general, entries)
     const ask = () => {
@@ -72,23 +74,23 @@ describe('reconciliation', () => {
       commit(log, recordWith(log, run.events, general, run.feed))
     }
     // One of each first.
-    expect(ask()).toMatchObject([{ first: 199 }, { first: 199, last: 199 }])
-    take(1, 199, 1)
-    take(2, 199, 1)
+    expect(ask()).toMatchObject([{ first: 1199 }, { first: 1199, last: 1199 }])
+    take(1, 1199, 1)
+    take(2, 1199, 1)
     expect(ask()).toMatchObject([
-      { first: 197, last: 198 },
-      { first: 197, last: 198 },
+      { first: 1197, last: 1198 },
+      { first: 1197, last: 1198 },
     ])
-    take(1, 197, 2)
+    take(1, 1197, 2)
     // What the second lacks is newer than what the first lacks now.
     expect(ask()).toMatchObject([
-      { feed: feedOf(2), first: 197, last: 198 },
-      { feed: feedOf(1), first: 191, last: 196 },
+      { feed: feedOf(2), first: 1197, last: 1198 },
+      { feed: feedOf(1), first: 1191, last: 1196 },
     ])
-    take(2, 140, 59)
-    take(1, 140, 57)
+    take(2, 1140, 59)
+    take(1, 1140, 57)
     // Little is missing now: all of it, as much as one answer takes.
-    for (const seed of [1, 2]) take(seed, 60, 80)
+    for (const seed of [1, 2]) take(seed, 60, 1_080)
     expect(ask().map(({ last, first }) => last - first + 1)).toEqual([60, 60])
   })
 
@@ -171,10 +173,10 @@ describe('reconciliation', () => {
     const reconcile = createReconcile()
     const session = openSession(reconcile, 1)
     noteHave(session, general, [{ ...entry, ranges: [{ first: 0, last: 3 }] }])
-    noteRefusal(session, { room: general, feed: entry.feed, first: 0, last: 3 })
+    noteRefusal(session, general, nameOf(entry.feed))
     const [want] = dueWants(reconcile, session, createLog([]), [general], 0)
     expect(want).toMatchObject({ first: 0, last: 3 })
-    noteRefusal(session, { room: general, feed: entry.feed, first: 0, last: 3 })
+    noteRefusal(session, general, nameOf(entry.feed))
     expect(dueWants(reconcile, session, createLog([]), [general], 0)).toEqual([])
   })
 
@@ -190,15 +192,35 @@ describe('reconciliation', () => {
     expect(dueWants(reconcile, two, createLog([]), [general], 0)).toHaveLength(1)
   })
 
-  it('[R7] serves one want at a time, bounded, and only while the lane is free', () => {
+  it('[R7] serves a few wants at a time, bounded, and only while the lane is free', () => {
     const session = openSession(createReconcile(), 1)
     for (let i = 0; i < 100; i++) enqueueServing(session, { room: general, feed, first: i, last: i + 1_000 })
     expect(session.serving).toHaveLength(limits.servingQueueMax)
-    expect(nextServing(session)).toMatchObject({ first: 0, last: limits.runEventsMax - 1 })
+    expect(nextServing(session)?.want).toMatchObject({ first: 0, last: limits.runEventsMax - 1 })
+    for (let i = 1; i < limits.servingMax; i++) expect(nextServing(session)).toBeDefined()
     expect(nextServing(session)).toBeUndefined()
-    session.loading = false
+    session.reading.length = 0
     session.congested = true
     expect(nextServing(session)).toBeUndefined()
+  })
+
+  it('[R7] what is read together is answered together, in frames of at most 16 KiB', () => {
+    const session = openSession(createReconcile(), 1)
+    for (let i = 0; i < 3; i++) enqueueServing(session, { room: general, feed, first: i, last: i })
+    const readings = [nextServing(session), nextServing(session), nextServing(session)]
+    const give = (index: number, runs: readonly Run[]) => {
+      const reading = readings[index]
+      if (reading === undefined) throw new Error('not read')
+      reading.runs = runs
+      return collectAnswer(session)
+    }
+    const run = runOf({ count: 2 })
+    const long = runOf({ seed: 2, count: 2, text: 'x'.repeat(limits.runBytesMax / 2) })
+    // What is read sooner waits for what was asked for before.
+    expect(give(1, [long])).toEqual([])
+    expect(give(0, [run])).toEqual([{ type: 'events', runs: [run] }])
+    expect(give(2, [])).toEqual([{ type: 'events', runs: [long] }])
+    expect(session.reading).toEqual([])
   })
 
   it('[R8] digests are equal for equal histories only', () => {

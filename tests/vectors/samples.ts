@@ -57,8 +57,15 @@ export const samples: Readonly<Record<string, Frame>> = {
       { feed: feedOf(2), newest: 32_000_000, ranges: [{ first: 300, last: 700 }], floor: 300 },
     ],
   },
-  want: { type: 'want', room: general, feed: feedOf(1), first: 5, last: 8 },
-  lacking: { type: 'lacking', room: general, feed: feedOf(1), first: 5, last: 8 },
+  want: {
+    type: 'want',
+    room: general,
+    parts: [
+      { name: 0x7fff_fffe, first: 5, last: 8 },
+      { name: 9, first: 0, last: 700 },
+    ],
+  },
+  lacking: { type: 'lacking', room: general, name: 0x7fff_fffe, first: 5, last: 8 },
   events: { type: 'events', runs: [runOf({ first: 5, count: 2, text: 'grüße 😀' })] },
   items: {
     type: 'items',

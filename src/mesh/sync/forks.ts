@@ -27,8 +27,17 @@ import { acceptRun, feedsOf, hasBranchPlace, originOf } from '../log.ts'
 import { isKept, isTaken } from '../retention.ts'
 import type { Engine } from '../state.ts'
 import { dropIslands, dropLoose, placeRun, rejoinFeed, splitFeed, type Split } from './branches.ts'
-import { findPlace, keep, mayLoad, placesFor, takeLoose, type Load, type Search } from './loose.ts'
-import type { Session, Want } from './reconcile.ts'
+import {
+  acceptLoose,
+  findPlace,
+  keep,
+  mayLoad,
+  placesFor,
+  takeLoose,
+  type Load,
+  type Search,
+} from './loose.ts'
+import { wantFrame, type Session, type Want } from './reconcile.ts'
 
 /** Where a feed forked. */
 export interface Finding {
@@ -103,7 +112,13 @@ export function takeFound(
     run.events.some((event) => ids.has(event.id)) || (first?.prev !== undefined && ids.has(first.prev))
   if (feed === undefined || !isHere) return void findPlace(engine, { ...search, feeds }, nowMs, out)
   const last = run.events.at(-1)
-  if (last !== undefined && ids.has(last.id)) return
+  if (last !== undefined && ids.has(last.id)) {
+    const isAll = run.events.every((event) => ids.has(event.id))
+    // Its end is here already, alone; the rest may fit, or hangs on nothing.
+    if (!isAll && !takeRun(engine, run, { link, hint: feed, isFound: true }, nowMs, out))
+      acceptLoose(engine, search, nowMs)
+    return
+  }
   if (!takeRun(engine, run, { link, hint: feed, isFound: true }, nowMs, out)) {
     compareRun(engine, { type: 'compare', link, feed, run }, held, nowMs, out)
   }
@@ -188,7 +203,7 @@ export function probe(engine: Engine, link: LinkId, want: Want, nowMs: number, o
   const isLower = open?.room === want.room && open.feed === want.feed && want.last < open.last
   if (open !== undefined && !isLower) return
   session.probe = { ...want, atMs: nowMs, origin: originOf(engine.log, want.room, want.feed) }
-  out.push({ type: 'send', link, frame: { type: 'want', ...want } })
+  out.push({ type: 'send', link, frame: wantFrame(want.room, [want]) })
 }
 
 /** A probe was answered. */

@@ -128,7 +128,8 @@ export function nameFeed(room: RoomLog, feed: FeedId): void {
   room.byName.set(name, [...(room.byName.get(name) ?? []), feed])
 }
 
-function nameOf(feed: FeedId): number {
+/** 31 bits by which two peers that both know the feed can speak of it. */
+export function nameOf(feed: FeedId): number {
   const digest = sha256(encodeUtf8(feed))
   return toField(new DataView(digest.buffer, digest.byteOffset).getUint32(0))
 }

@@ -14,7 +14,7 @@ import type { FeedRecord } from './held.ts'
 import type { AgeLoad } from '../retention.ts'
 import type { Engine } from '../state.ts'
 import { dropLoose } from './branches.ts'
-import type { Want } from './reconcile.ts'
+import type { Reading } from './reconcile.ts'
 import type { Range } from './sync-frame.ts'
 
 /** Why events are being read from the store. */
@@ -23,7 +23,7 @@ export type Load =
       /** To answer a want: what has been read of it, and the feed that is being read. */
       readonly type: 'serve'
       readonly link: LinkId
-      readonly want: Want
+      readonly reading: Reading
       readonly feed: FeedId
       readonly read: readonly Event[]
     }
@@ -79,7 +79,12 @@ export function placesFor(engine: Engine, run: Run): FeedId[] | undefined {
   return feeds.filter(([, state]) => state.ranges.some(isNear)).map(([feed]) => feed)
 }
 
-function acceptLoose(engine: Engine, { run, loose }: Pick<Search, 'run' | 'loose'>, nowMs: number): boolean {
+/** @returns whether it brought something new */
+export function acceptLoose(
+  engine: Engine,
+  { run, loose }: Pick<Search, 'run' | 'loose'>,
+  nowMs: number,
+): boolean {
   if (loose === undefined) return false
   const part = { ...run, feed: loose, events: run.events.map((event) => ({ ...event, feed: loose })) }
   const accepted = acceptRun(engine.log, part, { origin: run.feed })

@@ -6,11 +6,12 @@
  * newest first. The one-packet set reconciliation of `gossip.md` §7.7 replaces the digest and the full `have`.
  */
 import { feedAuthor, isBranch, isDerived, type FeedId, type PeerId, type RoomId } from '../ids.ts'
-import type { HaveEntry } from '../frame.ts'
+import { eventWireBytes, type Run } from '../event.ts'
+import type { Frame, HaveEntry } from '../frame.ts'
 import type { Range } from './sync-frame.ts'
 import { limits } from '../limits.ts'
 import { coveredRanges } from '../log.ts'
-import { subtractRanges, type Log } from './held.ts'
+import { nameOf, subtractRanges, type Log } from './held.ts'
 import type { LinkId } from '../effects.ts'
 
 export interface Want extends Range {
@@ -19,6 +20,12 @@ export interface Want extends Range {
 }
 interface OpenWant extends Want {
   readonly atMs: number
+}
+
+/** A want that is being read from the store, and what it gave. */
+export interface Reading {
+  readonly want: Want
+  runs: readonly Run[] | undefined
 }
 
 /** What one link knows and owes. */
@@ -31,8 +38,11 @@ export interface Session {
   readonly wants: Map<string, OpenWant>
   /** Asked by the other side, not answered yet. */
   readonly serving: Want[]
-  /** An answer is being read from the store. */
-  loading: boolean
+  /** Wants that are being read from the store, in the order in which they came. */
+  readonly reading: Reading[]
+  /** R7: read and not sent yet, since more is being read. */
+  answer: Run[]
+  answerBytes: number
   congested: boolean
   /** Authors whose presence record went with an answer. */
   readonly introduced: Set<PeerId>
@@ -58,7 +68,9 @@ export function openSession(reconcile: Reconcile, link: LinkId): Session {
     floors: new Map(),
     wants: new Map(),
     serving: [],
-    loading: false,
+    reading: [],
+    answer: [],
+    answerBytes: 0,
     congested: false,
     introduced: new Set(),
     mismatches: 0,
@@ -130,10 +142,11 @@ export function noteProbed(session: Session, span: Want): FeedId | undefined {
 }
 
 /** R5: the other side says that it cannot serve what it was asked for; anything else that it says is ignored. */
-export function noteRefusal(session: Session, lacking: Want): void {
-  const want = session.wants.get(wantKey(lacking.room, lacking.feed))
+export function noteRefusal(session: Session, room: RoomId, name: number): void {
+  const isMeant = (want: Want) => want.room === room && nameOf(want.feed) === name
+  const want = [...session.wants.values()].find(isMeant)
   if (want !== undefined) noteLacking(session, want)
-  if (session.probe?.room === lacking.room && session.probe.feed === lacking.feed) session.probe = undefined
+  if (session.probe !== undefined && isMeant(session.probe)) session.probe = undefined
 }
 
 /** R6: @returns wants that nobody answered in time; they are free to be asked elsewhere. */
@@ -180,7 +193,7 @@ export function dueWants(
     }
   }
   candidates.sort((a, b) => b.before - a.before)
-  const isMuch = missing > limits.wantedEventsMax
+  const isMuch = missing > limits.missingMuch
   let asked = [...session.wants.values()].reduce((sum, { first, last }) => sum + last - first + 1, 0)
   const due: Want[] = []
   for (const { want } of candidates) {
@@ -250,6 +263,12 @@ export function missingCount(reconcile: Reconcile, log: Log, rooms: ReadonlySet<
   return count
 }
 
+/** R3: several parts in one frame, each feed by its short name, which the other side has told. */
+export function wantFrame(room: RoomId, wants: readonly Want[]): Frame {
+  const parts = wants.map(({ feed, first, last }) => ({ name: nameOf(feed), first, last }))
+  return { type: 'want', room, parts }
+}
+
 /** R7: takes a want of the other side, bounded; what does not fit is dropped and will be asked again. */
 export function enqueueServing(session: Session, want: Want): void {
   if (session.serving.length >= limits.servingQueueMax) return
@@ -258,11 +277,45 @@ export function enqueueServing(session: Session, want: Want): void {
 }
 
 /** R7: @returns the next want to answer, when the lane and the store are free. */
-export function nextServing(session: Session): Want | undefined {
-  if (session.loading || session.congested) return undefined
+export function nextServing(session: Session): Reading | undefined {
+  if (session.reading.length >= limits.servingMax || session.congested) return undefined
   const want = session.serving.shift()
-  if (want !== undefined) session.loading = true
-  return want
+  if (want === undefined) return undefined
+  const reading: Reading = { want, runs: undefined }
+  session.reading.push(reading)
+  return reading
+}
+
+/**
+ * R7: a want has been read; wants are answered in their order.
+ * @returns the frames that are full, or all of them when nothing more is being read
+ */
+export function collectAnswer(session: Session): Frame[] {
+  const frames: Frame[] = []
+  const flush = () => {
+    if (session.answer.length > 0) frames.push({ type: 'events', runs: session.answer })
+    session.answer = []
+    session.answerBytes = 0
+  }
+  for (const run of takeRead(session)) {
+    const bytes = run.events.reduce<number>((sum, event) => sum + eventWireBytes(event), limits.runHeadBytes)
+    const isFull = session.answerBytes + bytes > limits.runBytesMax
+    if (isFull || session.answer.length >= limits.recordsPerFrameMax) flush()
+    session.answer.push(run)
+    session.answerBytes += bytes
+  }
+  const isMore = session.reading.length > 0 || (session.serving.length > 0 && !session.congested)
+  if (!isMore) flush()
+  return frames
+}
+
+function takeRead(session: Session): Run[] {
+  const runs: Run[] = []
+  for (let [first] = session.reading; first?.runs !== undefined; [first] = session.reading) {
+    runs.push(...first.runs)
+    session.reading.shift()
+  }
+  return runs
 }
 
 /** @returns rooms that both sides carry. */
