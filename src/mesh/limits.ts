@@ -191,6 +191,9 @@ export const limits = {
   laneTriesMax: 6,
   laneTimeoutMinMs: 60,
   laneTimeoutMaxMs: 2_000,
+  /** measured (tests/bench/chat): where packets get lost, waiting longer is what people notice. */
+  laneTimeoutLossyMs: 30,
+  laneLossyTimeoutFrom: 0.03,
   /** guess: before a round trip was measured. */
   laneTimeoutFirstMs: 250,
   /** guess: a link whose answers get lost this often hears them twice. */

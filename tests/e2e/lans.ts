@@ -95,6 +95,22 @@ export class Lans {
     run(`ip netns exec ${this.node('a')} iptables -F FORWARD`)
   }
 
+  /** That part of all UDP packets is lost on the way through the first node, each direction; 0: none. */
+  setLoss(share: number): void {
+    run(`ip netns exec ${this.node('a')} iptables -F FORWARD`)
+    if (share === 0) return
+    run(
+      `ip netns exec ${this.node('a')} iptables -I FORWARD -p udp -m statistic --mode random --probability ${share} -j DROP`,
+    )
+  }
+
+  /** Each direction of the link between the first two nodes carries so much, with a queue of 300 ms. */
+  setRate(kbps: number): void {
+    const rate = `rate ${kbps}kbit burst 4kb latency 300ms`
+    run(`tc -n ${this.node('a')} qdisc replace dev right root tbf ${rate}`)
+    run(`tc -n ${this.node('b')} qdisc replace dev left root tbf ${rate}`)
+  }
+
   /** The node routes nothing until it is switched on again. */
   setRouting(side: string, isOn: boolean): void {
     run(`ip netns exec ${this.node(side)} iptables -P FORWARD ${isOn ? 'ACCEPT' : 'DROP'}`)

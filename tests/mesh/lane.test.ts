@@ -75,6 +75,40 @@ describe('chat lane', () => {
     expect(nextLaneMs(lane)).toBeUndefined()
   })
 
+  /** One packet goes, is lost so often, and is answered so soon after the last sending. */
+  function roundTrip(lane: Lane, startMs: number, losses: number, rttMs: number): number {
+    sendNotes(lane, startMs, prune)
+    let nowMs = startMs
+    for (let i = 0; i < losses; i++) {
+      nowMs = nextLaneMs(lane) ?? Number.NaN
+      duePackets(lane, nowMs)
+    }
+    const ack = { base: lane.sent & 0xffff, bits: 0 }
+    receivePacket(lane, { seq: undefined, ack, notes: [] }, nowMs + rttMs)
+    return nowMs + rttMs
+  }
+
+  it('[A5] what had to be repeated says nothing of the round trip, or loss would make everything wait', () => {
+    const lane = createLane(false)
+    let nowMs = 0
+    for (let i = 0; i < 20; i++) nowMs = roundTrip(lane, nowMs + 200, 0, 10)
+    for (let i = 0; i < 50; i++) nowMs = roundTrip(lane, nowMs + 200, i % 2, 4 + (i % 3))
+    sendNotes(lane, nowMs, prune)
+    // It gets lost often: repeated sooner than on a link that loses nothing.
+    expect((nextLaneMs(lane) ?? 0) - nowMs).toBeLessThan(limits.laneTimeoutMinMs)
+    expect((nextLaneMs(lane) ?? 0) - nowMs).toBeGreaterThanOrEqual(limits.laneTimeoutLossyMs)
+  })
+
+  it('[A5] a way that has become longer than the timeout is noticed', () => {
+    const lane = createLane(false)
+    let nowMs = 0
+    for (let i = 0; i < 20; i++) nowMs = roundTrip(lane, nowMs + 1_000, 0, 100)
+    // Each answer comes 20 ms after a repetition: it is to the first sending.
+    for (let i = 0; i < 20; i++) nowMs = roundTrip(lane, nowMs + 1_000, 1, 20)
+    sendNotes(lane, nowMs, prune)
+    expect((nextLaneMs(lane) ?? 0) - nowMs).toBeGreaterThan(120)
+  })
+
   it('[A5] repeats six times at most, later each time, and then lets go', () => {
     const lane = createLane(false)
     sendNotes(lane, 0, prune)

@@ -58,6 +58,10 @@ export interface Lane {
   repeats: number
   smoothedMs: number | undefined
   varianceMs: number
+  /** The shortest round trip that can have been, ms. */
+  leastMs: number
+  /** Which part of the own packets had to be repeated lately. */
+  losses: number
 }
 
 const wireMask = 0xffff
@@ -77,6 +81,8 @@ export function createLane(isThorough: boolean): Lane {
     repeats: 0,
     smoothedMs: undefined,
     varianceMs: 0,
+    leastMs: Number.POSITIVE_INFINITY,
+    losses: 0,
   }
 }
 
@@ -218,20 +224,25 @@ function noteCome(lane: Lane, seq: number): boolean {
 /** A5 */
 function receiveAck(lane: Lane, ack: Ack, nowMs: number): void {
   const base = unwrap(ack.base, lane.sent)
-  settle(lane, base, nowMs)
+  settle(lane, base, nowMs, true)
   for (let i = 0; i < packetWindow; i++) {
-    if ((ack.bits & (1 << i)) !== 0) settle(lane, base - 1 - i, nowMs)
+    if ((ack.bits & (1 << i)) !== 0) settle(lane, base - 1 - i, nowMs, false)
   }
 }
 
-function settle(lane: Lane, seq: number, nowMs: number): void {
+/** @param isDirect it is what this acknowledgement answers; what it names beside that may have come long ago */
+function settle(lane: Lane, seq: number, nowMs: number, isDirect: boolean): void {
   const flight = lane.inFlight.get(seq)
   if (flight === undefined) return
   lane.inFlight.delete(seq)
+  lane.losses += ((flight.tries > 1 ? 1 : 0) - lane.losses) / 32
   const sinceLastMs = nowMs - flight.lastMs
-  const isClear = flight.tries === 1 || lane.smoothedMs === undefined || sinceLastMs < lane.smoothedMs / 2
-  if (!isClear) return
+  // Karn, Partridge, SIGCOMM 1987: which sending is answered is known only when there was one, or when the last
+  // one was too short ago.
+  const isClear = flight.tries === 1 || lane.smoothedMs === undefined || sinceLastMs < lane.leastMs * 0.9
+  if (!isDirect || !isClear) return
   const sampleMs = nowMs - flight.firstMs
+  lane.leastMs = Math.min(lane.leastMs, flight.tries === 1 ? sampleMs : sinceLastMs)
   if (lane.smoothedMs === undefined) {
     lane.smoothedMs = sampleMs
     lane.varianceMs = sampleMs / 2
@@ -243,8 +254,10 @@ function settle(lane: Lane, seq: number, nowMs: number): void {
 
 function timeoutMs(lane: Lane): number {
   if (lane.smoothedMs === undefined) return limits.laneTimeoutFirstMs
+  const leastMs =
+    lane.losses > limits.laneLossyTimeoutFrom ? limits.laneTimeoutLossyMs : limits.laneTimeoutMinMs
   const wishMs = lane.smoothedMs + 4 * lane.varianceMs
-  return Math.min(limits.laneTimeoutMaxMs, Math.max(limits.laneTimeoutMinMs, wishMs))
+  return Math.min(limits.laneTimeoutMaxMs, Math.max(leastMs, wishMs))
 }
 
 /** @returns when this lane has something to do without being asked, ms. */
