@@ -260,6 +260,14 @@ export const limits = {
   wantsPerLinkMax: 16,
   /** guess: events asked for and not there yet, per link. */
   wantedEventsMax: 256,
+  /** R16. guess: what one link is asked for at first, at least, and how it grows with each answer in time. */
+  allowanceFirst: 64,
+  allowanceMin: 4,
+  allowanceStep: 8,
+  /** design (RFC 6817): what history adds to the way of everything else. */
+  bulkDelayMs: 100,
+  /** design (gossip.md 7.6): chat waits for no more than one frame of history, and these are four packets. */
+  answerBytesMax: 4_640,
   /** guess: beyond so many missing events the newest of all feeds come first, before the older ones of some. */
   missingMuch: 1_024,
   /** guess: wants of one link that are read from the store at once, to be answered together. */

@@ -89,8 +89,11 @@ describe.skipIf(missing !== undefined)('chat on a bad link', () => {
     await bill.reaches(1)
     await ana.reaches(1)
     const texts = Array.from({ length: 60 }, (_, i) => `beside ${i} `.padEnd(60, '.'))
+    const heldBefore = await bill.page.evaluate(countHeld)
+    const startMs = Date.now()
     await ana.page.evaluate(sayAll, { texts, everyMs, typed: typeAndEnter.toString() })
-    const isBusy = (await bill.page.locator('body').textContent())?.includes('missing') === true
+    const held = (await bill.page.evaluate(countHeld)) - heldBefore - texts.length
+    const kbps = (held * (long.length + 5) * 8) / (Date.now() - startMs)
     await bill.sees((texts.at(-1) ?? '').trim())
     const sentAt = await ana.page.evaluate(() => (globalThis as unknown as Marks).marks)
     const seenAt = await bill.page.evaluate(() => (globalThis as unknown as Marks).marks)
@@ -103,9 +106,24 @@ describe.skipIf(missing !== undefined)('chat on a bad link', () => {
         ratio: percentile(ours, part) / 150,
       })
     }
-    printTable(`chat beside a transfer${isBusy ? '' : ' (which had ended)'}`, rows)
+    const value = `${kbps.toFixed(0)} kbit/s of text`
+    rows.push({ what: 'meanwhile fetched', value, against: 'the link: 1,000 kbit/s', ratio: kbps / 1_000 })
+    printTable('chat beside a transfer', rows)
   })
 })
+
+/** @returns how many events this browser has stored */
+async function countHeld(): Promise<number> {
+  const database = await new Promise<IDBDatabase>((resolve, reject) => {
+    const opening = indexedDB.open('meshchat')
+    opening.onerror = () => reject(new Error('cannot open'))
+    opening.onsuccess = () => resolve(opening.result)
+  })
+  const request = database.transaction('events').objectStore('events').count()
+  await new Promise((r) => (request.onsuccess = r))
+  database.close()
+  return request.result
+}
 
 interface BareMarks {
   bareMarks: Record<string, number>

@@ -55,6 +55,7 @@ describe('reconciliation', () => {
   it('[R3] where much is missing, the newest of all feeds come before the older ones of some', () => {
     const reconcile = createReconcile()
     const session = openSession(reconcile, 1)
+    session.allowance = limits.wantedEventsMax
     const log = createLog([])
     const stampOf = (seq: number) => (1_000_000 + seq) * 32
     const entries = [1, 2].map((seed) => ({
@@ -97,6 +98,7 @@ describe('reconciliation', () => {
   it('[R3] so many wants and so many events are awaited of one peer, and no more', () => {
     const reconcile = createReconcile()
     const session = openSession(reconcile, 1)
+    session.allowance = limits.wantedEventsMax
     const entries = Array.from({ length: 40 }, (_, i) => ({ ...entry, feed: feedOf(i + 1), newest: i }))
     noteHave(session, general, entries)
     const wants = dueWants(reconcile, session, createLog([]), [general], 0)
@@ -104,6 +106,7 @@ describe('reconciliation', () => {
     expect(wants[0]?.feed).toBe(feedOf(40))
     expect(dueWants(reconcile, session, createLog([]), [general], 0)).toEqual([])
     const other = openSession(reconcile, 2)
+    other.allowance = limits.wantedEventsMax
     noteHave(
       other,
       general,
@@ -121,6 +124,7 @@ describe('reconciliation', () => {
       commit(log, recordWith(log, run.events, general, run.feed))
     }
     const third = openSession(reconcile, 3)
+    third.allowance = limits.wantedEventsMax
     noteHave(third, general, entries.slice(0, 6))
     reconcile.sessions.delete(1)
     expect(dueWants(reconcile, third, log, [general], 0)).toHaveLength(
@@ -190,6 +194,28 @@ describe('reconciliation', () => {
     expect(dueWants(reconcile, two, createLog([]), [general], 0)).toEqual([])
     expireWants(reconcile, limits.wantTimeoutMs + 1)
     expect(dueWants(reconcile, two, createLog([]), [general], 0)).toHaveLength(1)
+  })
+
+  it('[R16] answers that come late make less be asked for at once, and punctual ones more', () => {
+    const reconcile = createReconcile()
+    const session = openSession(reconcile, 1)
+    let nowMs = 0
+    const ask = (delayMs: number, size = 64) => {
+      const want = { room: general, feed: entry.feed, first: 0, last: size - 1 }
+      session.wants.set(`${general}/${entry.feed}`, { ...want, size, atMs: nowMs, askedMs: nowMs })
+      nowMs += delayMs
+      noteAnswer(session, want, nowMs)
+      return session.allowance
+    }
+    expect(session.allowance).toBe(limits.allowanceFirst)
+    // At once: as much more as came.
+    expect(ask(50)).toBe(2 * limits.allowanceFirst)
+    expect(ask(150)).toBe(2 * limits.allowanceFirst + limits.allowanceStep)
+    expect(ask(151)).toBe(limits.allowanceFirst + limits.allowanceStep / 2)
+    for (let i = 0; i < 20; i++) ask(1_000)
+    expect(session.allowance).toBe(limits.allowanceMin)
+    for (let i = 0; i < 100; i++) ask(60)
+    expect(session.allowance).toBe(limits.wantedEventsMax)
   })
 
   it('[R7] serves a few wants at a time, bounded, and only while the lane is free', () => {

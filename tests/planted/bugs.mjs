@@ -457,14 +457,14 @@ export const bugs = [
     name: 'of a feed as much as fits is asked for at once',
     by: 'reconcile',
     file: 'sync/reconcile.ts',
-    find: 'const part = isMuch ? beginningOf(log, want) : want',
-    put: 'const part = want',
+    find: 'within(isMuch ? beginningOf(log, want) : want,',
+    put: 'within(want,',
   },
   {
     name: 'more events are awaited of one peer than the bound allows',
     by: 'reconcile',
     file: 'sync/reconcile.ts',
-    find: ' || asked > limits.wantedEventsMax) break',
+    find: ' || asked >= session.allowance) break',
     put: ') break',
   },
   {
@@ -565,5 +565,34 @@ export const bugs = [
     file: 'retention.ts',
     find: 'const index = young < 0 ? held.length - 1 : young',
     put: 'const index = young < 0 ? held.length : young',
+  },
+  // What is on its way
+  {
+    name: 'answers that come late change nothing',
+    by: 'reconcile',
+    file: 'sync/reconcile.ts',
+    find: 'Math.floor(session.allowance / 2)',
+    put: 'session.allowance',
+  },
+  {
+    name: 'a repeated packet says how long the way is',
+    by: 'lane',
+    file: 'gossip/lane.ts',
+    find: 'sinceLastMs < lane.leastMs * 0.9',
+    put: 'sinceLastMs < lane.smoothedMs',
+  },
+  {
+    name: 'a primary that could not be dialled once is never tried again',
+    by: 'sites',
+    file: 'overlay/gateways.ts',
+    find: " && dial.phase === 'waiting' && dial.atMs > nowMs",
+    put: " && dial.phase === 'waiting'",
+  },
+  {
+    name: 'what is read first is answered first, whatever was asked first',
+    by: 'reconcile',
+    file: 'sync/reconcile.ts',
+    find: '  for (let [first] = session.reading; first?.runs !== undefined; [first] = session.reading) {',
+    put: '  session.reading.sort((a, b) => (a.runs === undefined ? 1 : 0) - (b.runs === undefined ? 1 : 0))\n  for (let [first] = session.reading; first?.runs !== undefined; [first] = session.reading) {',
   },
 ]

@@ -202,7 +202,13 @@ export function probe(engine: Engine, link: LinkId, want: Want, nowMs: number, o
   // Lower down in the same feed it goes on, whatever is still to come of the answer above.
   const isLower = open?.room === want.room && open.feed === want.feed && want.last < open.last
   if (open !== undefined && !isLower) return
-  session.probe = { ...want, atMs: nowMs, origin: originOf(engine.log, want.room, want.feed) }
+  session.probe = {
+    ...want,
+    atMs: nowMs,
+    askedMs: nowMs,
+    size: 0,
+    origin: originOf(engine.log, want.room, want.feed),
+  }
   out.push({ type: 'send', link, frame: wantFrame(want.room, [want]) })
 }
 

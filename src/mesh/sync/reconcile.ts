@@ -19,7 +19,11 @@ export interface Want extends Range {
   readonly feed: FeedId
 }
 interface OpenWant extends Want {
+  /** When it was asked for, or a part of it came last, ms. */
   readonly atMs: number
+  readonly askedMs: number
+  /** How many events were asked for. */
+  readonly size: number
 }
 
 /** A want that is being read from the store, and what it gave. */
@@ -36,6 +40,12 @@ export interface Session {
   readonly floors: Map<RoomId, Map<FeedId, number>>
   /** Asked and not answered, by `room/feed`. */
   readonly wants: Map<string, OpenWant>
+  /** R16: events that may be asked for and not there yet. */
+  allowance: number
+  /** The shortest time from asking to the end of the answer, ms. */
+  leastAnswerMs: number
+  /** When the allowance last shrank, ms. */
+  shrunkMs: number
   /** Asked by the other side, not answered yet. */
   readonly serving: Want[]
   /** Wants that are being read from the store, in the order in which they came. */
@@ -67,6 +77,9 @@ export function openSession(reconcile: Reconcile, link: LinkId): Session {
     theirs: new Map(),
     floors: new Map(),
     wants: new Map(),
+    allowance: limits.allowanceFirst,
+    leastAnswerMs: Number.POSITIVE_INFINITY,
+    shrunkMs: Number.NEGATIVE_INFINITY,
     serving: [],
     reading: [],
     answer: [],
@@ -113,9 +126,32 @@ export function noteAnswer(session: Session, span: Want, nowMs: number): FeedId 
   const want = wantFor(session, span)
   if (want === undefined) return undefined
   const key = wantKey(want.room, want.feed)
-  if (span.last >= want.last) session.wants.delete(key)
-  else session.wants.set(key, { ...want, first: span.last + 1, atMs: nowMs })
+  if (span.last >= want.last) {
+    session.wants.delete(key)
+    adaptAllowance(session, want, nowMs)
+  } else session.wants.set(key, { ...want, first: span.last + 1, atMs: nowMs })
   return want.feed
+}
+
+/**
+ * R16: what is under way waits in the queues of the slowest link, and chat behind it: where answers come later than
+ * an empty way would let them, less is asked for at once.
+ * Source: LEDBAT (RFC 6817 §2.4.2), driven by the side that asks, as it knows both times.
+ */
+function adaptAllowance(session: Session, want: OpenWant, nowMs: number): void {
+  const delayMs = nowMs - want.askedMs
+  session.leastAnswerMs = Math.min(session.leastAnswerMs, delayMs)
+  const queuedMs = delayMs - session.leastAnswerMs
+  if (queuedMs > limits.bulkDelayMs) {
+    // Once for what was asked for together.
+    if (want.askedMs < session.shrunkMs) return
+    session.allowance = Math.max(limits.allowanceMin, Math.floor(session.allowance / 2))
+    session.shrunkMs = nowMs
+  } else {
+    const isEmpty = queuedMs <= limits.bulkDelayMs / 4
+    const step = isEmpty ? want.size : limits.allowanceStep
+    session.allowance = Math.min(limits.wantedEventsMax, session.allowance + step)
+  }
 }
 
 /** A branch is asked for by its name and answered with what was signed: a run of its feed. */
@@ -197,13 +233,26 @@ export function dueWants(
   let asked = [...session.wants.values()].reduce((sum, { first, last }) => sum + last - first + 1, 0)
   const due: Want[] = []
   for (const { want } of candidates) {
-    const part = isMuch ? beginningOf(log, want) : want
+    if (due.length >= places || asked >= session.allowance) break
+    const part = within(isMuch ? beginningOf(log, want) : want, session.allowance - asked)
     asked += part.last - part.first + 1
-    if (due.length >= places || asked > limits.wantedEventsMax) break
     due.push(part)
-    session.wants.set(wantKey(part.room, part.feed), { ...part, atMs: nowMs })
+    session.wants.set(wantKey(part.room, part.feed), {
+      ...part,
+      atMs: nowMs,
+      askedMs: nowMs,
+      size: part.last - part.first + 1,
+    })
   }
   return due
+}
+
+/** R16: the newest part of it, of a branch the oldest, that there is a place for. */
+function within(want: Want, places: number): Want {
+  if (want.last - want.first < places) return want
+  return isBranch(want.feed)
+    ? { ...want, last: want.first + places - 1 }
+    : { ...want, first: want.last - places + 1 }
 }
 
 /** Twice what is held right above, and one of a feed of which nothing is. A branch is asked for from its beginning. */
@@ -299,7 +348,7 @@ export function collectAnswer(session: Session): Frame[] {
   }
   for (const run of takeRead(session)) {
     const bytes = run.events.reduce<number>((sum, event) => sum + eventWireBytes(event), limits.runHeadBytes)
-    const isFull = session.answerBytes + bytes > limits.runBytesMax
+    const isFull = session.answerBytes + bytes > limits.answerBytesMax
     if (isFull || session.answer.length >= limits.recordsPerFrameMax) flush()
     session.answer.push(run)
     session.answerBytes += bytes
