@@ -85,9 +85,11 @@ export function checkNothingLost(world: World): string[] {
   for (const peer of world.honest) {
     for (const posted of peer.posted) {
       const wiped = posted.life !== peer.disk
-      // Let go of after a reader had it, who may have let go of it too.
-      const isGone = peer.retention !== undefined && !peer.tables.byId.has(posted.id)
-      if (!wiped && !isGone && everywhere?.has(posted.id) !== true) {
+      // Where some keep little, who is linked only to them need not have it; here it is, or a reader has had it.
+      const isSafe = isForgetful(world)
+        ? peer.retention !== undefined || peer.tables.byId.has(posted.id)
+        : everywhere?.has(posted.id) === true
+      if (!wiped && !isSafe) {
         problems.push(`D2: a message that peer ${peer.index} had stored is missing`)
       }
     }
