@@ -21,6 +21,10 @@ export interface RoomRecord {
   /** As shown, without `#`. */
   readonly name: string
   readonly joinedAtMs: number
+  /** M7: of an owned room; an open one has none. */
+  readonly owner?: PeerId
+  /** M9: how long its owner wants it kept, and where that was said. */
+  readonly policy?: { readonly maxAgeMs: number; readonly effective: number; readonly id: EventId }
   /** N4: older events are let go of; absent: all are kept, unless the device keeps less. */
   readonly maxAgeMs?: number
 }
@@ -95,6 +99,16 @@ export type HangUpReason =
 export type Command =
   | { readonly type: 'post'; readonly token: string; readonly room: RoomId; readonly body: Body }
   | { readonly type: 'join'; readonly name: string }
+  /** M7: a room that this device owns. @see ownedRoomId for the nonce */
+  | {
+      readonly type: 'create'
+      readonly token: string
+      readonly nonce: string
+      readonly name: string
+      readonly purpose: string
+    }
+  /** An owned room that somebody has been invited to. */
+  | { readonly type: 'enter'; readonly room: RoomId; readonly name: string; readonly owner: PeerId }
   | { readonly type: 'leave'; readonly room: RoomId }
   | { readonly type: 'rename'; readonly name: string }
   | { readonly type: 'set-visible'; readonly visible: boolean }

@@ -16,11 +16,20 @@ import {
   type Input,
   type LinkId,
   type MeshEvent,
+  type RoomRecord,
   type StoreFailure,
 } from './effects.ts'
 import { openLink, receive, takeLoaded, tellRooms } from './exchange.ts'
 import { itemOf } from './gossip/item.ts'
-import { canonicalRoomName, cleanName, feedAuthor, openRoomId, type PeerId, type RoomId } from './ids.ts'
+import {
+  canonicalRoomName,
+  cleanName,
+  feedAuthor,
+  openRoomId,
+  ownedRoomId,
+  type PeerId,
+  type RoomId,
+} from './ids.ts'
 import { settleFailed, settleStored } from './journal.ts'
 import { limits } from './limits.ts'
 import { acceptRun } from './log.ts'
@@ -35,6 +44,7 @@ import type { Engine } from './state.ts'
 import { beginIncarnation } from './sync/forks.ts'
 import { revisitLoose } from './sync/loose.ts'
 import { expireWants } from './sync/reconcile.ts'
+import { readBody } from './timeline/body.ts'
 
 /** @returns what is to be done now, in this order. */
 export function handle(engine: Engine, input: Input, nowMs: number): Effect[] {
@@ -108,6 +118,10 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
     }
     case 'join':
       return join(engine, wish.name, nowMs, out)
+    case 'create':
+      return create(engine, wish, nowMs, out)
+    case 'enter':
+      return enter(engine, wish, nowMs, out)
     case 'leave':
       if (!engine.rooms.delete(wish.room)) return
       return roomsChanged(engine, out)
@@ -150,12 +164,60 @@ function join(engine: Engine, name: string, nowMs: number, out: Effect[]): void 
   roomsChanged(engine, out)
 }
 
+/** M7: the room begins with the event that says so. */
+function create(
+  engine: Engine,
+  wish: Extract<Command, { type: 'create' }>,
+  nowMs: number,
+  out: Effect[],
+): void {
+  const { token, nonce, name, purpose } = wish
+  const room = ownedRoomId(engine.self, nonce)
+  const isNew = !engine.log.rooms.has(room) && engine.rooms.size < limits.roomsMax
+  const body = { type: 'create', nonce, name, purpose } as const
+  const fault = isNew ? enqueue(engine.outbox, { token, room, body }) : 'no-room'
+  if (fault === undefined) enter(engine, { room, name, owner: engine.self }, nowMs, out)
+  else emit(out, { type: 'post-failed', token, cause: fault })
+}
+
+function enter(
+  engine: Engine,
+  { room, name, owner }: Pick<RoomRecord, 'room' | 'name'> & { readonly owner: PeerId },
+  nowMs: number,
+  out: Effect[],
+): void {
+  const shown = canonicalRoomName(name)
+  if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
+  engine.carried.delete(room)
+  engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs, owner })
+  roomsChanged(engine, out)
+}
+
+/** M9: what the owner of a room wants: the last word in the order counts. */
+function obeyOwners(engine: Engine, events: readonly PlacedEvent[], out: Effect[]): void {
+  for (const { room, feed, effective, id, ...event } of events) {
+    const record = engine.rooms.get(room)
+    if (record?.owner === undefined || record.owner !== feedAuthor(feed)) continue
+    const body = readBody(event)
+    const { policy } = record
+    const isLater =
+      policy === undefined ||
+      effective > policy.effective ||
+      (effective === policy.effective && id > policy.id)
+    if (body?.type !== 'settings' || !isLater) continue
+    engine.rooms.set(room, { ...record, name: body.name, policy: { maxAgeMs: body.maxAgeMs, effective, id } })
+    engine.journal.rooms = [...engine.rooms.values()]
+    engine.retentionAtMs = Number.NEGATIVE_INFINITY
+    emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+  }
+}
+
 /** N4: kept with the room; what is too old goes soon. */
 function setMaxAge(engine: Engine, room: RoomId, maxAgeMs: number | undefined, out: Effect[]): void {
   const record = engine.rooms.get(room)
   if (record === undefined || record.maxAgeMs === maxAgeMs) return
-  const { name, joinedAtMs } = record
-  engine.rooms.set(room, { room, name, joinedAtMs, ...(maxAgeMs === undefined ? {} : { maxAgeMs }) })
+  const { maxAgeMs: _, ...rest } = record
+  engine.rooms.set(room, maxAgeMs === undefined ? rest : { ...rest, maxAgeMs })
   engine.retentionAtMs = Number.NEGATIVE_INFINITY
   engine.journal.rooms = [...engine.rooms.values()]
   emit(out, { type: 'rooms', rooms: engine.journal.rooms })
@@ -247,6 +309,7 @@ function stored(
   revisitLoose(engine, write.feeds, out)
   engine.mayAsk = true
   showMessages(engine, input.added, input.moved, out)
+  obeyOwners(engine, [...input.added, ...input.moved], out)
   if (!ownsBatch(engine.outbox, write.events)) return
   const finished = finishBatch(engine.outbox)
   if (finished === undefined) return

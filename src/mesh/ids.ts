@@ -84,6 +84,11 @@ export function feedIdFrom(peer: PeerId, incarnation: Uint8Array): FeedId {
   return `${peer}.${bytesToHex(incarnation)}` as FeedId
 }
 
+/** @returns 32 hex characters */
+export function incarnationOf(feed: FeedId): string {
+  return feed.slice(feed.indexOf('.') + 1)
+}
+
 /** @param bytes 48: the key, then the incarnation */
 export function feedIdFromBytes(bytes: Uint8Array): FeedId {
   return feedIdFrom(
@@ -175,6 +180,22 @@ export function cleanName(text: string, charactersMax: number): string {
 export function canonicalRoomName(name: string): string {
   const bare = cleanName(name.normalize('NFKC'), limits.roomNameCharactersMax + 1).replace(/^#+\s*/, '')
   return Array.from(bare.toLowerCase().replace(/\s+/g, '-')).slice(0, limits.roomNameCharactersMax).join('')
+}
+
+/**
+ * The id of a room that somebody owns: first 16 bytes of SHA-256("meshchat/1/owned-room" ‖ creator's key ‖ 16 random
+ * bytes) (design decision 6).
+ * @param nonce 32 hex characters
+ */
+export function ownedRoomId(creator: PeerId, nonce: string): RoomId {
+  const digest = sha256(
+    Uint8Array.of(
+      ...encoder.encode('meshchat/1/owned-room'),
+      ...peerIdToBytes(creator),
+      ...hexToBytes(nonce),
+    ),
+  )
+  return roomIdFromBytes(digest.subarray(0, roomIdBytesLength))
 }
 
 /**

@@ -35,6 +35,10 @@ export const limits = {
   eagerBytesMax: 1_100,
   nameCharactersMax: 32,
   roomNameCharactersMax: 32,
+  /** guess: one line. */
+  purposeCharactersMax: 200,
+  /** guess: a hundred years. */
+  maxAgeMsMax: 3_155_760_000_000,
 
   // Clock (gossip.md 7.3)
   /** design: room for 2^40 successors below 2^53, so that no hostile stamp runs the order over. */

@@ -81,7 +81,9 @@ export function setRetention(engine: Engine, retention: Retention): void {
 export function retain(engine: Engine, nowMs: number, out: Effect[]): void {
   if (nowMs < engine.retentionAtMs) return
   engine.retentionAtMs = nowMs + limits.retentionIntervalMs
-  const isAny = engine.retention !== keepAll || [...engine.rooms.values()].some((one) => one.maxAgeMs)
+  const isAny =
+    engine.retention !== keepAll ||
+    [...engine.rooms.values()].some((one) => one.maxAgeMs ?? one.policy?.maxAgeMs)
   if (!isAny) return
   let isMore = false
   for (const room of engine.log.rooms.keys()) {
@@ -93,12 +95,16 @@ export function retain(engine: Engine, nowMs: number, out: Effect[]): void {
 
 /** N4: @returns the stamp before which a room's events are too old; 0 when none are. */
 function horizonOf(engine: Engine, room: RoomId, nowMs: number): number {
-  const maxAgeMs = Math.min(engine.retention.maxAgeMs, engine.rooms.get(room)?.maxAgeMs ?? maxAgeOfNone)
+  const record = engine.rooms.get(room)
+  const policyMs = record?.policy?.maxAgeMs
+  const maxAgeMs = Math.min(
+    engine.retention.maxAgeMs,
+    record?.maxAgeMs ?? Number.POSITIVE_INFINITY,
+    policyMs === undefined || policyMs === 0 ? Number.POSITIVE_INFINITY : policyMs,
+  )
   const horizonMs = wallMs(engine.clock, nowMs) - maxAgeMs
   return horizonMs <= limits.agingFromMs ? 0 : stampFromMs(horizonMs)
 }
-
-const maxAgeOfNone = Number.POSITIVE_INFINITY
 
 /** @returns whether there is more to be done than has begun. */
 function letGoOld(engine: Engine, room: RoomId, before: number, out: Effect[]): boolean {

@@ -11,7 +11,7 @@ import {
   type Body,
 } from '../../src/mesh/timeline/body.ts'
 import { fold } from '../../src/mesh/timeline/fold.ts'
-import { feedOf, runOf } from './make.ts'
+import { feedOf, keyOf, runOf } from './make.ts'
 
 let made = 0
 
@@ -49,6 +49,19 @@ describe('what events say', () => {
       { type: 'delete', target },
       { type: 'reaction', target, emoji: '👍🏽', isOn: true },
       { type: 'reaction', target, emoji: '👍🏽', isOn: false },
+      { type: 'create', nonce: '0f'.repeat(16), name: 'shelter-3', purpose: 'Who sleeps where' },
+      { type: 'appoint', target, peer: keyOf(3).peer, isOn: true, seen: [] },
+      {
+        type: 'appoint',
+        target,
+        peer: keyOf(3).peer,
+        isOn: false,
+        seen: [{ incarnation: '01'.repeat(16), last: 70_000 }],
+      },
+      { type: 'pin', target, isOn: true },
+      { type: 'remove', target },
+      { type: 'close', target, isOn: false },
+      { type: 'settings', target, name: 'shelter', purpose: '', maxAgeMs: 86_400_000 },
     ]
     for (const body of bodies) expect(readBody(said(body))).toEqual(body)
     const event = said({ type: 'delete', target })

@@ -595,4 +595,40 @@ export const bugs = [
     find: '  for (let [first] = session.reading; first?.runs !== undefined; [first] = session.reading) {',
     put: '  session.reading.sort((a, b) => (a.runs === undefined ? 1 : 0) - (b.runs === undefined ? 1 : 0))\n  for (let [first] = session.reading; first?.runs !== undefined; [first] = session.reading) {',
   },
+  // Owned rooms
+  {
+    name: 'anybody creates any room',
+    by: 'rules',
+    file: 'timeline/rules.ts',
+    find: 'return ownedRoomId(owner, body.nonce) === event.room ? owner : undefined',
+    put: 'return owner',
+  },
+  {
+    name: 'anybody appoints',
+    by: 'rules',
+    file: 'timeline/rules.ts',
+    find: 'word.target !== creation.id || feedAuthor(event.feed) !== owner) continue',
+    put: 'word.target !== creation.id) continue',
+  },
+  {
+    name: 'a dismissal forbids nothing that was written elsewhere',
+    by: 'rules',
+    file: 'timeline/rules.ts',
+    find: 'isOn || wasSeen(event, seen)',
+    put: 'isOn || comparePlaces(event, terms.at(-1)?.at ?? event) < 0 || wasSeen(event, seen)',
+  },
+  {
+    name: 'anybody takes messages away',
+    by: 'rules',
+    file: 'timeline/fold.ts',
+    find: 'isDeleted ||= rules?.mayModerate(event) === true',
+    put: 'isDeleted = true',
+  },
+  {
+    name: 'anybody says how long a room keeps',
+    by: 'rules',
+    file: 'engine.ts',
+    find: 'record?.owner === undefined || record.owner !== feedAuthor(feed)',
+    put: "record?.owner === undefined || feed === ''",
+  },
 ]

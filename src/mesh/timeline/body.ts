@@ -1,21 +1,74 @@
 /**
- * What events say: messages, and what changes a message afterwards. Rules M1–M3 in PROTOCOL.md.
+ * What events say: messages, and what changes a message afterwards. Rules M1–M9 in PROTOCOL.md.
  *
  * Source: `gossip.md` §7.4. A body that does not fit its kind is carried like any other and never shown (E8).
  */
 import { Malformed, Reader, Writer, decodeUtf8, encodeUtf8 } from '../bytes.ts'
 import { unreachable } from '../effects.ts'
 import type { Event } from '../event.ts'
-import { eventIdBytesLength, eventIdFromBytes, hexToBytes, type EventId } from '../ids.ts'
+import {
+  bytesToHex,
+  canonicalRoomName,
+  cleanName,
+  eventIdBytesLength,
+  eventIdFromBytes,
+  hexToBytes,
+  peerIdBytesLength,
+  peerIdFromBytes,
+  peerIdToBytes,
+  type EventId,
+  type PeerId,
+} from '../ids.ts'
 import { limits } from '../limits.ts'
 
-export const eventKinds = { message: 1, edit: 2, delete: 3, reaction: 4 } as const
+export const eventKinds = {
+  message: 1,
+  edit: 2,
+  delete: 3,
+  reaction: 4,
+  create: 5,
+  appoint: 6,
+  pin: 7,
+  remove: 8,
+  close: 9,
+  settings: 10,
+} as const
+
+/** How far somebody had seen a feed of a moderator when it was dismissed. */
+export interface Seen {
+  /** 32 hex characters */
+  readonly incarnation: string
+  readonly last: number
+}
 
 export type Body =
   | { readonly type: 'message'; readonly text: string }
   | { readonly type: 'edit'; readonly target: EventId; readonly text: string }
   | { readonly type: 'delete'; readonly target: EventId }
   | { readonly type: 'reaction'; readonly target: EventId; readonly emoji: string; readonly isOn: boolean }
+  /** M7: the first event of an owned room. @see ownedRoomId for the nonce */
+  | { readonly type: 'create'; readonly nonce: string; readonly name: string; readonly purpose: string }
+  /** M8: of a moderator; `target` is the room's creation here and below. */
+  | {
+      readonly type: 'appoint'
+      readonly target: EventId
+      readonly peer: PeerId
+      readonly isOn: boolean
+      /** What of it still counts when it is dismissed. */
+      readonly seen: readonly Seen[]
+    }
+  | { readonly type: 'pin'; readonly target: EventId; readonly isOn: boolean }
+  /** M9: what a moderator takes away. */
+  | { readonly type: 'remove'; readonly target: EventId }
+  | { readonly type: 'close'; readonly target: EventId; readonly isOn: boolean }
+  | {
+      readonly type: 'settings'
+      readonly target: EventId
+      readonly name: string
+      readonly purpose: string
+      /** 0: as long as devices keep them. */
+      readonly maxAgeMs: number
+    }
 
 /** Why something cannot be said. The composer asks the same function as the engine. */
 export type BodyFault = 'empty' | 'too-long'
@@ -40,12 +93,32 @@ export function checkBody(body: Body): BodyFault | undefined {
       // Few texts are that long in bytes; the target needs its place too.
       return checkText(body.text) ?? (isTooLong(body) ? 'too-long' : undefined)
     case 'delete':
+    case 'pin':
+    case 'remove':
+    case 'close':
       return undefined
     case 'reaction':
       return checkEmoji(body.emoji)
+    case 'create':
+    case 'settings':
+      return checkRoomWords(body)
+    case 'appoint':
+      return body.seen.length > limits.feedsPerDeviceMax ? 'too-long' : undefined
     default:
       return unreachable(body)
   }
+}
+
+/** A room's name is what an open room's would be; its purpose is one line. */
+function checkRoomWords({
+  name,
+  purpose,
+}: {
+  readonly name: string
+  readonly purpose: string
+}): BodyFault | undefined {
+  if (name === '' || canonicalRoomName(name) !== name) return 'empty'
+  return cleanName(purpose, limits.purposeCharactersMax) === purpose ? undefined : 'too-long'
 }
 
 function isTooLong(body: Body): boolean {
@@ -70,6 +143,26 @@ export function encodeBody(body: Body): { readonly kind: number; readonly bytes:
           .fixed(encodeUtf8(body.emoji))
           .finish(),
       }
+    case 'create':
+      return { kind, bytes: writeWords(new Writer().fixed(hexToBytes(body.nonce)), body).finish() }
+    case 'appoint': {
+      const writer = withTarget(body.target).fixed(peerIdToBytes(body.peer))
+      writer.u8(body.isOn ? 1 : 0).varint(body.seen.length)
+      for (const { incarnation, last } of body.seen) writer.fixed(hexToBytes(incarnation)).varint(last)
+      return { kind, bytes: writer.finish() }
+    }
+    case 'pin':
+    case 'close':
+      return {
+        kind,
+        bytes: withTarget(body.target)
+          .u8(body.isOn ? 1 : 0)
+          .finish(),
+      }
+    case 'remove':
+      return { kind, bytes: withTarget(body.target).finish() }
+    case 'settings':
+      return { kind, bytes: writeWords(withTarget(body.target).varint(body.maxAgeMs), body).finish() }
     default:
       return unreachable(body)
   }
@@ -77,6 +170,13 @@ export function encodeBody(body: Body): { readonly kind: number; readonly bytes:
 
 function withTarget(target: EventId): Writer {
   return new Writer().fixed(hexToBytes(target))
+}
+
+function writeWords(
+  writer: Writer,
+  { name, purpose }: { readonly name: string; readonly purpose: string },
+): Writer {
+  return writer.text(name).text(purpose)
 }
 
 /** @returns what an event says, or undefined when this version cannot show it. Never throws: the bytes are a stranger's. */
@@ -109,8 +209,64 @@ function parseBody(kind: number, reader: Reader): Body | undefined {
       return { type: 'reaction', target, isOn: isOn === 1, emoji: decodeUtf8(reader.rest()) }
     }
     default:
+      return parseRoomBody(kind, reader)
+  }
+}
+
+/** M7–M9: what is said of an owned room. */
+function parseRoomBody(kind: number, reader: Reader): Body | undefined {
+  let body: Body
+  switch (kind) {
+    case eventKinds.create:
+      body = { type: 'create', nonce: readHex16(reader), ...readWords(reader) }
+      break
+    case eventKinds.appoint:
+      body = {
+        type: 'appoint',
+        target: readTarget(reader),
+        peer: peerIdFromBytes(reader.fixed(peerIdBytesLength)),
+        isOn: readFlag(reader),
+        seen: reader.list(limits.feedsPerDeviceMax, () => ({
+          incarnation: readHex16(reader),
+          last: reader.varint(Number.MAX_SAFE_INTEGER - 1),
+        })),
+      }
+      break
+    case eventKinds.pin:
+      body = { type: 'pin', target: readTarget(reader), isOn: readFlag(reader) }
+      break
+    case eventKinds.remove:
+      body = { type: 'remove', target: readTarget(reader) }
+      break
+    case eventKinds.close:
+      body = { type: 'close', target: readTarget(reader), isOn: readFlag(reader) }
+      break
+    case eventKinds.settings: {
+      const target = readTarget(reader)
+      const maxAgeMs = reader.varint(limits.maxAgeMsMax)
+      body = { type: 'settings', target, maxAgeMs, ...readWords(reader) }
+      break
+    }
+    default:
       return undefined
   }
+  reader.end()
+  return body
+}
+
+function readWords(reader: Reader): { readonly name: string; readonly purpose: string } {
+  const name = reader.text(4 * limits.roomNameCharactersMax)
+  return { name, purpose: reader.text(4 * limits.purposeCharactersMax) }
+}
+
+function readHex16(reader: Reader): string {
+  return bytesToHex(reader.fixed(16))
+}
+
+function readFlag(reader: Reader): boolean {
+  const value = reader.u8()
+  if (value > 1) throw new Malformed('flag')
+  return value === 1
 }
 
 function readTarget(reader: Reader): EventId {
@@ -126,5 +282,5 @@ export function messageText(event: Pick<Event, 'kind' | 'body' | 'epoch'>): stri
 /** M2: @returns the message that an event is about; undefined when it stands in the room by itself. */
 export function targetOf(event: Pick<Event, 'kind' | 'body' | 'epoch'>): EventId | undefined {
   const body = readBody(event)
-  return body === undefined || body.type === 'message' ? undefined : body.target
+  return body === undefined || body.type === 'message' || body.type === 'create' ? undefined : body.target
 }

@@ -6,7 +6,8 @@
  */
 import type { PlacedEvent } from '../clock.ts'
 import { feedAuthor, type EventId, type PeerId } from '../ids.ts'
-import { readBody } from './body.ts'
+import { readBody, targetOf } from './body.ts'
+import type { RoomRules } from './rules.ts'
 
 export interface Version {
   readonly text: string
@@ -30,8 +31,11 @@ interface Reaction {
   readonly isOn: boolean
 }
 
-/** @param about every held event about this message, in any order; what is not about it is left out */
-export function fold(message: PlacedEvent, about: readonly PlacedEvent[]): Folded {
+/**
+ * @param about every held event about this message, in any order; what is not about it is left out
+ * @param rules of an owned room
+ */
+export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?: RoomRules): Folded {
   const author = feedAuthor(message.feed)
   const original = readBody(message)
   if (original?.type !== 'message') {
@@ -42,18 +46,20 @@ export function fold(message: PlacedEvent, about: readonly PlacedEvent[]): Folde
   let isDeleted = false
   for (const event of [...about].sort(compare)) {
     const body = readBody(event)
-    const isAbout = body !== undefined && body.type !== 'message' && body.target === message.id
-    if (!isAbout || event.room !== message.room) continue
+    if (body === undefined || targetOf(event) !== message.id || event.room !== message.room) continue
     const by = feedAuthor(event.feed)
     // M5
     if (body.type === 'reaction') {
       const key = `${by} ${body.emoji}`
       reactions.delete(key)
       reactions.set(key, { by, emoji: body.emoji, isOn: body.isOn })
-    } else if (by !== author) continue
+    }
+    // M9
+    else if (body.type === 'remove') isDeleted ||= rules?.mayModerate(event) === true
+    else if (by !== author) continue
     // M4, M3
     else if (body.type === 'delete') isDeleted = true
-    else versions.push(versionOf(event, body.text))
+    else if (body.type === 'edit') versions.push(versionOf(event, body.text))
   }
   if (isDeleted) return { text: undefined, isDeleted, versions: [], reactions: new Map() }
   return { text: versions.at(-1)?.text, isDeleted, versions, reactions: byEmoji(reactions.values()) }
