@@ -216,8 +216,10 @@ function obeyOwners(engine: Engine, events: readonly PlacedEvent[], out: Effect[
 function setMaxAge(engine: Engine, room: RoomId, maxAgeMs: number | undefined, out: Effect[]): void {
   const record = engine.rooms.get(room)
   if (record === undefined || record.maxAgeMs === maxAgeMs) return
-  const { maxAgeMs: _, ...rest } = record
-  engine.rooms.set(room, maxAgeMs === undefined ? rest : { ...rest, maxAgeMs })
+  const { maxAgeMs: before, ...rest } = record
+  const next = maxAgeMs === undefined ? rest : { ...rest, maxAgeMs }
+  if ((before ?? 0) < (maxAgeMs ?? Number.POSITIVE_INFINITY)) engine.mayAsk = true
+  engine.rooms.set(room, next)
   engine.retentionAtMs = Number.NEGATIVE_INFINITY
   engine.journal.rooms = [...engine.rooms.values()]
   emit(out, { type: 'rooms', rooms: engine.journal.rooms })

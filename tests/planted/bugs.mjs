@@ -349,15 +349,15 @@ export const bugs = [
     name: 'anybody may edit',
     by: 'timeline',
     file: 'timeline/fold.ts',
-    find: '} else if (by !== author) continue',
-    put: '} else if (by === undefined) continue',
+    find: 'else if (by !== author) continue',
+    put: 'else if (by === undefined) continue',
   },
   {
     name: 'an edit brings back what was deleted',
     by: 'timeline',
     file: 'timeline/fold.ts',
-    find: 'else versions.push(versionOf(event, body.text))',
-    put: 'else {\n      versions.push(versionOf(event, body.text))\n      isDeleted = false\n    }',
+    find: "else if (body.type === 'edit') versions.push(versionOf(event, body.text))",
+    put: 'else {\n      if (body.type !== "edit") continue\n      versions.push(versionOf(event, body.text))\n      isDeleted = false\n    }',
   },
   // Forks
   {
