@@ -39,7 +39,7 @@ import { noteDialFailed } from './overlay/links.ts'
 import { loseLink } from './overlay/liveness.ts'
 import { forgetPassive } from './overlay/membership.ts'
 import { acceptWord } from './overlay/sites.ts'
-import { setRetention } from './retention.ts'
+import { confirmAnew, setRetention } from './retention.ts'
 import type { Engine } from './state.ts'
 import { beginIncarnation } from './sync/forks.ts'
 import { revisitLoose } from './sync/loose.ts'
@@ -159,9 +159,8 @@ function join(engine: Engine, name: string, nowMs: number, out: Effect[]): void 
   const shown = canonicalRoomName(name)
   const room = openRoomId(name)
   if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
-  engine.carried.delete(room)
   engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs })
-  roomsChanged(engine, out)
+  entered(engine, room, out)
 }
 
 /** M7: the room begins with the event that says so. */
@@ -188,8 +187,14 @@ function enter(
 ): void {
   const shown = canonicalRoomName(name)
   if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
-  engine.carried.delete(room)
   engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs, owner })
+  entered(engine, room, out)
+}
+
+/** N6: what was carried for others is this device's own from now on. */
+function entered(engine: Engine, room: RoomId, out: Effect[]): void {
+  engine.carried.delete(room)
+  confirmAnew(engine, room)
   roomsChanged(engine, out)
 }
 

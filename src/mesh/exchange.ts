@@ -30,7 +30,16 @@ import {
   tellRoom,
   type LinkFloors,
 } from './sync/compare.ts'
-import { branchAfter, compareProbed, compareRun, doubt, takeFound, takeRun } from './sync/forks.ts'
+import {
+  branchAfter,
+  compareProbed,
+  compareRun,
+  doubt,
+  lookAtEnd,
+  takeEnd,
+  takeFound,
+  takeRun,
+} from './sync/forks.ts'
 import { revisit } from './sync/loose.ts'
 import { serveLoaded, takeWants } from './sync/serve.ts'
 import {
@@ -178,7 +187,8 @@ function receiveDiffer(
   out: Effect[],
 ): void {
   if (!isCommon(engine, link, frame.room)) return
-  const { frames, push, doubts } = answerDiffer(session, engine.log, frame)
+  const { frames, push, doubts, ends } = answerDiffer(session, engine.log, frame)
+  for (const end of ends) lookAtEnd(engine, link.id, end, out)
   doubt(engine, link.id, session, doubts, nowMs, out)
   for (const answer of frames) send(out, link.id, answer)
   for (const want of push) enqueueServing(session, want)
@@ -324,6 +334,7 @@ export function takeLoaded(
   engine.loads.delete(token)
   if (load === undefined) return
   if (load.type === 'age') return takeAged(engine, load, events)
+  if (load.type === 'end') return takeEnd(engine, load, events)
   if (load.type === 'compare') return compareRun(engine, load, events, nowMs, out)
   if (load.type === 'find') return takeFound(engine, load, events, nowMs, out)
   if (load.type === 'revisit') return revisit(engine, load, events, nowMs, out)

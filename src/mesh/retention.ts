@@ -47,6 +47,13 @@ export function roleIn(engine: Engine, room: RoomId): 'reader' | 'carrier' {
   return engine.rooms.has(room) && !engine.presence.own.box ? 'reader' : 'carrier'
 }
 
+/** N6: what a carrier or a former member has confirmed is said anew in the role that it has now. */
+export function confirmAnew(engine: Engine, room: RoomId): void {
+  for (const [feed, { ranges }] of feedsOf(engine.log, room)) {
+    if (ranges.length > 0 && feedAuthor(feed) !== engine.self) noteDurable(engine.delivery, room, feed)
+  }
+}
+
 /** N5: @returns rooms of which more is taken: those carried for others only while there is space. */
 export function askedRooms(engine: Engine): Iterable<RoomId> {
   return engine.isCarryFull ? engine.rooms.keys() : keptRooms(engine).keys()
@@ -63,7 +70,9 @@ export function carryMore(engine: Engine, rooms: Iterable<RoomId>): boolean {
   const before = carried.size
   for (const room of rooms) {
     if (carried.size >= most) break
-    if (!engine.rooms.has(room)) carried.add(room)
+    if (engine.rooms.has(room) || carried.has(room)) continue
+    carried.add(room)
+    confirmAnew(engine, room)
   }
   return carried.size > before
 }

@@ -194,6 +194,11 @@ describe('retention', () => {
     const roles = [...ana.tables.receipts.values()].map(({ device, role }) => [device, role])
     expect(roles).toContainEqual([mule.engine.self, 'carrier'])
     expect(roles).toContainEqual([bill.engine.self, 'reader'])
+    // Who enters the room has its history, and says so.
+    mule.give({ type: 'command', command: { type: 'join', name: 'general' } })
+    talk([ana, mule, bill], 10)
+    const later = [...ana.tables.receipts.values()].map(({ device, role }) => [device, role])
+    expect(later).toContainEqual([mule.engine.self, 'reader'])
   })
 
   it('[N6] beyond the allowed rooms and bytes nothing is carried', () => {

@@ -631,4 +631,11 @@ export const bugs = [
     find: 'record?.owner === undefined || record.owner !== feedAuthor(feed)',
     put: "record?.owner === undefined || feed === ''",
   },
+  {
+    name: 'a branch that begins where its feed goes on does not end it',
+    by: 'sim',
+    file: 'sync/forks.ts',
+    find: '  if (isForked) engine.findings.push({ origin, event, run, link })\n',
+    put: '',
+  },
 ]

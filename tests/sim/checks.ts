@@ -188,9 +188,11 @@ export function checkBounds(world: World): string[] {
     .map((peer) => `O2: peer ${peer.index} holds too many links`)
 }
 
-/** R8, N2: neighbours agree on what they hold, so that nobody goes on comparing. */
+/** R8, N2: neighbours agree on what they hold, so that nobody goes on comparing. Once they may differ for a moment. */
 export function checkAgreement(world: World): string[] {
   const problems: string[] = []
+  const before = new Set(world.disagreed)
+  world.disagreed.clear()
   for (const peer of world.honest) {
     const { engine } = peer
     if (engine === undefined) continue
@@ -200,7 +202,10 @@ export function checkAgreement(world: World): string[] {
       if (other?.engine === undefined || other.attacker !== undefined || back === undefined) continue
       if (other.index < peer.index) continue
       const [one, two] = [digestsFor(engine, link).log, digestsFor(other.engine, back).log]
-      if (one !== two) problems.push(`R8: peers ${peer.index} and ${other.index} hold different things`)
+      if (one === two) continue
+      const pair = `${peer.index} and ${other.index}`
+      world.disagreed.add(pair)
+      if (before.has(pair)) problems.push(`R8: peers ${pair} hold different things`)
     }
   }
   return problems

@@ -183,7 +183,8 @@ function problemsAfterQuiet(
     if (!world.schedule.run(ms + lookEveryMs, stepsMax)) return [`storm at ${world.schedule.nowMs} ms`]
     const wasClean = ms > troubleMs && found.length === 0
     found = [...world.problems, ...checks.flatMap((check) => check(world))]
-    if (found.length === 0 && (!isWhole || ms >= troubleMs + quietMs)) return found
+    const isDone = found.length === 0 && world.disagreed.size === 0
+    if (isDone && (!isWhole || ms >= troubleMs + quietMs)) return found
     if (found.length > 0 && wasClean) return found.map((problem) => `after all was well: ${problem}`)
   }
   return found

@@ -8,7 +8,7 @@
  * where a sketch would be larger than the list of feeds, the list is told.
  */
 import type { Frame, HaveEntry } from '../frame.ts'
-import type { FeedId, RoomId } from '../ids.ts'
+import { isBranch, isLoose, type FeedId, type RoomId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { feedsOf } from '../log.ts'
 import {
@@ -105,6 +105,8 @@ export interface Answered {
   readonly push: Want[]
   /** L8: feeds that differ although both hold the same numbers: the newest range of each. */
   readonly doubts: Want[]
+  /** L8: numbers from which on a feed goes on here and ended there, and a branch begins. */
+  readonly ends: Want[]
 }
 
 /** R12: takes what the other side says of feeds that differ. @returns what to say and to send */
@@ -114,12 +116,13 @@ export function answerDiffer(
   frame: Extract<SyncFrame, { type: 'differ' }>,
 ): Answered {
   const { room } = frame
-  const nothing = { push: [], doubts: [] }
+  const nothing = { push: [], doubts: [], ends: [] }
   if (frame.more > 0) return { frames: [sketchRoom(log, room, frame.more, session.floors)], ...nothing }
   const feeds = byName(log, room)
   const push: Want[] = []
   const own: ShortEntry[] = []
   const doubts: Want[] = []
+  const ends: Want[] = []
   let missing = 0
   let isFloorNews = false
   for (const { name, ...holding } of frame.entries) {
@@ -136,6 +139,8 @@ export function answerDiffer(
       const isDoubtful = isEqual && frame.span === undefined && !isNews && !isHigher
       if (last !== undefined && isDoubtful) doubts.push({ room, feed, ...last })
       isFloorNews ||= isHigher
+      const end = (ranges.at(-1)?.last ?? -1) + 1
+      if (lacking.length > 0 && mayEnd(log, room, feed, end)) ends.push({ room, feed, first: end, last: end })
       if (lacking.length > 0 || isHigher) own.push({ name, ...holdingOf(state) })
       for (const { first, last } of lacking) {
         missing += last - first + 1
@@ -146,12 +151,25 @@ export function answerDiffer(
   const untold = frame.span === undefined ? [] : unlisted(feeds, frame.entries, frame.span)
   const asked = frame.unknown.flatMap((name) => [...(feeds.get(name) ?? [])])
   const frames = tellFeeds(room, [...asked, ...untold])
-  if (frame.isLast) return { frames, push: [], doubts: [] }
+  if (frame.isLast) return { frames, push: [], doubts: [], ends }
   const unknown =
     frame.span === undefined ? [] : frame.entries.map(({ name }) => name).filter((name) => !feeds.has(name))
-  if (missing <= limits.pushEventsMax && unknown.length === 0 && !isFloorNews) return { frames, push, doubts }
+  if (missing <= limits.pushEventsMax && unknown.length === 0 && !isFloorNews)
+    return { frames, push, doubts, ends }
   const last: Frame = { type: 'differ', room, isLast: true, entries: own, unknown, more: 0 }
-  return { frames: [last, ...frames], push: [], doubts }
+  return { frames: [last, ...frames], push: [], doubts, ends }
+}
+
+/** L8: the other side holds less of a feed that is whole here, and a branch begins right there. */
+function mayEnd(log: Log, room: RoomId, feed: FeedId, end: number): boolean {
+  const feeds = feedsOf(log, room)
+  const state = feeds.get(feed)
+  if (state === undefined || state.endsAt !== undefined || isLoose(feed)) return false
+  for (const [other, { origin, ranges }] of feeds) {
+    const begins = ranges[0]?.first === end && isBranch(other) && other !== feed
+    if (begins && origin === (state.origin ?? feed)) return true
+  }
+  return false
 }
 
 /** R11: @returns all that is held, by short names, so that each side finds what the other lacks. */

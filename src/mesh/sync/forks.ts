@@ -124,6 +124,42 @@ export function takeFound(
   }
 }
 
+/** L8: somebody else holds a feed as ended where it goes on here, and a branch begins there: perhaps it ends. */
+export function lookAtEnd(engine: Engine, link: LinkId, want: Want, out: Effect[]): void {
+  if (!mayLoad(engine)) return
+  engine.lastToken += 1
+  engine.loads.set(engine.lastToken, { type: 'end', link, want })
+  out.push({ type: 'load', token: engine.lastToken, ...want })
+}
+
+/** @param held of the feed, from the number on */
+export function takeEnd(
+  engine: Engine,
+  { link, want }: Extract<Load, { type: 'end' }>,
+  held: readonly Event[],
+): void {
+  const { room, feed } = want
+  const event = held.find(({ seq }) => seq === want.first)
+  const state = feedsOf(engine.log, room).get(feed)
+  if (event === undefined || state === undefined || state.endsAt !== undefined) return
+  const origin = state.origin ?? feed
+  if (isForking(engine, room, origin) || engine.findings.length >= limits.comparisonsMax) return
+  const isForked = [...feedsOf(engine.log, room)].some(
+    ([
+      other,
+      {
+        origin: from,
+        ranges: [range],
+      },
+    ]) => {
+      const isOther = isBranch(other) && other !== feed && from === origin && range?.first === event.seq
+      return isOther && range.prev === event.prev && range.firstId !== event.id
+    },
+  )
+  const run = { room, feed: origin, events: [{ ...event, feed: origin }] }
+  if (isForked) engine.findings.push({ origin, event, run, link })
+}
+
 function isForking(engine: Engine, room: RoomId, origin: FeedId): boolean {
   if (engine.findings.some((finding) => finding.event.room === room && finding.origin === origin)) return true
   const writing = engine.journal.inFlight?.write.feeds ?? []

@@ -14,7 +14,7 @@ import type { FeedRecord } from './held.ts'
 import type { AgeLoad } from '../retention.ts'
 import type { Engine } from '../state.ts'
 import { dropLoose } from './branches.ts'
-import type { Reading } from './reconcile.ts'
+import type { Reading, Want } from './reconcile.ts'
 import type { Range } from './sync-frame.ts'
 
 /** Why events are being read from the store. */
@@ -29,6 +29,8 @@ export type Load =
     }
   /** To be compared with a run that does not fit the feed. */
   | { readonly type: 'compare'; readonly link: LinkId; readonly feed: FeedId; readonly run: Run }
+  /** L8: an event of a feed, to see whether a branch that begins with its number is another version of it. */
+  | { readonly type: 'end'; readonly link: LinkId; readonly want: Want }
   | Search
   | AgeLoad
   /** A loose end, to look for its place once more. */
