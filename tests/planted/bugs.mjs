@@ -148,8 +148,8 @@ export const bugs = [
     name: 'few missing events are found and not sent',
     by: 'reconcile',
     file: 'sync/compare.ts',
-    find: 'return { frames, push, doubts }',
-    put: 'return { frames, push: [], doubts }',
+    find: 'return { frames, push, doubts, ends }',
+    put: 'return { frames, push: [], doubts, ends }',
   },
   {
     name: 'a feed that the other side does not know is not told',
