@@ -145,7 +145,7 @@ export class WsLinks implements Links {
     if (connection === undefined) return true
     this.enqueue(connection, lane, bytes)
     if (lane !== 'bulk') return true
-    connection.isCongested = connection.queuedBytes.bulk > wsLimits.bulkQueueBytesMax
+    connection.isCongested ||= connection.queuedBytes.bulk > wsLimits.bulkQueueBytesMax
     return !connection.isCongested
   }
 

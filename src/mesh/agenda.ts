@@ -8,7 +8,7 @@ import { dueReceipts, holdersOf } from './delivery.ts'
 import type { Effect, MeshEvent } from './effects.ts'
 import type { Engine } from './state.ts'
 import { eventSigningBytes } from './event.ts'
-import { askAll, comparePromoted, tellFetched } from './exchange.ts'
+import { askAll, comparePromoted, tellFetched, tellRooms } from './exchange.ts'
 import { duePackets, nextLaneMs } from './gossip/lane.ts'
 import { nextTreeMs } from './gossip/tree.ts'
 import type { RoomId } from './ids.ts'
@@ -18,7 +18,7 @@ import { openBatch } from './outbox.ts'
 import { isReachable, nextDialMs } from './overlay/links.ts'
 import { audienceOf, listPeople, ownFields } from './presence.ts'
 import { presenceSigningBytes, receiptSigningBytes } from './record.ts'
-import { isKept, roleIn } from './retention.ts'
+import { isKept, roleIn } from './sync/retention.ts'
 import { nextCounter, sign } from './signing.ts'
 import { socketedPeers } from './overlay/signalling.ts'
 import { settleForks } from './sync/forks.ts'
@@ -44,6 +44,7 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   const isUpkeepDue = engine.isUpkeepDue && nowMs >= engine.lastUpkeepMs + limits.upkeepPauseMs
   if (isUpkeepDue || nowMs >= engine.upkeepAtMs) upkeep(engine, nowMs, out)
   if (engine.promoted.size > 0) comparePromoted(engine, out)
+  if (engine.areRoomsStale) tellRooms(engine, out)
   const treeMs = nextTreeMs(engine.tree)
   if (treeMs !== undefined && treeMs <= nowMs) spreadDue(engine, nowMs)
   flushLanes(engine, nowMs, out)

@@ -6,7 +6,7 @@ import { bytesEqual } from './bytes.ts'
 import { acceptReceipt, newerReceipts, noteDurable } from './delivery.ts'
 import { unreachable, type Effect, type LinkId } from './effects.ts'
 import type { Frame } from './frame.ts'
-import { isKept, keptRooms } from './retention.ts'
+import { isKept, keptRooms } from './sync/retention.ts'
 import type { Engine } from './state.ts'
 import { itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
 import { enqueueNote, repeatWhole } from './gossip/lane.ts'
@@ -25,7 +25,7 @@ import {
 } from './gossip/tree.ts'
 import { bytesToHex, feedAuthor, type PeerId } from './ids.ts'
 import { isPairLink, isRadio } from './overlay/gateways.ts'
-import { forgiveDial, type Link } from './overlay/links.ts'
+import { hasFailedDial, retryDial, type Link } from './overlay/links.ts'
 import { acceptWord, isLargeMesh, isRoomWanted, reachableSites } from './overlay/sites.ts'
 import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
@@ -191,7 +191,7 @@ function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Ef
     case 'receipt':
       return takeReceipt(engine, link, item, content.record)
     case 'site':
-      return takeSiteWord(engine, item, content.record)
+      return takeSiteWord(engine, item, content.record, nowMs)
     case 'suspicion':
       return takeSuspicion(engine, content.peer, content.counter, nowMs)
     default:
@@ -298,13 +298,16 @@ function learnOwnReceipt(engine: Engine, receipt: Receipt): void {
   }
 }
 
-function takeSiteWord(engine: Engine, item: Item, word: SiteWord): boolean {
+function takeSiteWord(engine: Engine, item: Item, word: SiteWord, nowMs: number): boolean {
   const { sites, gateways } = engine
   const known = sites.words.get(word.site)
-  const wasReached = reachableSites(sites).has(word.site)
+  // O4: what failed while its site was out of reach may go now, once.
+  const hasFailed = hasFailedDial(engine.overlay, word.primary)
+  const wasReached = hasFailed && reachableSites(sites).has(word.site)
   if (!acceptWord(sites, word)) return false
-  // O4: what failed while its site was out of reach may go now.
-  if (!wasReached) forgiveDial(engine.overlay, word.primary)
+  if (hasFailed && !wasReached && reachableSites(sites).has(word.site)) {
+    retryDial(engine.overlay, word.primary, nowMs)
+  }
   shelve(engine, item)
   const isRival = word.site === sites.own && word.primary !== engine.self && gateways.role === 'primary'
   // A word of this device's earlier life is outdone as soon as the role is looked at.

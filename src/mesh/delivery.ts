@@ -7,7 +7,7 @@ import { bytesEqual } from './bytes.ts'
 import { bytesToHex, feedAuthor, isLoose, type FeedId, type PeerId, type RoomId } from './ids.ts'
 import { limits } from './limits.ts'
 import { feedsOf, heldRanges } from './log.ts'
-import { covers, subtractRanges, type FeedRecord, type Log } from './sync/held.ts'
+import { covers, joinRanges, subtractRanges, type FeedRecord, type Log } from './sync/held.ts'
 import type { Range } from './sync/sync-frame.ts'
 import type { Receipt, ReceiptEntry, ReceiptFields } from './record.ts'
 
@@ -101,15 +101,8 @@ export function isConfirmed(delivery: Delivery, device: PeerId, role: Role, held
 }
 
 /** D1, N6: a reader has had what it let go of; a carrier has it no more. */
-function confirmable(
-  role: Role,
-  { ranges, floor = 0, heldFrom = 0 }: Pick<FeedRecord, 'ranges' | 'floor' | 'heldFrom'>,
-): Range[] {
-  const newest = ranges.slice(-limits.receiptRangesMax)
-  return newest.map(({ first, last }) => ({
-    first: role === 'reader' && floor > 0 && first === floor ? heldFrom : first,
-    last,
-  }))
+function confirmable(role: Role, { ranges, had = [] }: Pick<FeedRecord, 'ranges' | 'had'>): Range[] {
+  return joinRanges(role === 'reader' ? [...had, ...ranges] : ranges).slice(-limits.receiptRangesMax)
 }
 
 /** D1: called when events of somebody else have become durable here. */

@@ -108,7 +108,13 @@ export type Command =
       readonly purpose: string
     }
   /** An owned room that somebody has been invited to. */
-  | { readonly type: 'enter'; readonly room: RoomId; readonly name: string; readonly owner: PeerId }
+  | {
+      readonly type: 'enter'
+      readonly room: RoomId
+      readonly name: string
+      readonly owner: PeerId
+      readonly nonce: string
+    }
   | { readonly type: 'leave'; readonly room: RoomId }
   | { readonly type: 'rename'; readonly name: string }
   | { readonly type: 'set-visible'; readonly visible: boolean }

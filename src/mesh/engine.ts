@@ -16,35 +16,26 @@ import {
   type Input,
   type LinkId,
   type MeshEvent,
-  type RoomRecord,
   type StoreFailure,
 } from './effects.ts'
 import { openLink, receive, takeLoaded, tellRooms } from './exchange.ts'
 import { itemOf } from './gossip/item.ts'
-import {
-  canonicalRoomName,
-  cleanName,
-  feedAuthor,
-  openRoomId,
-  ownedRoomId,
-  type PeerId,
-  type RoomId,
-} from './ids.ts'
+import { cleanName, feedAuthor, type PeerId } from './ids.ts'
 import { settleFailed, settleStored } from './journal.ts'
 import { limits } from './limits.ts'
 import { acceptRun } from './log.ts'
 import { enqueue, failBatch, finishBatch, ownsBatch, returnBatch, sealBatch } from './outbox.ts'
+import { create, enter, join, mayPost, obeyOwners, roomsChanged, setMaxAge } from './rooms.ts'
 import { routeSignals } from './overlay/helpers.ts'
 import { noteDialFailed } from './overlay/links.ts'
 import { loseLink } from './overlay/liveness.ts'
 import { forgetPassive } from './overlay/membership.ts'
 import { acceptWord } from './overlay/sites.ts'
-import { confirmAnew, setRetention } from './retention.ts'
+import { setRetention } from './sync/retention.ts'
 import type { Engine } from './state.ts'
 import { beginIncarnation } from './sync/forks.ts'
 import { revisitLoose } from './sync/loose.ts'
 import { expireWants } from './sync/reconcile.ts'
-import { readBody } from './timeline/body.ts'
 
 /** @returns what is to be done now, in this order. */
 export function handle(engine: Engine, input: Input, nowMs: number): Effect[] {
@@ -112,7 +103,7 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
   const { own } = engine.presence
   switch (wish.type) {
     case 'post': {
-      const fault = engine.rooms.has(wish.room) ? enqueue(engine.outbox, wish) : 'no-room'
+      const fault = mayPost(engine, wish.room) ? enqueue(engine.outbox, wish) : 'no-room'
       if (fault !== undefined) emit(out, { type: 'post-failed', token: wish.token, cause: fault })
       return
     }
@@ -139,7 +130,7 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
       own.visible = wish.visible
       return
     case 'set-retention':
-      setRetention(engine, wish.retention)
+      setRetention(engine, wish.retention, nowMs)
       return tellRooms(engine, out)
     case 'set-max-age':
       return setMaxAge(engine, wish.room, wish.maxAgeMs, out)
@@ -153,89 +144,6 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
     default:
       unreachable(wish)
   }
-}
-
-function join(engine: Engine, name: string, nowMs: number, out: Effect[]): void {
-  const shown = canonicalRoomName(name)
-  const room = openRoomId(name)
-  if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
-  engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs })
-  entered(engine, room, out)
-}
-
-/** M7: the room begins with the event that says so. */
-function create(
-  engine: Engine,
-  wish: Extract<Command, { type: 'create' }>,
-  nowMs: number,
-  out: Effect[],
-): void {
-  const { token, nonce, name, purpose } = wish
-  const room = ownedRoomId(engine.self, nonce)
-  const isNew = !engine.log.rooms.has(room) && engine.rooms.size < limits.roomsMax
-  const body = { type: 'create', nonce, name, purpose } as const
-  const fault = isNew ? enqueue(engine.outbox, { token, room, body }) : 'no-room'
-  if (fault === undefined) enter(engine, { room, name, owner: engine.self }, nowMs, out)
-  else emit(out, { type: 'post-failed', token, cause: fault })
-}
-
-function enter(
-  engine: Engine,
-  { room, name, owner }: Pick<RoomRecord, 'room' | 'name'> & { readonly owner: PeerId },
-  nowMs: number,
-  out: Effect[],
-): void {
-  const shown = canonicalRoomName(name)
-  if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
-  engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs, owner })
-  entered(engine, room, out)
-}
-
-/** N6: what was carried for others is this device's own from now on. */
-function entered(engine: Engine, room: RoomId, out: Effect[]): void {
-  engine.carried.delete(room)
-  confirmAnew(engine, room)
-  roomsChanged(engine, out)
-}
-
-/** M9: what the owner of a room wants: the last word in the order counts. */
-function obeyOwners(engine: Engine, events: readonly PlacedEvent[], out: Effect[]): void {
-  for (const { room, feed, effective, id, ...event } of events) {
-    const record = engine.rooms.get(room)
-    if (record?.owner === undefined || record.owner !== feedAuthor(feed)) continue
-    const body = readBody(event)
-    const { policy } = record
-    const isLater =
-      policy === undefined ||
-      effective > policy.effective ||
-      (effective === policy.effective && id > policy.id)
-    if (body?.type !== 'settings' || !isLater) continue
-    engine.rooms.set(room, { ...record, name: body.name, policy: { maxAgeMs: body.maxAgeMs, effective, id } })
-    engine.journal.rooms = [...engine.rooms.values()]
-    engine.retentionAtMs = Number.NEGATIVE_INFINITY
-    emit(out, { type: 'rooms', rooms: engine.journal.rooms })
-  }
-}
-
-/** N4: kept with the room; what is too old goes soon. */
-function setMaxAge(engine: Engine, room: RoomId, maxAgeMs: number | undefined, out: Effect[]): void {
-  const record = engine.rooms.get(room)
-  if (record === undefined || record.maxAgeMs === maxAgeMs) return
-  const { maxAgeMs: before, ...rest } = record
-  const next = maxAgeMs === undefined ? rest : { ...rest, maxAgeMs }
-  if ((before ?? 0) < (maxAgeMs ?? Number.POSITIVE_INFINITY)) engine.mayAsk = true
-  engine.rooms.set(room, next)
-  engine.retentionAtMs = Number.NEGATIVE_INFINITY
-  engine.journal.rooms = [...engine.rooms.values()]
-  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
-}
-
-function roomsChanged(engine: Engine, out: Effect[]): void {
-  engine.journal.rooms = [...engine.rooms.values()]
-  engine.presence.own.stale = true
-  engine.mayAsk = true
-  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
-  tellRooms(engine, out)
 }
 
 function announce(engine: Engine, nowMs: number, out: Effect[]): void {

@@ -19,7 +19,7 @@ import { digestsFor, loseLink } from './overlay/liveness.ts'
 import { receiveOverlay, sayHello } from './overlay/reception.ts'
 import { isLargeMesh } from './overlay/sites.ts'
 import { isAlive } from './presence.ts'
-import { askedRooms, carryMore, isKept, isTaken, keptRooms, takeAged } from './retention.ts'
+import { askedRooms, carryMore, horizonOf, isKept, isTaken, keptRooms, takeAged } from './sync/retention.ts'
 import type { Engine } from './state.ts'
 import {
   answerDiffer,
@@ -41,11 +41,10 @@ import {
   takeRun,
 } from './sync/forks.ts'
 import { revisit } from './sync/loose.ts'
-import { serveLoaded, takeWants } from './sync/serve.ts'
+import { enqueueServing, serveLoaded, takeWants } from './sync/serve.ts'
 import {
   commonRooms,
   dueWants,
-  enqueueServing,
   noteAnswer,
   noteDigest,
   noteHave,
@@ -83,7 +82,7 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
   switch (frame.type) {
     case 'rooms':
       link.rooms = new Set(frame.rooms)
-      if (carryMore(engine, frame.rooms)) tellRooms(engine, out)
+      if (carryMore(engine, frame.rooms, link.peer, nowMs)) tellRooms(engine, out)
       else sayPrints(engine, link, out)
       return
     case 'have':
@@ -92,7 +91,7 @@ export function receive(engine: Engine, id: LinkId, frame: Frame, nowMs: number,
       engine.mayAsk = true
       return
     case 'want':
-      return takeWants(engine, session, frame)
+      return takeWants(engine, id, session, frame, out)
     case 'lacking':
       noteRefusal(session, frame.room, frame.name)
       engine.mayAsk = true
@@ -278,6 +277,7 @@ function compareAlive(engine: Engine, link: Link, isEqual: boolean, out: Effect[
 }
 
 export function tellRooms(engine: Engine, out: Effect[]): void {
+  engine.areRoomsStale = false
   const rooms = [...keptRooms(engine).keys()]
   for (const link of engine.overlay.links.values()) {
     send(out, link.id, { type: 'rooms', rooms })
@@ -288,8 +288,12 @@ export function tellRooms(engine: Engine, out: Effect[]): void {
 export function askAll(engine: Engine, nowMs: number, out: Effect[]): void {
   if (!hasSpace(engine.journal) || nowMs < engine.journal.retryAtMs) return
   const rooms = [...askedRooms(engine)]
+  const horizons = new Map(rooms.map((room) => [room, horizonOf(engine, room, nowMs)]))
+  // N4, N5: what would go again at once is not fetched.
+  const isWanted = (room: RoomId, before: number, isOlder: boolean) =>
+    !isOlder || (!engine.isFull && before > (horizons.get(room) ?? 0))
   for (const [id, session] of engine.reconcile.sessions) {
-    const wants = dueWants(engine.reconcile, session, engine.log, rooms, nowMs)
+    const wants = dueWants(engine.reconcile, session, engine.log, rooms, nowMs, isWanted)
     for (const room of new Set(wants.map((want) => want.room))) {
       const there = wants.filter((want) => want.room === room)
       send(out, id, wantFrame(room, there))

@@ -57,12 +57,17 @@ export const limits = {
   roomsMax: 64,
   /** guess: rooms that this device carries for others. */
   carriedRoomsMax: 64,
+  /** guess: carried rooms that one neighbour alone speaks of, and for how long. */
+  unprovenRoomsMax: 4,
+  unprovenMs: 600_000,
   /** Both together: what a frame may name. */
   roomsToldMax: 128,
   /** guess: how often is looked for what has become too old or too much. */
   retentionIntervalMs: 10_000,
   /** guess: feeds that are read at once to let go of their beginning. */
   lettingGoMax: 8,
+  /** guess: above so much too much several feeds lose their beginning at once. */
+  bytesAtOnce: 1_048_576,
   /** guess: feeds of which a neighbour keeps less, remembered per link. */
   floorsMax: 8_192,
   /** design: there was no meshchat before 2025; a clock that says so is wrong, and its events have no age. */
@@ -169,6 +174,8 @@ export const limits = {
   pathCostMax: 16_383,
   nearSitesMax: 32,
   sitesMax: 512,
+  /** guess: below `radioLinksMax`, so that spares and stand-ins have a place. */
+  treeDegreeMax: 6,
   /** design (gossip.md 7.5): links between sites that one gateway holds. */
   radioLinksMax: 8,
   /** guess: a site that nobody speaks for is claimed by its first candidate after this, by the next a step later. */
@@ -270,6 +277,8 @@ export const limits = {
   allowanceStep: 8,
   /** design (RFC 6817): what history adds to the way of everything else. */
   bulkDelayMs: 100,
+  /** guess (RFC 6817, base history): a way that has become longer is believed after twice this. */
+  leastAnswerAgeMs: 60_000,
   /** design (gossip.md 7.6): chat waits for no more than one frame of history, and these are four packets. */
   answerBytesMax: 4_640,
   /** guess: beyond so many missing events the newest of all feeds come first, before the older ones of some. */

@@ -211,13 +211,15 @@ export function recordWith(log: Log, events: readonly Event[], room: RoomId, fee
   return { room, feed, newest, ranges, bytes, ...marksOf(state) }
 }
 
-function marksOf(state: FeedState | undefined): Pick<FeedRecord, 'origin' | 'endsAt' | 'floor' | 'heldFrom'> {
+function marksOf(state: FeedState | undefined): Pick<FeedRecord, 'origin' | 'endsAt' | 'floor' | 'had'> {
   if (state === undefined) return {}
-  const { origin, endsAt, floor, heldFrom } = state
+  const { origin, endsAt, floor, had } = state
   return {
     ...(origin === undefined ? {} : { origin }),
     ...(endsAt === undefined ? {} : { endsAt }),
-    ...(floor === 0 ? {} : { floor, heldFrom }),
+    // Also when they are gone: what is kept of the record is changed by what it says.
+    floor,
+    had,
   }
 }
 

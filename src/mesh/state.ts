@@ -28,7 +28,7 @@ import { createMembership, type Membership } from './overlay/membership.ts'
 import { createSignalling, type Signalling } from './overlay/signalling.ts'
 import { createSites, type Sites } from './overlay/sites.ts'
 import { createPresence, type PresenceState } from './presence.ts'
-import { keepAll, roleIn } from './retention.ts'
+import { keepAll, roleIn } from './sync/retention.ts'
 import type { Signing } from './signing.ts'
 import type { Finding } from './sync/forks.ts'
 import type { Load } from './sync/loose.ts'
@@ -43,9 +43,16 @@ export interface Engine {
   readonly rooms: Map<RoomId, RoomRecord>
   /** N6: rooms of others that are kept here too. */
   readonly carried: Set<RoomId>
+  /** N6: carried rooms that nobody known is in, and who named them. */
+  readonly unproven: Map<RoomId, { readonly by: PeerId; readonly sinceMs: number }>
   retention: Retention
-  /** N5: what is carried for others takes as much as it may. */
+  /** N5: what is carried for others, and all together, takes as much as it may. */
   isCarryFull: boolean
+  isFull: boolean
+  /** N6: other rooms are kept than neighbours have been told. */
+  areRoomsStale: boolean
+  /** N4: feeds that cannot lose their beginning, with the number that it has. */
+  readonly lasting: Map<string, number>
   /** When is looked next for what has become too old or too much, ms. */
   retentionAtMs: number
   readonly clock: Clock
@@ -121,6 +128,8 @@ export interface Engine {
 
 const nothingStale = {
   isCarryFull: false,
+  isFull: false,
+  areRoomsStale: false,
   isNearStale: false,
   isWordStale: false,
   isWordPending: false,
@@ -157,6 +166,8 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     seed: input.seed,
     rooms: new Map(stored.rooms.map((record) => [record.room, record])),
     carried: new Set(),
+    unproven: new Map(),
+    lasting: new Map(),
     retention: keepAll,
     retentionAtMs: nowMs + limits.upkeepIntervalMs,
     ...createParts(input, nowMs),

@@ -197,7 +197,7 @@ export const storeContract: readonly ContractCase<Store>[] = [
       await store.write(writeRun(other))
       const [record] = writeRun(run).feeds
       if (record === undefined) throw new Error('no record')
-      const feeds = [{ ...record, floor: 6, heldFrom: 0 }]
+      const feeds = [{ ...record, floor: 6, had: [{ first: 0, last: 5 }] }]
       await store.write(writeOf({ feeds, cuts: [{ room: general, feed: run.feed, below: 6 }] }))
       const kept = await store.load(general, run.feed, 0, 9)
       equal(

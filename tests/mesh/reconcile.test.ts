@@ -5,13 +5,10 @@ import { logDigest, nameOf, type Log } from '../../src/mesh/sync/held.ts'
 import { decodeFrame, encodeFrame, type Frame } from '../../src/mesh/frame.ts'
 import { answerDiffer, answerSketch, printsOf, sketchRoom, tellRoom } from '../../src/mesh/sync/compare.ts'
 import {
-  collectAnswer,
   createReconcile,
   dueWants,
-  enqueueServing,
   expireWants,
   missingCount,
-  nextServing,
   noteAnswer,
   noteDigest,
   noteHave,
@@ -20,6 +17,7 @@ import {
   openSession,
 } from '../../src/mesh/sync/reconcile.ts'
 import type { Run } from '../../src/mesh/event.ts'
+import { collectAnswer, enqueueServing, nextServing } from '../../src/mesh/sync/serve.ts'
 import { feedOf, general, held, runOf } from './make.ts'
 import { Peer, talk } from './peer.ts'
 

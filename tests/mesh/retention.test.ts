@@ -4,7 +4,7 @@ import type { Run } from '../../src/mesh/event.ts'
 import type { FeedId } from '../../src/mesh/ids.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import { feedsOf } from '../../src/mesh/log.ts'
-import { keepAll } from '../../src/mesh/retention.ts'
+import { keepAll } from '../../src/mesh/sync/retention.ts'
 import { createEngine } from '../../src/mesh/state.ts'
 import { cutBelow, logDigest, printAbove } from '../../src/mesh/sync/held.ts'
 import { feedOf, general, keyOf, runOf } from './make.ts'
@@ -42,7 +42,10 @@ describe('retention', () => {
     for (let i = 0; i < 10; i++) ana.pass(1_000)
     expect(rangesOf(ana)).toEqual([[100, 149]])
     expect(ana.tables.events.size).toBe(50)
-    expect(ana.tables.feeds.get(`${general}/${feedOf(1)}`)).toMatchObject({ floor: 100, heldFrom: 0 })
+    expect(ana.tables.feeds.get(`${general}/${feedOf(1)}`)).toMatchObject({
+      floor: 100,
+      had: [{ first: 0, last: 99 }],
+    })
     expect(ana.tables.rooms[0]?.maxAgeMs).toBe(7 * dayMs)
   })
 
@@ -119,7 +122,10 @@ describe('retention', () => {
       stored,
     } as const
     const again = createEngine(input, nowMs)
-    expect(feedsOf(again.log, general).get(feedOf(1))).toMatchObject({ floor: 100, heldFrom: 0 })
+    expect(feedsOf(again.log, general).get(feedOf(1))).toMatchObject({
+      floor: 100,
+      had: [{ first: 0, last: 99 }],
+    })
   })
 
   it('[N1] a reader still confirms what it has had; a box does not', () => {

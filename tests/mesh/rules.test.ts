@@ -134,7 +134,7 @@ describe('owned rooms', () => {
     ana.give({ type: 'command', command: { type: 'create', token: 'a', nonce, ...words } })
     bill.give({
       type: 'command',
-      command: { type: 'enter', room: mine, name: 'shelter', owner: ana.engine.self },
+      command: { type: 'enter', room: mine, name: 'shelter', owner: ana.engine.self, nonce },
     })
     ana.link(bill)
     talk([ana, bill], 10)

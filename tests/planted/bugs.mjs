@@ -141,7 +141,7 @@ export const bugs = [
     name: 'differing digests are not looked into',
     by: 'reconcile',
     file: 'sync/reconcile.ts',
-    find: 'if (session.mismatches < patience) return false',
+    find: 'if (session.mismatches < Math.max(patience, session.patience)) return false',
     put: 'if (session.mismatches > 0) return false',
   },
   {
@@ -534,16 +534,16 @@ export const bugs = [
   {
     name: 'own words go before anybody has them',
     by: 'retention',
-    file: 'retention.ts',
-    find: ' || isOnlyHere(engine, event))',
-    put: ')',
+    file: 'sync/retention.ts',
+    find: ' || isOnlyHere(engine, event) || isLasting(engine, event),',
+    put: ' || isLasting(engine, event),',
   },
   {
     name: 'a clock that stands in 1970 makes everything old',
     by: 'retention',
-    file: 'retention.ts',
-    find: 'return stamp < before && stampToMs(stamp) >= limits.agingFromMs',
-    put: 'return stamp < before',
+    file: 'sync/retention.ts',
+    find: 'stamp < before && (before === everything || stampToMs(stamp) >= limits.agingFromMs)',
+    put: 'stamp < before',
   },
   {
     name: 'what is carried for others is shown',
@@ -555,14 +555,14 @@ export const bugs = [
   {
     name: 'a carrier says that it has read',
     by: 'retention',
-    file: 'retention.ts',
+    file: 'sync/retention.ts',
     find: "engine.rooms.has(room) && !engine.presence.own.box ? 'reader' : 'carrier'",
     put: "engine.presence.own.box ? 'carrier' : 'reader'",
   },
   {
     name: 'the newest event of a feed goes too',
     by: 'retention',
-    file: 'retention.ts',
+    file: 'sync/retention.ts',
     find: 'const index = young < 0 ? held.length - 1 : young',
     put: 'const index = young < 0 ? held.length : young',
   },
@@ -591,7 +591,7 @@ export const bugs = [
   {
     name: 'what is read first is answered first, whatever was asked first',
     by: 'reconcile',
-    file: 'sync/reconcile.ts',
+    file: 'sync/serve.ts',
     find: '  for (let [first] = session.reading; first?.runs !== undefined; [first] = session.reading) {',
     put: '  session.reading.sort((a, b) => (a.runs === undefined ? 1 : 0) - (b.runs === undefined ? 1 : 0))\n  for (let [first] = session.reading; first?.runs !== undefined; [first] = session.reading) {',
   },
@@ -627,7 +627,7 @@ export const bugs = [
   {
     name: 'anybody says how long a room keeps',
     by: 'rules',
-    file: 'engine.ts',
+    file: 'rooms.ts',
     find: 'record?.owner === undefined || record.owner !== feedAuthor(feed)',
     put: "record?.owner === undefined || feed === ''",
   },

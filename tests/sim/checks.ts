@@ -130,8 +130,9 @@ export function checkReceiptsTrue(world: World): string[] {
       const held = record?.ranges ?? []
       for (const { first, last } of holder.ranges) {
         // A reader has had what it let go of since.
-        const isPast = holder.role === 'reader' && first < (record?.floor ?? 0)
-        if ((!isPast && !covers(held, first)) || !covers(held, last)) {
+        const isHad = (seq: number) =>
+          covers(held, seq) || (holder.role === 'reader' && seq < (record?.floor ?? 0))
+        if (!isHad(first) || !isHad(last)) {
           problems.push(`D4: peer ${device.index} is said to hold ${first}-${last} and does not`)
         }
       }
@@ -201,6 +202,9 @@ export function checkAgreement(world: World): string[] {
       const back = other?.engine?.overlay.linksByPeer.get(peer.self)
       if (other?.engine === undefined || other.attacker !== undefined || back === undefined) continue
       if (other.index < peer.index) continue
+      // R14: these wait.
+      const isSpare = [engine.tree.branches.get(link.id), other.engine.tree.branches.get(back.id)]
+      if (isSpare.some((branch) => branch?.isSpare === true)) continue
       const [one, two] = [digestsFor(engine, link).log, digestsFor(other.engine, back).log]
       if (one === two) continue
       const pair = `${peer.index} and ${other.index}`

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { openRoomId } from '../../src/mesh/ids.ts'
-import { keepAll } from '../../src/mesh/retention.ts'
+import { keepAll } from '../../src/mesh/sync/retention.ts'
 import { general, transcript } from './checks.ts'
 import { World, type Faults, type SimPeer } from './world.ts'
 

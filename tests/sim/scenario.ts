@@ -14,7 +14,7 @@ import {
   transcript,
 } from './checks.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
-import { keepAll } from '../../src/mesh/retention.ts'
+import { keepAll } from '../../src/mesh/sync/retention.ts'
 import { Attacker, attacks } from './attackers.ts'
 import { Prng } from './prng.ts'
 import { World, fakeSignature, type EngineCode, type Faults, type Layout, type SimPeer } from './world.ts'

@@ -273,6 +273,8 @@ export class IndexedDbStore implements Store {
     const beyond = last + limits.runEventsMax
     const range = IDBKeyRange.bound([room, feed, first], [room, feed, beyond])
     const events = await database.getAll('events', range)
+    // What was asked for is gone; what stands above it was not meant.
+    if ((events[0]?.seq ?? last) > last) return []
     const end = events.findIndex((event) => event.seq >= last && event.signature !== undefined)
     return end < 0 ? events : events.slice(0, end + 1)
   }

@@ -167,7 +167,8 @@ export class RtcConnection {
     if (this.phase !== 'up') return true
     this.transmit(lane, bytes)
     if (lane !== 'bulk') return true
-    this.isCongested = this.channels.bulk.bufferedAmount > rtcLimits.bulkBufferedBytesMax
+    // Only `drained` ends it: who was told to wait is told when to go on.
+    this.isCongested ||= this.channels.bulk.bufferedAmount > rtcLimits.bulkBufferedBytesMax
     return !this.isCongested
   }
 

@@ -77,7 +77,7 @@ export class MemoryLinks implements Links {
     if (lane === 'bulk') setTimeout(deliver, 0)
     else queueMicrotask(deliver)
     if (lane !== 'bulk') return true
-    end.isCongested = end.bulkBytes > bulkBytesMax
+    end.isCongested ||= end.bulkBytes > bulkBytesMax
     return !end.isCongested
   }
 

@@ -58,7 +58,9 @@ export interface Lane {
   repeats: number
   smoothedMs: number | undefined
   varianceMs: number
-  /** The shortest round trip that can have been, ms. */
+  /** What a repetition waited last, until a round trip is known again, ms. */
+  heldMs: number
+  /** The shortest round trip that was measured, ms. */
   leastMs: number
   /** Which part of the own packets had to be repeated lately. */
   losses: number
@@ -81,6 +83,7 @@ export function createLane(isThorough: boolean): Lane {
     repeats: 0,
     smoothedMs: undefined,
     varianceMs: 0,
+    heldMs: 0,
     leastMs: Number.POSITIVE_INFINITY,
     losses: 0,
   }
@@ -235,14 +238,22 @@ function settle(lane: Lane, seq: number, nowMs: number, isDirect: boolean): void
   const flight = lane.inFlight.get(seq)
   if (flight === undefined) return
   lane.inFlight.delete(seq)
-  lane.losses += ((flight.tries > 1 ? 1 : 0) - lane.losses) / 32
   const sinceLastMs = nowMs - flight.lastMs
+  const isOnce = flight.tries === 1
+  // An answer sooner than any way is long is to an earlier sending: nothing was lost.
+  const isEarlier = !isOnce && lane.leastMs < Number.POSITIVE_INFINITY && sinceLastMs < lane.leastMs * 0.9
+  lane.losses += ((isOnce || isEarlier ? 0 : 1) - lane.losses) / 32
   // Karn, Partridge, SIGCOMM 1987: which sending is answered is known only when there was one, or when the last
   // one was too short ago.
-  const isClear = flight.tries === 1 || lane.smoothedMs === undefined || sinceLastMs < lane.leastMs * 0.9
-  if (!isDirect || !isClear) return
+  if (!isDirect) return
+  if (!isOnce && !isEarlier && lane.smoothedMs !== undefined) {
+    // Until then others wait as long as this one did.
+    lane.heldMs = flight.dueMs - flight.lastMs
+    return
+  }
+  lane.heldMs = 0
   const sampleMs = nowMs - flight.firstMs
-  lane.leastMs = Math.min(lane.leastMs, flight.tries === 1 ? sampleMs : sinceLastMs)
+  if (isOnce) lane.leastMs = Math.min(lane.leastMs, sampleMs)
   if (lane.smoothedMs === undefined) {
     lane.smoothedMs = sampleMs
     lane.varianceMs = sampleMs / 2
@@ -256,7 +267,7 @@ function timeoutMs(lane: Lane): number {
   if (lane.smoothedMs === undefined) return limits.laneTimeoutFirstMs
   const leastMs =
     lane.losses > limits.laneLossyTimeoutFrom ? limits.laneTimeoutLossyMs : limits.laneTimeoutMinMs
-  const wishMs = lane.smoothedMs + 4 * lane.varianceMs
+  const wishMs = Math.max(lane.heldMs, lane.smoothedMs + 4 * lane.varianceMs)
   return Math.min(limits.laneTimeoutMaxMs, Math.max(leastMs, wishMs))
 }
 

@@ -151,13 +151,16 @@ function isServed(overlay: Overlay, site: PeerId, target: PeerId): boolean {
 }
 
 /** Y8: @returns whether this device still has a use for a link between sites that it dialled. */
-export function isLinkUseful(role: Role, sites: Sites, link: Link): boolean {
+export function isLinkUseful(role: Role, sites: Sites, link: Link, overlay?: Overlay): boolean {
   if (role === 'none' || link.site === undefined) return false
   const { tree, spare } = treeNeighbors(sites)
   const word = sites.words.get(link.site)
   const isTree = tree.includes(link.site)
   if (role === 'standby') return isTree && link.peer === (word?.standby ?? word?.primary)
-  return (isTree || link.site === spare) && (word === undefined || link.peer === word.primary)
+  if (!isTree && link.site !== spare) return false
+  // Somebody else there stands in for a primary that cannot be had.
+  const isServing = word === undefined || link.peer === word.primary
+  return isServing || overlay?.linksByPeer.has(word.primary) === false
 }
 
 /** Y7: @returns the link that has to go when there are too many: the newest outside of the tree, else the new one. */

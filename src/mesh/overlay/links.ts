@@ -159,6 +159,17 @@ export function forgiveDial(overlay: Overlay, peer: PeerId): void {
   if (overlay.dials.get(peer)?.phase === 'waiting') overlay.dials.delete(peer)
 }
 
+export function hasFailedDial(overlay: Overlay, peer: PeerId): boolean {
+  const dial = overlay.dials.get(peer)
+  return dial?.phase === 'waiting' && dial.failures > 0
+}
+
+/** O4: the wait after a failure ends; the next failure waits longer all the same. */
+export function retryDial(overlay: Overlay, peer: PeerId, nowMs: number): void {
+  const dial = overlay.dials.get(peer)
+  if (dial?.phase === 'waiting') dial.atMs = Math.min(dial.atMs, nowMs)
+}
+
 export interface DueDial {
   readonly peer: PeerId
   /** Ask first whether the other side has a place: a connection is dear. */

@@ -71,7 +71,7 @@ export function treeNeighbors(sites: Sites): Span {
   cache.tree ??=
     own === undefined
       ? { tree: [], spare: undefined, costs: new Map() }
-      : spanningTree(own, liveSites(sites, own), [...waysOf(sites, own).values()])
+      : spanningTree(own, liveSites(sites, own), waysOf(sites, own, liveSites(sites, own)))
   return cache.tree
 }
 
@@ -106,25 +106,30 @@ function liveSites(sites: Sites, own: PeerId): Set<PeerId> {
   return live
 }
 
-/** All ways that anybody has named, also of sites where nobody is left: radio goes on through them. */
-function waysOf(sites: Sites, own: PeerId): Map<string, Way> {
-  const ways = new Map<string, Way>()
+/**
+ * Ways that a living site has named, or both their ends: also to and between sites where nobody is left, since radio
+ * goes on through them. What one site that nobody reaches says of others counts for nothing.
+ */
+function waysOf(sites: Sites, own: PeerId, live: ReadonlySet<PeerId>): Way[] {
+  const ways = new Map<string, Way & { readonly by: PeerId; readonly isSure: boolean }>()
   const add = (one: PeerId, other: PeerId, cost: number) => {
     if (one === other) return
     const [a, b] = one < other ? [one, other] : [other, one]
     const known = ways.get(`${a}${b}`)
-    if (known === undefined || cost < known.cost) ways.set(`${a}${b}`, { a, b, cost })
+    const isSure = live.has(one) || known?.isSure === true || (known !== undefined && known.by !== one)
+    const least = Math.min(cost, known?.cost ?? cost)
+    ways.set(`${a}${b}`, { a, b, cost: least, by: one, isSure })
   }
   for (const [site, cost] of sites.near) add(own, site, cost)
   for (const [site, { near }] of sites.words) for (const { site: other, cost } of near) add(site, other, cost)
-  return ways
+  return [...ways.values()].filter(({ isSure }) => isSure)
 }
 
 /** What a link to that site costs. */
 export function costTo(sites: Sites, site: PeerId | undefined): number {
   if (site === undefined || sites.own === undefined || site === sites.own) return limits.lanCost
   const back = nearOf(sites, site).find((near) => near.site === sites.own)?.cost
-  return sites.near.get(site) ?? back ?? treeNeighbors(sites).costs.get(site) ?? limits.radioCost
+  return sites.near.get(site) ?? treeNeighbors(sites).costs.get(site) ?? back ?? limits.radioCost
 }
 
 /** X7: more people than are told of by name, as this site's own gateway counts them. */

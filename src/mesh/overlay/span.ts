@@ -8,6 +8,7 @@
  * the same gets the same tree.
  */
 import type { PeerId } from '../ids.ts'
+import { limits } from '../limits.ts'
 
 /** A radio way between two sites, as either of them names it. */
 export interface Way {
@@ -33,9 +34,10 @@ interface Region {
 
 /** @param live sites where somebody is, the own one among them */
 export function spanningTree(own: PeerId, live: ReadonlySet<PeerId>, ways: readonly Way[]): Span {
-  const edges = joinsOf(regionsOf(live, ways), ways).sort(
+  const edges = joinsOf(regionsOf(live, ways), ways, live).sort(
     (x, y) => x.cost - y.cost || compare(x.a, y.a) || compare(x.b, y.b),
   )
+  const degrees = new Map<PeerId, number>()
   const roots = new Map<PeerId, PeerId>()
   const rootOf = (site: PeerId): PeerId => {
     let root = site
@@ -45,17 +47,28 @@ export function spanningTree(own: PeerId, live: ReadonlySet<PeerId>, ways: reado
   const tree: PeerId[] = []
   const costs = new Map<PeerId, number>()
   const spares: { readonly site: PeerId; readonly cost: number; readonly draw: number }[] = []
-  for (const { a, b, cost } of edges) {
+  const isFull = (site: PeerId) => (degrees.get(site) ?? 0) >= limits.treeDegreeMax
+  const take = ({ a, b, cost }: Way): boolean => {
     const [x, y] = [rootOf(a), rootOf(b)]
     const other = a === own ? b : b === own ? a : undefined
-    if (other !== undefined) costs.set(other, cost)
     if (x === y) {
       if (other !== undefined) spares.push({ site: other, cost, draw: spread(`${a}${b}`) })
-      continue
+      return true
     }
+    if (isFull(a) || isFull(b)) return false
     roots.set(x, y)
+    for (const site of [a, b]) degrees.set(site, (degrees.get(site) ?? 0) + 1)
     if (other !== undefined) tree.push(other)
+    return true
   }
+  for (const { a, b, cost } of edges) {
+    const other = a === own ? b : b === own ? a : undefined
+    if (other !== undefined && !costs.has(other)) costs.set(other, cost)
+  }
+  // Gateways hold few links: a site that has many is gone around, and only where there is no other way it has more.
+  const left = edges.filter((edge) => !take(edge))
+  degrees.clear()
+  for (const edge of left) take(edge)
   // By chance among the cheapest, so that not everybody leans on the same site.
   spares.sort((x, y) => x.cost - y.cost || x.draw - y.draw)
   return { tree, spare: spares[0]?.site, costs }
@@ -99,16 +112,43 @@ function isNearer(one: Region, other: Region): boolean {
   return one.cost - other.cost < 0 || (one.cost === other.cost && compare(one.owner, other.owner) < 0)
 }
 
-/** The cheapest way between each two living sites whose regions touch. */
-function joinsOf(regions: ReadonlyMap<PeerId, Region>, ways: readonly Way[]): Way[] {
+/**
+ * The cheapest way between each two living sites whose regions touch, and, so that an empty site does not make a star
+ * around the one that it is nearest to, between each two that stand beside each other around it.
+ */
+function joinsOf(
+  regions: ReadonlyMap<PeerId, Region>,
+  ways: readonly Way[],
+  live: ReadonlySet<PeerId>,
+): Way[] {
   const joins = new Map<string, Way>()
-  for (const way of ways) {
-    const [one, other] = [regions.get(way.a), regions.get(way.b)]
-    if (one === undefined || other === undefined || one.owner === other.owner) continue
-    const cost = one.cost + way.cost + other.cost
-    const [a, b] = one.owner < other.owner ? [one.owner, other.owner] : [other.owner, one.owner]
+  const add = (one: PeerId, other: PeerId, cost: number) => {
+    if (one === other) return
+    const [a, b] = one < other ? [one, other] : [other, one]
     const known = joins.get(`${a}${b}`)
     if (known === undefined || cost < known.cost) joins.set(`${a}${b}`, { a, b, cost })
+  }
+  const around = new Map<PeerId, Region[]>()
+  for (const { a, b, cost } of ways) {
+    const [one, other] = [regions.get(a), regions.get(b)]
+    if (one === undefined || other === undefined) continue
+    add(one.owner, other.owner, one.cost + cost + other.cost)
+    for (const [site, from] of [
+      [a, other],
+      [b, one],
+    ] as const) {
+      if (live.has(site)) continue
+      const there = around.get(site) ?? []
+      around.set(site, there)
+      there.push({ owner: from.owner, cost: from.cost + cost })
+    }
+  }
+  for (const there of around.values()) {
+    there.sort((x, y) => x.cost - y.cost || compare(x.owner, y.owner))
+    there.forEach((region, i) => {
+      const next = there[i + 1]
+      if (next !== undefined) add(region.owner, next.owner, region.cost + next.cost)
+    })
   }
   return [...joins.values()]
 }

@@ -10,7 +10,7 @@ import { removeBranch, setSpare } from '../gossip/tree.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { expireSuspicions, isAlive } from '../presence.ts'
-import { keptRooms, retain } from '../retention.ts'
+import { keptRooms, retain, reviewCarried } from '../sync/retention.ts'
 import { nextCounter, sign } from '../signing.ts'
 import { chooseStandby, electRole, gatewayWishes, isLinkUseful, isRadio, type Candidate } from './gateways.ts'
 import { dueDials, type Link, type Wish } from './links.ts'
@@ -58,6 +58,7 @@ export function upkeep(engine: Engine, nowMs: number, out: Effect[]): void {
   shuffle(engine, nowMs, out)
   heartbeats(engine, nowMs, out)
   retain(engine, nowMs, out)
+  engine.areRoomsStale ||= reviewCarried(engine, nowMs)
   probe(engine, nowMs, out)
 }
 
@@ -189,10 +190,7 @@ function wordFields(engine: Engine, site: PeerId): SiteWordFields {
   const said = sites.near.size > 0 ? [] : (sites.words.get(site)?.near ?? [])
   for (const near of said) costs.set(near.site, near.cost)
   for (const [other, cost] of sites.near) costs.set(other, cost)
-  for (const other of linked) {
-    const pathCost = treeNeighbors(sites).costs.get(other) ?? limits.farCost
-    if (!costs.has(other)) costs.set(other, Math.min(limits.farCost, pathCost))
-  }
+  for (const other of linked) if (!costs.has(other)) costs.set(other, limits.farCost)
   const near: NearSite[] = [...costs]
     .filter(([other]) => other !== site)
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -293,7 +291,7 @@ function endIdle(engine: Engine, nowMs: number, out: Effect[]): void {
   const { overlay, sites, gateways, near } = engine
   for (const link of [...overlay.links.values()]) {
     if (!link.isOwn || link.purpose === undefined || !isRadio(link, sites.own)) continue
-    const isUseful = near.has(link.peer) || isLinkUseful(gateways.role, sites, link)
+    const isUseful = near.has(link.peer) || isLinkUseful(gateways.role, sites, link, overlay)
     if (isUseful) link.idleSinceMs = undefined
     else link.idleSinceMs ??= nowMs
     if (link.idleSinceMs !== undefined && nowMs - link.idleSinceMs >= limits.linkIdleMs) {

@@ -96,7 +96,8 @@ export function answerSketch(
   }
   // R13: equal sketches of different prints: names or states that are equal by chance. Everything is told.
   if (differing.length === 0) return tellFeeds(room, held(log, room))
-  return [{ type: 'differ', room, isLast: false, entries, unknown, more: 0 }, ...tellFeeds(room, whole)]
+  const told = entries.slice(0, limits.listEntriesMax)
+  return [{ type: 'differ', room, isLast: false, entries: told, unknown, more: 0 }, ...tellFeeds(room, whole)]
 }
 
 export interface Answered {
@@ -156,7 +157,9 @@ export function answerDiffer(
     frame.span === undefined ? [] : frame.entries.map(({ name }) => name).filter((name) => !feeds.has(name))
   if (missing <= limits.pushEventsMax && unknown.length === 0 && !isFloorNews)
     return { frames, push, doubts, ends }
-  const last: Frame = { type: 'differ', room, isLast: true, entries: own, unknown, more: 0 }
+  // What does not fit one frame comes to light again the next time.
+  const entries = own.slice(0, limits.listEntriesMax)
+  const last: Frame = { type: 'differ', room, isLast: true, entries, unknown, more: 0 }
   return { frames: [last, ...frames], push: [], doubts, ends }
 }
 

@@ -42,8 +42,8 @@ export interface FeedRecord {
   readonly endsAt?: number
   /** N1: what is below this number has been let go of. */
   readonly floor?: number
-  /** N1: from this number up to the floor it was held, without a hole. */
-  readonly heldFrom?: number
+  /** N6: what a reader has had and let go of. */
+  readonly had?: readonly Range[]
   /** About how much the held events take. */
   readonly bytes?: number
 }
@@ -64,8 +64,8 @@ export interface FeedState {
   readonly endsAt: number | undefined
   /** N1: nothing below this number is kept or asked for; 0 where nothing was let go of. */
   readonly floor: number
-  /** N1: from this number up to the floor it was held, without a hole. */
-  readonly heldFrom: number
+  /** N6: what a reader has had and let go of; ascending. */
+  readonly had: readonly Range[]
   /** About how much the held events take. */
   readonly bytes: number
   /** The print with the floor of a neighbour that keeps less: the last one that was asked for. */
@@ -119,7 +119,7 @@ export function removeFeed(room: RoomLog, feed: FeedId): void {
 }
 
 export function emptyFeed(feed: FeedId, origin?: FeedId): FeedState {
-  const held = { newest: 0, ranges: [], pending: [], floor: 0, heldFrom: 0, bytes: 0 }
+  const held = { newest: 0, ranges: [], pending: [], floor: 0, had: [], bytes: 0 }
   return { ...held, print: nothing, name: nameOf(feed), origin, endsAt: undefined, clipped: undefined }
 }
 
@@ -226,6 +226,17 @@ export function mergeRanges(ranges: readonly HeldRange[]): HeldRange[] {
     }
   }
   return merged
+}
+
+/** @returns the same numbers in as few ranges as can be, ascending. */
+export function joinRanges(ranges: readonly Range[]): Range[] {
+  const joined: Range[] = []
+  for (const { first, last } of [...ranges].sort((a, b) => a.first - b.first)) {
+    const before = joined.at(-1)
+    if (before === undefined || first > before.last + 1) joined.push({ first, last })
+    else joined[joined.length - 1] = { first: before.first, last: Math.max(before.last, last) }
+  }
+  return joined
 }
 
 /** @returns `wanted` without everything that `covered` has, ascending. */

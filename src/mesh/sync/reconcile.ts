@@ -6,7 +6,7 @@
  * newest first. The one-packet set reconciliation of `gossip.md` §7.7 replaces the digest and the full `have`.
  */
 import { feedAuthor, isBranch, isDerived, type FeedId, type PeerId, type RoomId } from '../ids.ts'
-import { eventWireBytes, type Run } from '../event.ts'
+import type { Run } from '../event.ts'
 import type { Frame, HaveEntry } from '../frame.ts'
 import type { Range } from './sync-frame.ts'
 import { limits } from '../limits.ts'
@@ -42,8 +42,10 @@ export interface Session {
   readonly wants: Map<string, OpenWant>
   /** R16: events that may be asked for and not there yet. */
   allowance: number
-  /** The shortest time from asking to the end of the answer, ms. */
+  /** The shortest time from asking to the end of an answer, in these minutes and in those before, ms. */
   leastAnswerMs: number
+  leastBeforeMs: number
+  leastSinceMs: number
   /** When the allowance last shrank, ms. */
   shrunkMs: number
   /** Asked by the other side, not answered yet. */
@@ -58,6 +60,10 @@ export interface Session {
   readonly introduced: Set<PeerId>
   /** Heartbeats in a row whose digest differed. */
   mismatches: number
+  /** So many make a comparison; more and more while nothing changes by it. */
+  patience: number
+  /** Both digests at the last comparison. */
+  compared: string
   /** L8: a part of what the other side holds, asked for to see where a feed forked. */
   probe: (OpenWant & { readonly origin: FeedId }) | undefined
   /** Feeds of which both say that they hold the same, and do not: own print when it was seen, by `room/feed`. */
@@ -79,6 +85,8 @@ export function openSession(reconcile: Reconcile, link: LinkId): Session {
     wants: new Map(),
     allowance: limits.allowanceFirst,
     leastAnswerMs: Number.POSITIVE_INFINITY,
+    leastBeforeMs: Number.POSITIVE_INFINITY,
+    leastSinceMs: Number.NEGATIVE_INFINITY,
     shrunkMs: Number.NEGATIVE_INFINITY,
     serving: [],
     reading: [],
@@ -87,6 +95,8 @@ export function openSession(reconcile: Reconcile, link: LinkId): Session {
     congested: false,
     introduced: new Set(),
     mismatches: 0,
+    patience: 2,
+    compared: '',
     probe: undefined,
     doubts: new Map(),
   }
@@ -140,8 +150,13 @@ export function noteAnswer(session: Session, span: Want, nowMs: number): FeedId 
  */
 function adaptAllowance(session: Session, want: OpenWant, nowMs: number): void {
   const delayMs = nowMs - want.askedMs
+  if (nowMs - session.leastSinceMs > limits.leastAnswerAgeMs) {
+    session.leastBeforeMs = session.leastAnswerMs
+    session.leastAnswerMs = Number.POSITIVE_INFINITY
+    session.leastSinceMs = nowMs
+  }
   session.leastAnswerMs = Math.min(session.leastAnswerMs, delayMs)
-  const queuedMs = delayMs - session.leastAnswerMs
+  const queuedMs = delayMs - Math.min(session.leastAnswerMs, session.leastBeforeMs)
   if (queuedMs > limits.bulkDelayMs) {
     // Once for what was asked for together.
     if (want.askedMs < session.shrunkMs) return
@@ -202,6 +217,8 @@ interface Candidate {
   readonly want: Want
   /** A stamp: everything in it is older. */
   readonly before: number
+  /** Something newer of the feed is held. */
+  readonly isOlder: boolean
 }
 
 /**
@@ -214,6 +231,7 @@ export function dueWants(
   log: Log,
   rooms: Iterable<RoomId>,
   nowMs: number,
+  isWanted: (room: RoomId, before: number, isOlder: boolean) => boolean = () => true,
 ): Want[] {
   const places = limits.wantsPerLinkMax - session.wants.size
   if (places <= 0) return []
@@ -225,7 +243,8 @@ export function dueWants(
       for (const { first, last } of ranges) missing += last - first + 1
       if (ranges.length === 0 || session.wants.has(wantKey(id, entry.feed))) continue
       const candidate = newestMissing(reconcile, log, id, entry, ranges)
-      if (candidate !== undefined) candidates.push(candidate)
+      if (candidate !== undefined && isWanted(id, candidate.before, candidate.isOlder))
+        candidates.push(candidate)
     }
   }
   candidates.sort((a, b) => b.before - a.before)
@@ -279,7 +298,7 @@ function newestMissing(
     const [next] = missing
     if (next === undefined || elsewhere.length > 0) return undefined
     const last = Math.min(next.last, next.first + limits.runEventsMax - 1)
-    return { want: { room, feed, first: next.first, last }, before: newest }
+    return { want: { room, feed, first: next.first, last }, before: newest, isOlder: false }
   }
   const free = subtractRanges(missing, elsewhere).at(-1)
   if (free === undefined) return undefined
@@ -290,7 +309,8 @@ function newestMissing(
     last: free.last,
   }
   const above = coveredRanges(log, room, feed).filter((range) => range.first > free.last)
-  return { want, before: Math.min(newest, ...above.map((range) => range.firstStamp ?? newest)) }
+  const before = Math.min(newest, ...above.map((range) => range.firstStamp ?? newest))
+  return { want, before, isOlder: above.length > 0 }
 }
 
 /** @returns how many events somebody linked has and this peer lacks. */
@@ -318,55 +338,6 @@ export function wantFrame(room: RoomId, wants: readonly Want[]): Frame {
   return { type: 'want', room, parts }
 }
 
-/** R7: takes a want of the other side, bounded; what does not fit is dropped and will be asked again. */
-export function enqueueServing(session: Session, want: Want): void {
-  if (session.serving.length >= limits.servingQueueMax) return
-  const last = Math.min(want.last, want.first + limits.runEventsMax - 1)
-  session.serving.push({ room: want.room, feed: want.feed, first: Math.max(want.first, 0), last })
-}
-
-/** R7: @returns the next want to answer, when the lane and the store are free. */
-export function nextServing(session: Session): Reading | undefined {
-  if (session.reading.length >= limits.servingMax || session.congested) return undefined
-  const want = session.serving.shift()
-  if (want === undefined) return undefined
-  const reading: Reading = { want, runs: undefined }
-  session.reading.push(reading)
-  return reading
-}
-
-/**
- * R7: a want has been read; wants are answered in their order.
- * @returns the frames that are full, or all of them when nothing more is being read
- */
-export function collectAnswer(session: Session): Frame[] {
-  const frames: Frame[] = []
-  const flush = () => {
-    if (session.answer.length > 0) frames.push({ type: 'events', runs: session.answer })
-    session.answer = []
-    session.answerBytes = 0
-  }
-  for (const run of takeRead(session)) {
-    const bytes = run.events.reduce<number>((sum, event) => sum + eventWireBytes(event), limits.runHeadBytes)
-    const isFull = session.answerBytes + bytes > limits.answerBytesMax
-    if (isFull || session.answer.length >= limits.recordsPerFrameMax) flush()
-    session.answer.push(run)
-    session.answerBytes += bytes
-  }
-  const isMore = session.reading.length > 0 || (session.serving.length > 0 && !session.congested)
-  if (!isMore) flush()
-  return frames
-}
-
-function takeRead(session: Session): Run[] {
-  const runs: Run[] = []
-  for (let [first] = session.reading; first?.runs !== undefined; [first] = session.reading) {
-    runs.push(...first.runs)
-    session.reading.shift()
-  }
-  return runs
-}
-
 /** @returns rooms that both sides carry. */
 export function commonRooms(own: Iterable<RoomId>, theirs: ReadonlySet<RoomId>): RoomId[] {
   return [...own].filter((room) => theirs.has(room))
@@ -379,11 +350,17 @@ export function noteDigest(
 ): boolean {
   if (own === theirs) {
     session.mismatches = 0
+    session.patience = 2
     return false
   }
+  if (session.compared !== `${own} ${theirs}`) session.patience = 2
   session.mismatches += 1
-  if (session.mismatches < patience) return false
+  if (session.mismatches < Math.max(patience, session.patience)) return false
   session.mismatches = 0
+  // As before: comparing changed nothing, and will not so soon.
+  const compared = `${own} ${theirs}`
+  session.patience = session.compared === compared ? Math.min(limits.patienceMax, 2 * session.patience) : 2
+  session.compared = compared
   return true
 }
 

@@ -7,7 +7,7 @@
 import type { PlacedEvent } from '../clock.ts'
 import { feedAuthor, type EventId, type PeerId } from '../ids.ts'
 import { readBody, targetOf } from './body.ts'
-import type { RoomRules } from './rules.ts'
+import { isHeard, type RoomRules } from './rules.ts'
 
 export interface Version {
   readonly text: string
@@ -47,6 +47,8 @@ export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?
   for (const event of [...about].sort(compare)) {
     const body = readBody(event)
     if (body === undefined || targetOf(event) !== message.id || event.room !== message.room) continue
+    // M9
+    if (!isHeard(rules, event) && body.type !== 'delete') continue
     const by = feedAuthor(event.feed)
     // M5
     if (body.type === 'reaction') {

@@ -67,7 +67,7 @@ export function rulesOf(creation: PlacedEvent, about: readonly PlacedEvent[]): R
     if (word?.type === 'settings' && word.target === creation.id && feedAuthor(event.feed) === owner) {
       ;({ name, purpose, maxAgeMs } = word)
     } else if (word?.type === 'close' && word.target === creation.id && mayModerate(event)) {
-      closedAt = word.isOn ? event : undefined
+      closedAt = word.isOn ? (closedAt ?? event) : undefined
     }
   }
   const moderators = new Set([...appointments].flatMap(([peer, terms]) => (terms.at(-1)?.isOn ? [peer] : [])))

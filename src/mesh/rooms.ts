@@ -1,0 +1,118 @@
+/** Which rooms this device is in: entering, leaving, owning them, and what their owners want. Rules E9, M7, M9, N4, N6. */
+import type { PlacedEvent } from './clock.ts'
+import type { Command, Effect, MeshEvent } from './effects.ts'
+import { tellRooms } from './exchange.ts'
+import { canonicalRoomName, feedAuthor, openRoomId, ownedRoomId, type RoomId } from './ids.ts'
+import { limits } from './limits.ts'
+import { feedsOf } from './log.ts'
+import { enqueue } from './outbox.ts'
+import type { Engine } from './state.ts'
+import { confirmAnew, forgetFloors } from './sync/retention.ts'
+import { readBody } from './timeline/body.ts'
+
+/** M7: in a room of one's own nothing comes before its creation. */
+export function mayPost(engine: Engine, room: RoomId): boolean {
+  const record = engine.rooms.get(room)
+  const isBegun =
+    record?.owner !== engine.self ||
+    !isEmpty(engine, room) ||
+    engine.outbox.posts.some((post) => post.room === room) ||
+    engine.outbox.batch?.posts.some((post) => post.room === room) === true
+  return record !== undefined && isBegun
+}
+
+function isEmpty(engine: Engine, room: RoomId): boolean {
+  return [...feedsOf(engine.log, room).values()].every(
+    ({ ranges, pending }) => ranges.length + pending.length === 0,
+  )
+}
+
+export function join(engine: Engine, name: string, nowMs: number, out: Effect[]): void {
+  const shown = canonicalRoomName(name)
+  const room = openRoomId(name)
+  if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
+  engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs })
+  entered(engine, room, out)
+}
+
+/** M7: the room begins with the event that says so. */
+export function create(
+  engine: Engine,
+  wish: Extract<Command, { type: 'create' }>,
+  nowMs: number,
+  out: Effect[],
+): void {
+  const { token, nonce, name, purpose } = wish
+  const room = ownedRoomId(engine.self, nonce)
+  const isNew = isEmpty(engine, room) && (engine.rooms.has(room) || engine.rooms.size < limits.roomsMax)
+  const body = { type: 'create', nonce, name, purpose } as const
+  const fault = isNew ? enqueue(engine.outbox, { token, room, body }) : 'no-room'
+  if (fault === undefined) enter(engine, { room, name, owner: engine.self, nonce }, nowMs, out)
+  else emit(out, { type: 'post-failed', token, cause: fault })
+}
+
+export function enter(
+  engine: Engine,
+  { room, name, owner, nonce }: Omit<Extract<Command, { type: 'enter' }>, 'type'>,
+  nowMs: number,
+  out: Effect[],
+): void {
+  const shown = canonicalRoomName(name)
+  if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
+  // Whoever invites may say anything.
+  if (ownedRoomId(owner, nonce) !== room) return
+  engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs, owner })
+  entered(engine, room, out)
+}
+
+/** N6: what was carried for others is this device's own from now on. */
+function entered(engine: Engine, room: RoomId, out: Effect[]): void {
+  engine.carried.delete(room)
+  forgetFloors(engine, room)
+  confirmAnew(engine, room)
+  roomsChanged(engine, out)
+}
+
+/** M9: what the owner of a room wants: the last word in the order counts. */
+export function obeyOwners(engine: Engine, events: readonly PlacedEvent[], out: Effect[]): void {
+  for (const { room, feed, effective, id, ...event } of events) {
+    const record = engine.rooms.get(room)
+    if (record?.owner === undefined || record.owner !== feedAuthor(feed)) continue
+    const body = readBody(event)
+    const { policy } = record
+    const isLater =
+      policy === undefined ||
+      effective > policy.effective ||
+      (effective === policy.effective && id > policy.id)
+    if (body?.type !== 'settings' || !isLater) continue
+    engine.rooms.set(room, { ...record, name: body.name, policy: { maxAgeMs: body.maxAgeMs, effective, id } })
+    engine.journal.rooms = [...engine.rooms.values()]
+    engine.retentionAtMs = Number.NEGATIVE_INFINITY
+    emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+  }
+}
+
+/** N4: kept with the room; what is too old goes soon. */
+export function setMaxAge(engine: Engine, room: RoomId, maxAgeMs: number | undefined, out: Effect[]): void {
+  const record = engine.rooms.get(room)
+  if (record === undefined || record.maxAgeMs === maxAgeMs) return
+  const { maxAgeMs: before, ...rest } = record
+  const next = maxAgeMs === undefined ? rest : { ...rest, maxAgeMs }
+  if ((before ?? 0) < (maxAgeMs ?? Number.POSITIVE_INFINITY)) forgetFloors(engine, room)
+  engine.rooms.set(room, next)
+  engine.retentionAtMs = Number.NEGATIVE_INFINITY
+  engine.journal.rooms = [...engine.rooms.values()]
+  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+}
+
+export function roomsChanged(engine: Engine, out: Effect[]): void {
+  engine.journal.rooms = [...engine.rooms.values()]
+  engine.presence.own.stale = true
+  engine.mayAsk = true
+  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+  tellRooms(engine, out)
+}
+
+function emit(out: Effect[], event: MeshEvent): void {
+  out.push({ type: 'emit', event })
+}

@@ -1,0 +1,358 @@
+/**
+ * What is let go of, and what is carried for others: ages and quotas, rooms that nobody here is in.
+ * Rules N1–N6 in PROTOCOL.md.
+ *
+ * Source: `gossip.md` §7.8 and §7.9. Deviation: a horizon is a number per feed and not a time, since two sides
+ * agree on numbers without comparing clocks; the newest event of a feed always stays, so that what comes later hangs
+ * on something.
+ */
+import { stampFromMs, stampToMs, wallMs } from '../clock.ts'
+import { holdersOf, noteDurable } from '../delivery.ts'
+import type { Effect, Retention } from '../effects.ts'
+import { eventWireBytes, type Event } from '../event.ts'
+import { feedAuthor, isDerived, type FeedId, type PeerId, type RoomId } from '../ids.ts'
+import { isWriting, noteChanged, noteCut } from '../journal.ts'
+import { limits } from '../limits.ts'
+import { feedsOf } from '../log.ts'
+import type { Engine } from '../state.ts'
+import { eventKinds } from '../timeline/body.ts'
+import {
+  changeFeed,
+  covers,
+  cutBelow,
+  joinRanges,
+  subtractRanges,
+  type FeedState,
+  type RoomSet,
+} from './held.ts'
+import type { Range } from './sync-frame.ts'
+
+/** Nothing is let go of, nothing carried. */
+export const keepAll: Retention = {
+  maxAgeMs: Number.POSITIVE_INFINITY,
+  maxBytes: Number.POSITIVE_INFINITY,
+  carriedRoomsMax: 0,
+  carriedBytesMax: 0,
+}
+
+/** Why the beginning of a feed is being read: what is older than the stamp goes. */
+export interface AgeLoad {
+  readonly type: 'age'
+  readonly room: RoomId
+  readonly feed: FeedId
+  readonly before: number
+}
+
+/** N6: @returns rooms whose history is kept here: own ones, and those carried for others. */
+export function keptRooms({ rooms, carried }: Engine): RoomSet {
+  return carried.size === 0 ? rooms : new Set([...rooms.keys(), ...carried])
+}
+
+export function isKept(engine: Engine, room: RoomId): boolean {
+  return engine.rooms.has(room) || engine.carried.has(room)
+}
+
+/** N6: a box or a carrier confirms that it holds something, a member that somebody has it. */
+export function roleIn(engine: Engine, room: RoomId): 'reader' | 'carrier' {
+  return engine.rooms.has(room) && !engine.presence.own.box ? 'reader' : 'carrier'
+}
+
+/** N6: what a carrier or a former member has confirmed is said anew in the role that it has now. */
+export function confirmAnew(engine: Engine, room: RoomId): void {
+  for (const [feed, { ranges }] of feedsOf(engine.log, room)) {
+    if (ranges.length > 0 && feedAuthor(feed) !== engine.self) noteDurable(engine.delivery, room, feed)
+  }
+}
+
+/** N5: @returns rooms of which more is taken: those carried for others only while there is space. */
+export function askedRooms(engine: Engine): Iterable<RoomId> {
+  return engine.isCarryFull ? engine.rooms.keys() : keptRooms(engine).keys()
+}
+
+export function isTaken(engine: Engine, room: RoomId): boolean {
+  return engine.rooms.has(room) || (engine.carried.has(room) && !engine.isCarryFull)
+}
+
+/**
+ * N6: @returns whether more rooms are carried now.
+ * @param by who names them; undefined for what is on the disk
+ */
+export function carryMore(
+  engine: Engine,
+  rooms: Iterable<RoomId>,
+  by: PeerId | undefined,
+  nowMs: number,
+): boolean {
+  const { carried, retention, unproven } = engine
+  const most = Math.min(retention.carriedRoomsMax, limits.carriedRoomsMax)
+  const before = carried.size
+  for (const room of rooms) {
+    if (carried.size >= most) break
+    if (engine.rooms.has(room) || carried.has(room)) continue
+    const isProven = isKnown(engine, room)
+    const others = [...unproven.values()].filter((one) => one.by === by).length
+    if (!isProven && (by === undefined || others >= limits.unprovenRoomsMax)) continue
+    if (!isProven && by !== undefined) unproven.set(room, { by, sinceMs: nowMs })
+    carried.add(room)
+  }
+  return carried.size > before
+}
+
+/** N6: somebody known is in it, or something of it is held: else anybody could have invented it. */
+function isKnown(engine: Engine, room: RoomId): boolean {
+  if (bytesOf(engine, [room]) > 0) return true
+  return [...engine.presence.known.values()].some(({ record }) => record.rooms.includes(room))
+}
+
+/** N6: what has not come to life makes room. @returns whether other rooms are carried than before */
+export function reviewCarried(engine: Engine, nowMs: number): boolean {
+  const { carried, unproven } = engine
+  if (engine.retention.carriedRoomsMax === 0) return false
+  let isChanged = false
+  for (const [room, { sinceMs }] of unproven) {
+    const isProven = isKnown(engine, room)
+    if (!isProven && nowMs - sinceMs < limits.unprovenMs) continue
+    unproven.delete(room)
+    if (!isProven) isChanged = carried.delete(room) || isChanged
+  }
+  for (const { rooms, peer } of engine.overlay.links.values()) {
+    isChanged = carryMore(engine, rooms, peer, nowMs) || isChanged
+  }
+  return isChanged
+}
+
+/** N6: what is on the disk already is carried first; beyond what is allowed nothing is. */
+export function setRetention(engine: Engine, retention: Retention, nowMs: number): void {
+  engine.retention = retention
+  engine.carried.clear()
+  engine.unproven.clear()
+  carryMore(engine, engine.log.rooms.keys(), undefined, nowMs)
+  reviewCarried(engine, nowMs)
+  engine.retentionAtMs = Number.NEGATIVE_INFINITY
+  engine.lasting.clear()
+}
+
+/** N1: a room is to be kept longer, or as a member: what others still have may come again. */
+export function forgetFloors(engine: Engine, room: RoomId): void {
+  const roomLog = engine.log.rooms.get(room)
+  if (roomLog === undefined) return
+  const cut = [...roomLog.feeds].filter(([, state]) => state.floor > 0)
+  for (const [feed] of cut) {
+    if (isWriting(engine.journal, room, feed)) continue
+    changeFeed(roomLog, room, feed, { floor: 0 })
+    noteChanged(engine.journal, room, [feed])
+  }
+  engine.mayAsk = true
+}
+
+/** N4, N5: begins to let go of what is too old or too much. */
+export function retain(engine: Engine, nowMs: number, out: Effect[]): void {
+  if (nowMs < engine.retentionAtMs) return
+  engine.retentionAtMs = nowMs + limits.retentionIntervalMs
+  const isAny =
+    engine.retention !== keepAll ||
+    [...engine.rooms.values()].some((one) => one.maxAgeMs ?? one.policy?.maxAgeMs)
+  if (!isAny) return
+  let isMore = false
+  for (const room of engine.log.rooms.keys()) {
+    const before = horizonOf(engine, room, nowMs)
+    if (before > 0) isMore = letGoOld(engine, room, before, out) || isMore
+  }
+  const isTooMuch = shrink(engine, out)
+  if (isMore || isTooMuch) engine.retentionAtMs = nowMs + limits.upkeepIntervalMs
+}
+
+/** N4: @returns the stamp before which a room's events are too old; 0 when none are. */
+export function horizonOf(engine: Engine, room: RoomId, nowMs: number): number {
+  const record = engine.rooms.get(room)
+  const policyMs = record?.policy?.maxAgeMs
+  const maxAgeMs = Math.min(
+    engine.retention.maxAgeMs,
+    record?.maxAgeMs ?? Number.POSITIVE_INFINITY,
+    policyMs === undefined || policyMs === 0 ? Number.POSITIVE_INFINITY : policyMs,
+  )
+  const horizonMs = wallMs(engine.clock, nowMs) - maxAgeMs
+  return horizonMs <= limits.agingFromMs ? 0 : stampFromMs(horizonMs)
+}
+
+/** @returns whether there is more to be done than has begun. */
+function letGoOld(engine: Engine, room: RoomId, before: number, out: Effect[]): boolean {
+  let isMore = false
+  for (const [feed, state] of feedsOf(engine.log, room)) {
+    const [lowest] = state.ranges
+    if (lowest === undefined || !mayShrink(engine, room, feed, state)) continue
+    const island = islandBelow(engine, feed, state, before)
+    if (island !== undefined) letGo(engine, { room, feed, floor: island, at: undefined, bytes: undefined })
+    else if (isOld(lowest.firstStamp ?? state.newest, before) && lowest.last > lowest.first) {
+      isMore = !readBeginning(engine, { type: 'age', room, feed, before }, lowest.first, out) || isMore
+    }
+  }
+  return isMore
+}
+
+/** @returns the beginning of the newest range that is old itself: all below it, holes too, is older. */
+function islandBelow(engine: Engine, feed: FeedId, state: FeedState, before: number): number | undefined {
+  if (feedAuthor(feed) === engine.self) return undefined
+  const old = state.ranges.slice(1).filter(({ firstStamp }) => isOld(firstStamp ?? before, before))
+  return old.at(-1)?.first
+}
+
+/** N4: a clock from before there was a meshchat is wrong, and says nothing of the age. */
+function isOld(stamp: number, before: number): boolean {
+  return stamp < before && (before === everything || stampToMs(stamp) >= limits.agingFromMs)
+}
+
+/** N5: by size the oldest go, whatever their clocks said. */
+const everything = Number.MAX_SAFE_INTEGER
+
+function mayShrink(engine: Engine, room: RoomId, feed: FeedId, state: FeedState): boolean {
+  const first = state.ranges[0]?.first ?? 0
+  if (isDerived(feed) || state.endsAt !== undefined) return false
+  return engine.lasting.get(`${room}/${feed}`) !== first && !isOnlyHere(engine, { room, feed, seq: first })
+}
+
+function readBeginning(engine: Engine, load: AgeLoad, first: number, out: Effect[]): boolean {
+  let reading = 0
+  for (const one of engine.loads.values()) {
+    if (one.type !== 'age') continue
+    if (one.room === load.room && one.feed === load.feed) return true
+    reading += 1
+  }
+  if (reading >= limits.lettingGoMax) return false
+  engine.lastToken += 1
+  engine.loads.set(engine.lastToken, load)
+  const { room, feed } = load
+  const last = first + limits.runEventsMax - 1
+  out.push({ type: 'load', token: engine.lastToken, room, feed, first, last })
+  return true
+}
+
+/** @param events the beginning of the feed as it is held, ascending */
+export function takeAged(engine: Engine, load: AgeLoad, events: readonly Event[]): void {
+  const { room, feed, before } = load
+  const state = feedsOf(engine.log, room).get(feed)
+  const [lowest] = state?.ranges ?? []
+  if (state === undefined || lowest === undefined || !mayShrink(engine, room, feed, state)) return
+  const held = events.filter((event) => event.seq >= lowest.first && event.seq <= lowest.last)
+  const young = held.findIndex(
+    (event) => !isOld(event.hlc, before) || isOnlyHere(engine, event) || isLasting(engine, event),
+  )
+  // Something stays: the newest, or what is young.
+  const index = young < 0 ? held.length - 1 : young
+  const at = held[index]
+  // What stands at the bottom stays, and so does all above.
+  if (young === 0) engine.lasting.set(`${room}/${feed}`, lowest.first)
+  if (at === undefined || index === 0) return
+  const bytes = held.slice(0, index).reduce((sum, event) => sum + eventWireBytes(event), 0)
+  letGo(engine, { room, feed, floor: at.seq, at, bytes })
+  if (young < 0) engine.retentionAtMs = Number.NEGATIVE_INFINITY
+  engine.isUpkeepDue ||= young < 0
+}
+
+/** N4: who may do what in an owned room, and what was taken away there, outlasts what was said. */
+function isLasting(engine: Engine, { room, kind }: Event): boolean {
+  const isOpen = engine.rooms.has(room) && engine.rooms.get(room)?.owner === undefined
+  return !isOpen && lastingKinds.has(kind)
+}
+
+const lastingKinds: ReadonlySet<number> = new Set([
+  eventKinds.create,
+  eventKinds.appoint,
+  eventKinds.remove,
+  eventKinds.close,
+  eventKinds.settings,
+])
+
+/** N4: own words stay until somebody who they are for has them. */
+function isOnlyHere(engine: Engine, { room, feed, seq }: Pick<Event, 'room' | 'feed' | 'seq'>): boolean {
+  if (feedAuthor(feed) !== engine.self) return false
+  return !holdersOf(engine.delivery, engine.log, room, engine.feed).some(
+    (holder) => holder.role === 'reader' && holder.feed === feed && covers(holder.ranges, seq),
+  )
+}
+
+interface Cut {
+  readonly room: RoomId
+  readonly feed: FeedId
+  readonly floor: number
+  /** The event at the floor; undefined where a held range begins there. */
+  readonly at: Event | undefined
+  /** Undefined where it was not read: then a share. */
+  readonly bytes: number | undefined
+}
+
+/** N1: what is below goes from the disk with the next write, and is not held from now on. */
+function letGo(engine: Engine, { room, feed, floor, at, bytes }: Cut): void {
+  const roomLog = engine.log.rooms.get(room)
+  const state = roomLog?.feeds.get(feed)
+  if (roomLog === undefined || state === undefined || floor <= state.floor) return
+  // What is being written says yet what was held before.
+  if (isWriting(engine.journal, room, feed) || state.pending.some(({ first }) => first < floor)) return
+  const ranges = cutBelow(state.ranges, floor, at)
+  const dropped = subtractRanges(state.ranges, ranges)
+  const isReader = roleIn(engine, room) === 'reader'
+  const share = state.bytes * (countOf(dropped) / Math.max(1, countOf(state.ranges)))
+  changeFeed(roomLog, room, feed, {
+    ranges,
+    floor,
+    had: isReader ? joinRanges([...state.had, ...dropped]).slice(-limits.receiptRangesMax) : [],
+    bytes: Math.max(0, state.bytes - Math.round(bytes ?? share)),
+  })
+  noteCut(engine.journal, { room, feed, below: floor })
+  if (feedAuthor(feed) === engine.self) engine.changedHolders.add(room)
+  else if (roleIn(engine, room) === 'carrier') noteDurable(engine.delivery, room, feed)
+}
+
+function countOf(ranges: readonly Range[]): number {
+  return ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+}
+
+/** N5: @returns whether something goes because there is too much: of carried rooms first, the oldest first. */
+function shrink(engine: Engine, out: Effect[]): boolean {
+  const { retention, carried, log } = engine
+  const own = [...log.rooms.keys()].filter((room) => !carried.has(room))
+  const [carriedBytes, ownBytes] = [bytesOf(engine, carried), bytesOf(engine, own)]
+  engine.isCarryFull = carriedBytes > retention.carriedBytesMax
+  const carriedExcess = carriedBytes - retention.carriedBytesMax
+  if (engine.isCarryFull && shrinkSome(engine, [...carried], carriedExcess, out)) return true
+  const excess = carriedBytes + ownBytes - retention.maxBytes
+  engine.isFull = excess > 0
+  if (!engine.isFull) return false
+  return shrinkSome(engine, [...carried], excess, out) || shrinkSome(engine, own, excess, out)
+}
+
+function bytesOf(engine: Engine, rooms: Iterable<RoomId>): number {
+  let bytes = 0
+  for (const room of rooms) for (const state of feedsOf(engine.log, room).values()) bytes += state.bytes
+  return bytes
+}
+
+/** The feeds with the oldest beginnings, as many as are read at once or as it takes. @returns whether there were any */
+function shrinkSome(engine: Engine, rooms: readonly RoomId[], excess: number, out: Effect[]): boolean {
+  const all: { readonly room: RoomId; readonly feed: FeedId; readonly state: FeedState }[] = []
+  const stampOf = (state: FeedState) => state.ranges[0]?.firstStamp ?? state.newest
+  for (const room of rooms) {
+    for (const [feed, state] of feedsOf(engine.log, room)) {
+      const [lowest, next] = state.ranges
+      const isOwn = feedAuthor(feed) === engine.self
+      if (lowest === undefined || (lowest.first === lowest.last && (next === undefined || isOwn))) continue
+      if (mayShrink(engine, room, feed, state)) all.push({ room, feed, state })
+    }
+  }
+  all.sort((a, b) => stampOf(a.state) - stampOf(b.state))
+  let freed = 0
+  // One by one what goes is the oldest; where very much has to, several at once.
+  const most = excess > limits.bytesAtOnce ? limits.lettingGoMax : 1
+  for (const { room, feed, state } of all.slice(0, most)) {
+    if (freed >= excess) break
+    const [lowest, next] = state.ranges
+    const count = countOf(state.ranges)
+    freed += (state.bytes * Math.min(count, limits.runEventsMax)) / Math.max(1, count)
+    if (next !== undefined && feedAuthor(feed) !== engine.self) {
+      letGo(engine, { room, feed, floor: next.first, at: undefined, bytes: undefined })
+    } else if (lowest !== undefined) {
+      readBeginning(engine, { type: 'age', room, feed, before: everything }, lowest.first, out)
+    }
+  }
+  return all.length > 0
+}
