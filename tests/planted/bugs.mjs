@@ -535,8 +535,8 @@ export const bugs = [
     name: 'own words go before anybody has them',
     by: 'retention',
     file: 'sync/retention.ts',
-    find: ' || isOnlyHere(engine, event) || isLasting(engine, event),',
-    put: ' || isLasting(engine, event),',
+    find: 'if (feedAuthor(feed) !== engine.self) return false',
+    put: 'if (feedAuthor(feed) !== engine.self || seq >= 0) return false',
   },
   {
     name: 'a clock that stands in 1970 makes everything old',
