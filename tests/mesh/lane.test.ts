@@ -109,6 +109,26 @@ describe('chat lane', () => {
     expect((nextLaneMs(lane) ?? 0) - nowMs).toBeGreaterThan(120)
   })
 
+  it('[A5] a way that grows from 10 to 500 ms does not make everything go many times for ever', () => {
+    const lane = createLane(false)
+    let nowMs = 0
+    for (let i = 0; i < 20; i++) nowMs = roundTrip(lane, nowMs + 1_000, 0, 10)
+    const copies: number[] = []
+    for (let i = 0; i < 20; i++) {
+      const startMs = nowMs + 1_000
+      sendNotes(lane, startMs, prune)
+      let sent = 1
+      for (let due = nextLaneMs(lane); due !== undefined && due < startMs + 500; due = nextLaneMs(lane)) {
+        sent += duePackets(lane, due).length
+      }
+      nowMs = startMs + 500
+      receivePacket(lane, { seq: undefined, ack: { base: lane.sent & 0xffff, bits: 0 }, notes: [] }, nowMs)
+      copies.push(sent)
+    }
+    expect(copies[0]).toBeGreaterThan(2)
+    expect(Math.max(...copies.slice(10))).toBeLessThanOrEqual(2)
+  })
+
   it('[A5] repeats six times at most, later each time, and then lets go', () => {
     const lane = createLane(false)
     sendNotes(lane, 0, prune)
