@@ -8,7 +8,8 @@ import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'
 import { branchFeed, isBranch, isLoose, looseFeed, type FeedId } from '../../src/mesh/ids.ts'
 import { acceptRun, commit, createLog, feedsOf, heldRanges, recordWith } from '../../src/mesh/log.ts'
 import { limits } from '../../src/mesh/limits.ts'
-import { dropIslands, placeRun, rejoinFeed, splitFeed } from '../../src/mesh/sync/branches.ts'
+import { writeOf } from '../contract/store-contract.ts'
+import { dropIslands, dropLoose, placeRun, rejoinFeed, splitFeed } from '../../src/mesh/sync/branches.ts'
 import { feedOf, general, held, keyOf, runOf } from './make.ts'
 import { Peer, talk } from './peer.ts'
 
@@ -172,6 +173,61 @@ describe('forks', () => {
     talk([one, two, late], 120)
     expect(one.texts()).toHaveLength(3 + 2 + 4)
     expect(late.texts()).toEqual(one.texts())
+  })
+
+  it('[L9] a loose end goes only when all of it is held in its place', () => {
+    const log = createLog([])
+    const tail = runOf({ first: 4, count: 4 })
+    const last = tail.events.at(-1)
+    if (last === undefined) throw new Error('no events')
+    const loose = looseFeed(author, last.id)
+    const part = { ...tail, feed: loose, events: tail.events.map((event) => ({ ...event, feed: loose })) }
+    acceptRun(log, part, { origin: tail.feed })
+    commit(log, { ...recordWith(log, part.events, general, loose), origin: tail.feed })
+    const alone = { ...tail, events: [last] }
+    acceptRun(log, alone)
+    expect(dropLoose(log, alone, tail.feed)).toEqual([])
+    expect(feedsOf(log, general).has(loose)).toBe(true)
+    acceptRun(log, tail)
+    expect(dropLoose(log, tail, tail.feed)).toEqual([loose])
+  })
+
+  it('[L8] a feed ends where others hold it as ended and a branch begins, though it goes on here', () => {
+    const whole = after(2, 1, 'text')
+    const other = after(2, 1, 'other')
+    const [event] = other.events
+    if (event === undefined) throw new Error('no event')
+    // The other version stands in its branch, and nothing has ended the feed for it.
+    const one = new Peer(11, [common, whole])
+    const branch = branchFeed(author, event.id)
+    const range = {
+      first: 3,
+      last: 3,
+      prev: event.prev,
+      firstId: event.id,
+      firstStamp: event.hlc,
+      lastId: event.id,
+    }
+    const record = { room: general, feed: branch, newest: event.hlc, ranges: [range], origin: feedOf(1) }
+    commit(one.engine.log, record)
+    one.tables.apply(
+      writeOf({ events: [{ ...event, feed: branch, audience: undefined }], feeds: [record] }),
+      0,
+    )
+    const two = new Peer(12, [common, whole])
+    two.give({ type: 'link-up', link: 99, peer: keyOf(99).peer, version: 1 })
+    two.give({ type: 'received', link: 99, frame: { type: 'events', runs: [other] } })
+    talk([two], 10)
+    expect(two.feeds().filter(isBranch)).toHaveLength(2)
+    for (const [a, b] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      if (a === one) a.link(b)
+      talk([a, b], 60)
+      expect([...one.feeds()].sort()).toEqual([...two.feeds()].sort())
+    }
+    expect(heldRanges(one.engine.log, general, feedOf(1))).toMatchObject([{ first: 0, last: 2 }])
   })
 
   it('[L4] [L9] loose ends never take the place of a feed, nor empty branches one of anything', () => {

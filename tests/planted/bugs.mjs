@@ -514,7 +514,7 @@ export const bugs = [
     name: 'nobody says that it keeps less',
     by: 'retention',
     file: 'sync/compare.ts',
-    find: '      isFloorNews ||= isHigher\n',
+    find: '      isNewsHere ||= isHigher || isEnded\n',
     put: '',
   },
   {
@@ -633,7 +633,7 @@ export const bugs = [
   },
   {
     name: 'a branch that begins where its feed goes on does not end it',
-    by: 'sim',
+    by: 'forks',
     file: 'sync/forks.ts',
     find: '  if (isForked) engine.findings.push({ origin, event, run, link })\n',
     put: '',

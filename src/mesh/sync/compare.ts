@@ -125,7 +125,7 @@ export function answerDiffer(
   const doubts: Want[] = []
   const ends: Want[] = []
   let missing = 0
-  let isFloorNews = false
+  let isNewsHere = false
   for (const { name, ...holding } of frame.entries) {
     for (const [feed, state] of feeds.get(name) ?? []) {
       const { ranges, floor = 0 } = holding
@@ -139,10 +139,12 @@ export function answerDiffer(
       // Where everything is listed, most is equal; where one keeps less, that may be all.
       const isDoubtful = isEqual && frame.span === undefined && !isNews && !isHigher
       if (last !== undefined && isDoubtful) doubts.push({ room, feed, ...last })
-      isFloorNews ||= isHigher
+      // L8: it goes on there, and ended here.
+      const isEnded = (ranges.at(-1)?.last ?? -1) >= (state.endsAt ?? Number.POSITIVE_INFINITY)
+      isNewsHere ||= isHigher || isEnded
       const end = (ranges.at(-1)?.last ?? -1) + 1
       if (lacking.length > 0 && mayEnd(log, room, feed, end)) ends.push({ room, feed, first: end, last: end })
-      if (lacking.length > 0 || isHigher) own.push({ name, ...holdingOf(state) })
+      if (lacking.length > 0 || isHigher || isEnded) own.push({ name, ...holdingOf(state) })
       for (const { first, last } of lacking) {
         missing += last - first + 1
         push.push({ room, feed, first, last })
@@ -155,7 +157,7 @@ export function answerDiffer(
   if (frame.isLast) return { frames, push: [], doubts: [], ends }
   const unknown =
     frame.span === undefined ? [] : frame.entries.map(({ name }) => name).filter((name) => !feeds.has(name))
-  if (missing <= limits.pushEventsMax && unknown.length === 0 && !isFloorNews)
+  if (missing <= limits.pushEventsMax && unknown.length === 0 && !isNewsHere)
     return { frames, push, doubts, ends }
   // What does not fit one frame comes to light again the next time.
   const entries = own.slice(0, limits.listEntriesMax)
