@@ -124,6 +124,8 @@ function isAnchored(run: Run, covered: readonly Range[]): boolean {
   const author = feedAuthor(run.feed)
   const isNamed = branchFeed(author, first.id) === run.feed || looseFeed(author, last.id) === run.feed
   if (isNamed) return true
+  // Below its first event a branch is not one yet.
+  if (!isLoose(run.feed) && covered.some((range) => first.seq < range.first)) return false
   // Above its last event a loose end would be another one.
   const isAbove = isLoose(run.feed) && covered.every((range) => range.last < last.seq)
   return !isAbove && touches(run, covered)

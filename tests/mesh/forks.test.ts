@@ -175,6 +175,19 @@ describe('forks', () => {
     expect(late.texts()).toEqual(one.texts())
   })
 
+  it('[L8] a branch is held from its first event up: nothing below joins it', () => {
+    const log = createLog([])
+    const [event] = second.events
+    if (event === undefined) throw new Error('no event')
+    const branch = branchFeed(author, event.id)
+    const inBranch = (run: Run): Run => {
+      return { ...run, feed: branch, events: run.events.map((one) => ({ ...one, feed: branch })) }
+    }
+    expect(acceptRun(log, inBranch(second), { origin: second.feed }).type).toBe('new')
+    const below = inBranch({ ...first, events: first.events.slice(2, 3) })
+    expect(acceptRun(log, below, { origin: second.feed }).type).toBe('loose')
+  })
+
   it('[L9] a loose end goes only when all of it is held in its place', () => {
     const log = createLog([])
     const tail = runOf({ first: 4, count: 4 })
