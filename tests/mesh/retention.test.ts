@@ -13,12 +13,15 @@ import { Peer, talk } from './peer.ts'
 const dayMs = 86_400_000
 const nowMs = Date.UTC(2026, 10, 21)
 
-/** A hundred messages of thirty days ago and fifty of today, by one person. */
+/** A hundred messages of thirty days ago, as two signed runs, and fifty of today, by one person. */
 function history(seed: number): Run[] {
-  const old = runOf({ seed, count: 100, startMs: nowMs - 30 * dayMs })
-  const prev = old.events.at(-1)?.id
+  const startMs = nowMs - 30 * dayMs
+  const all = runOf({ seed, count: 100, startMs })
+  const half = runOf({ seed, count: 50, startMs })
+  const rest = runOf({ seed, first: 50, count: 50, startMs })
+  const prev = all.events.at(-1)?.id
   if (prev === undefined) throw new Error('no events')
-  return [old, runOf({ seed, first: 100, count: 50, prev, startMs: nowMs - dayMs })]
+  return [half, rest, runOf({ seed, first: 100, count: 50, prev, startMs: nowMs - dayMs })]
 }
 
 const retain = (change: Partial<Retention>) =>
@@ -34,6 +37,12 @@ const digestOf = (peer: Peer, link: number) =>
 
 const comparisons = (peer: Peer) =>
   peer.sent.filter(({ frame }) => ['sketch', 'differ', 'have', 'want'].includes(frame.type)).length
+
+/** Who begins a comparison follows from the ids. */
+const bothOrders = [
+  [50, 51],
+  [51, 50],
+] as const
 
 describe('retention', () => {
   it('[N4] what is too old goes, on the disk too, and the rest stays', () => {
@@ -64,10 +73,7 @@ describe('retention', () => {
   })
 
   it('[N2] [N3] one who keeps all and one who keeps less agree, and nothing is fetched again', () => {
-    for (const [first, second] of [
-      [50, 51],
-      [51, 50],
-    ] as const) {
+    for (const [first, second] of bothOrders) {
       const whole = new Peer(first, history(1), nowMs)
       const short = new Peer(second, history(1), nowMs)
       short.give(retain({ maxAgeMs: 7 * dayMs }))
@@ -84,15 +90,12 @@ describe('retention', () => {
   })
 
   it('[N3] a hole below the floor of the other side is nothing to talk about', () => {
-    const [old, young] = history(1)
-    if (old === undefined || young === undefined) throw new Error('two runs')
+    const [, , young] = history(1)
+    if (young === undefined) throw new Error('three runs')
     const bottom = runOf({ count: 20, startMs: nowMs - 30 * dayMs })
-    for (const [first, second] of [
-      [50, 51],
-      [51, 50],
-    ] as const) {
+    for (const [first, second] of bothOrders) {
       const holey = new Peer(first, [bottom, young], nowMs)
-      const short = new Peer(second, [old, young], nowMs)
+      const short = new Peer(second, history(1), nowMs)
       short.give(retain({ maxAgeMs: 7 * dayMs }))
       talk([short], 10)
       holey.link(short)
@@ -177,6 +180,50 @@ describe('retention', () => {
     expect(bytes()).toBeLessThanOrEqual(before / 2)
     expect(rangesOf(ana)?.[0]?.[0]).toBeGreaterThan(60)
     expect(rangesOf(ana, feedOf(2))).toEqual([[0, 39]])
+  })
+
+  it('[N4] in an owned room what says who may do what stays, also below a hole; in an open one it does not', () => {
+    const made = (kind: number, first: number, count: number, days: number): Run => {
+      const run = runOf({ first, count, startMs: nowMs - days * dayMs, text: `${kind}` })
+      return { ...run, events: run.events.map((event) => ({ ...event, kind })) }
+    }
+    for (const [owner, expected] of [
+      [undefined, [[21, 29]]],
+      [
+        keyOf(1).peer,
+        [
+          [5, 9],
+          [20, 29],
+        ],
+      ],
+    ] as const) {
+      // Words, an appointment among them, a hole, and words of today.
+      const runs = [
+        made(1, 0, 5, 40),
+        made(6, 5, 1, 39),
+        made(1, 6, 4, 38),
+        made(1, 20, 1, 30),
+        made(1, 21, 9, 1),
+      ]
+      const ana = new Peer(50, runs, nowMs)
+      const record = ana.engine.rooms.get(general)
+      if (record === undefined) throw new Error('no room')
+      ana.engine.rooms.set(general, owner === undefined ? record : { ...record, owner })
+      ana.give(retain({ maxAgeMs: 7 * dayMs }))
+      talk([ana], 20)
+      expect(rangesOf(ana)).toEqual(expected)
+    }
+  })
+
+  it('[N1] who is to keep more again gets what others still have', () => {
+    const [whole, short] = [new Peer(50, history(1), nowMs), new Peer(51, history(1), nowMs)]
+    short.give(retain({ maxAgeMs: 7 * dayMs }))
+    whole.link(short)
+    talk([whole, short], 30)
+    expect(rangesOf(short)).toEqual([[100, 149]])
+    short.give(retain({}))
+    talk([whole, short], 60)
+    expect(rangesOf(short)).toEqual([[0, 149]])
   })
 
   it('[N6] a mule carries a room that it is not in, shows nothing of it, and says so', () => {

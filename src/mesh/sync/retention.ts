@@ -123,7 +123,12 @@ export function reviewCarried(engine: Engine, nowMs: number): boolean {
 
 /** N6: what is on the disk already is carried first; beyond what is allowed nothing is. */
 export function setRetention(engine: Engine, retention: Retention, nowMs: number): void {
+  const before = engine.retention
   engine.retention = retention
+  engine.isFull = false
+  engine.isCarryFull = false
+  const isMore = retention.maxAgeMs > before.maxAgeMs || retention.maxBytes > before.maxBytes
+  if (isMore) for (const room of engine.log.rooms.keys()) forgetFloors(engine, room)
   engine.carried.clear()
   engine.unproven.clear()
   carryMore(engine, engine.log.rooms.keys(), undefined, nowMs)
@@ -181,7 +186,7 @@ function letGoOld(engine: Engine, room: RoomId, before: number, out: Effect[]): 
   for (const [feed, state] of feedsOf(engine.log, room)) {
     const [lowest] = state.ranges
     if (lowest === undefined || !mayShrink(engine, room, feed, state)) continue
-    const island = islandBelow(engine, feed, state, before)
+    const island = mayDropIslands(engine, room, feed) ? islandBelow(state, before) : undefined
     if (island !== undefined) letGo(engine, { room, feed, floor: island, at: undefined, bytes: undefined })
     else if (isOld(lowest.firstStamp ?? state.newest, before) && lowest.last > lowest.first) {
       isMore = !readBeginning(engine, { type: 'age', room, feed, before }, lowest.first, out) || isMore
@@ -191,8 +196,7 @@ function letGoOld(engine: Engine, room: RoomId, before: number, out: Effect[]): 
 }
 
 /** @returns the beginning of the newest range that is old itself: all below it, holes too, is older. */
-function islandBelow(engine: Engine, feed: FeedId, state: FeedState, before: number): number | undefined {
-  if (feedAuthor(feed) === engine.self) return undefined
+function islandBelow(state: FeedState, before: number): number | undefined {
   const old = state.ranges.slice(1).filter(({ firstStamp }) => isOld(firstStamp ?? before, before))
   return old.at(-1)?.first
 }
@@ -251,8 +255,17 @@ export function takeAged(engine: Engine, load: AgeLoad, events: readonly Event[]
 
 /** N4: who may do what in an owned room, and what was taken away there, outlasts what was said. */
 function isLasting(engine: Engine, { room, kind }: Event): boolean {
-  const isOpen = engine.rooms.has(room) && engine.rooms.get(room)?.owner === undefined
-  return !isOpen && lastingKinds.has(kind)
+  return !isOpen(engine, room) && lastingKinds.has(kind)
+}
+
+/** Of a room that is carried only, nobody here knows whether somebody owns it. */
+function isOpen(engine: Engine, room: RoomId): boolean {
+  return engine.rooms.has(room) && engine.rooms.get(room)?.owner === undefined
+}
+
+/** What lies below a hole goes without being read where nothing in it can have to stay. */
+function mayDropIslands(engine: Engine, room: RoomId, feed: FeedId): boolean {
+  return isOpen(engine, room) && feedAuthor(feed) !== engine.self
 }
 
 const lastingKinds: ReadonlySet<number> = new Set([
@@ -334,8 +347,8 @@ function shrinkSome(engine: Engine, rooms: readonly RoomId[], excess: number, ou
   for (const room of rooms) {
     for (const [feed, state] of feedsOf(engine.log, room)) {
       const [lowest, next] = state.ranges
-      const isOwn = feedAuthor(feed) === engine.self
-      if (lowest === undefined || (lowest.first === lowest.last && (next === undefined || isOwn))) continue
+      const isIsland = next !== undefined && mayDropIslands(engine, room, feed)
+      if (lowest === undefined || (lowest.first === lowest.last && !isIsland)) continue
       if (mayShrink(engine, room, feed, state)) all.push({ room, feed, state })
     }
   }
@@ -348,7 +361,7 @@ function shrinkSome(engine: Engine, rooms: readonly RoomId[], excess: number, ou
     const [lowest, next] = state.ranges
     const count = countOf(state.ranges)
     freed += (state.bytes * Math.min(count, limits.runEventsMax)) / Math.max(1, count)
-    if (next !== undefined && feedAuthor(feed) !== engine.self) {
+    if (next !== undefined && mayDropIslands(engine, room, feed)) {
       letGo(engine, { room, feed, floor: next.first, at: undefined, bytes: undefined })
     } else if (lowest !== undefined) {
       readBeginning(engine, { type: 'age', room, feed, before: everything }, lowest.first, out)
