@@ -2,7 +2,7 @@
 import type { PlacedEvent } from './clock.ts'
 import type { Command, Effect, MeshEvent } from './effects.ts'
 import { tellRooms } from './exchange.ts'
-import { canonicalRoomName, feedAuthor, openRoomId, ownedRoomId, type RoomId } from './ids.ts'
+import { canonicalRoomName, cleanName, feedAuthor, openRoomId, ownedRoomId, type RoomId } from './ids.ts'
 import { limits } from './limits.ts'
 import { feedsOf } from './log.ts'
 import { enqueue } from './outbox.ts'
@@ -42,7 +42,9 @@ export function create(
   nowMs: number,
   out: Effect[],
 ): void {
-  const { token, nonce, name, purpose } = wish
+  const { token, nonce } = wish
+  const name = canonicalRoomName(wish.name)
+  const purpose = cleanName(wish.purpose, limits.purposeCharactersMax)
   const room = ownedRoomId(engine.self, nonce)
   const isNew = isEmpty(engine, room) && (engine.rooms.has(room) || engine.rooms.size < limits.roomsMax)
   const body = { type: 'create', nonce, name, purpose } as const

@@ -131,7 +131,8 @@ describe('owned rooms', () => {
     const [ana, bill] = [new Peer(50, [], nowMs), new Peer(51, [], nowMs)]
     const mine = ownedRoomId(ana.engine.self, nonce)
     const words = { name: 'shelter', purpose: 'Beds' }
-    ana.give({ type: 'command', command: { type: 'create', token: 'a', nonce, ...words } })
+    const typed = { name: '#Shelter', purpose: '  Beds\n' }
+    ana.give({ type: 'command', command: { type: 'create', token: 'a', nonce, ...typed } })
     bill.give({
       type: 'command',
       command: { type: 'enter', room: mine, name: 'shelter', owner: ana.engine.self, nonce },
@@ -142,6 +143,7 @@ describe('owned rooms', () => {
     expect(first?.kind).toBe(eventKinds.create)
     if (first === undefined) throw new Error('nothing came')
     expect(ownerBy(first)).toBe(ana.engine.self)
+    expect(readBody(first)).toMatchObject(words)
     const settings = { type: 'settings', target: first.id, ...words, maxAgeMs: 3_600_000 } as const
     const post = (peer: Peer, body: Body) =>
       peer.give({ type: 'command', command: { type: 'post', token: 's', room: mine, body } })

@@ -122,6 +122,35 @@ describe('sites', () => {
     expect(costTo(cut, site(0))).toBe(limits.lanCost)
   })
 
+  it('[X5] what a site says that nobody reaches counts only where another one says it too', () => {
+    const far = (sites: Sites) => treeNeighbors(sites).costs.get(site(2))
+    // 0 and 2 live; 1 and 3 do not, and stand between.
+    const sites = createSites()
+    sites.own = site(0)
+    sites.near.set(site(1), 10)
+    sites.listed = new Set([site(2)])
+    changed(sites)
+    expect(far(sites)).toBeUndefined()
+    acceptWord(sites, { ...wordOf(2, [[3, 10]]) })
+    acceptWord(
+      sites,
+      wordOf(1, [
+        [0, 1],
+        [3, 20],
+      ]),
+    )
+    expect(far(sites)).toBeUndefined()
+    acceptWord(
+      sites,
+      wordOf(3, [
+        [1, 5],
+        [2, 1],
+      ]),
+    )
+    // Of two that nobody reaches the dearer word counts; theirs on their way to the living makes nothing cheaper.
+    expect(far(sites)).toBe(10 + 20 + 10)
+  })
+
   it('[X7] everybody of a site takes the mesh for as large as its gateway says', () => {
     const sites = triangle()
     expect(isLargeMesh(sites)).toBe(false)
@@ -252,12 +281,23 @@ describe('gateways', () => {
     expect(gatewayWishes('standby', sites, overlay, listed, 0)).toEqual([])
   })
 
+  it('[Y8] somebody who stands in for a primary that is not linked is of use', () => {
+    const sites = triangle()
+    const overlay = createOverlay(self)
+    const { link } = addLink(overlay, { id: 1, peer: person(12), version: 1 }, 0)
+    link.site = site(1)
+    expect(isLinkUseful('primary', sites, overlay, link)).toBe(true)
+    addLink(overlay, { id: 2, peer: person(11), version: 1 }, 0).link.site = site(1)
+    expect(isLinkUseful('primary', sites, overlay, link)).toBe(false)
+  })
+
   it('[Y8] a link between sites is of use to the role that wanted it', () => {
     const sites = triangle()
-    const { link } = addLink(createOverlay(self), { id: 1, peer: person(11), version: 1 }, 0)
+    const overlay = createOverlay(self)
+    const { link } = addLink(overlay, { id: 1, peer: person(11), version: 1 }, 0)
     link.site = site(1)
-    expect(isLinkUseful('primary', sites, link)).toBe(true)
-    expect(isLinkUseful('standby', sites, link)).toBe(false)
-    expect(isLinkUseful('none', sites, link)).toBe(false)
+    expect(isLinkUseful('primary', sites, overlay, link)).toBe(true)
+    expect(isLinkUseful('standby', sites, overlay, link)).toBe(false)
+    expect(isLinkUseful('none', sites, overlay, link)).toBe(false)
   })
 })

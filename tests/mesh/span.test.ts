@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PeerId } from '../../src/mesh/ids.ts'
+import { limits } from '../../src/mesh/limits.ts'
 import { spanningTree, type Way } from '../../src/mesh/overlay/span.ts'
 
 const name = (index: number) => `site ${String(index).padStart(2, '0')}` as PeerId
@@ -52,6 +53,24 @@ describe('the spanning tree over living sites', () => {
     expect(span.costs.get(name(3))).toBe(40)
     expect(spanningTree(name(0), new Set([name(0), name(2), name(3)]), ways).tree).toEqual([name(2)])
     expect(spanningTree(name(0), new Set([name(0)]), ways)).toMatchObject({ tree: [], spare: undefined })
+  })
+
+  /** Twenty sites around one in the middle, all as near. */
+  const around = Array.from({ length: 20 }, (_, i) => wayOf(i + 1, 0, 10))
+  const outer = Array.from({ length: 20 }, (_, i) => name(i + 1))
+  const degrees = (live: ReadonlySet<PeerId>) =>
+    [...live].map((site) => spanningTree(site, live, around).tree.length)
+
+  it('[X5] an empty site in the middle of many makes no star around one of them', () => {
+    const counts = degrees(new Set(outer))
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(2 * 19)
+    expect(Math.max(...counts)).toBeLessThanOrEqual(limits.treeDegreeMax)
+  })
+
+  it('[X5] where all ways lead through one site where people are, it has them all: nobody is left out', () => {
+    const counts = degrees(new Set([name(0), ...outer]))
+    expect(counts[0]).toBe(20)
+    expect(counts.slice(1)).toEqual(outer.map(() => 1))
   })
 
   it('[X5] weighs no more than any other, joins all that can be joined, and is the same at both ends', () => {

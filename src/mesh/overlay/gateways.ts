@@ -151,7 +151,7 @@ function isServed(overlay: Overlay, site: PeerId, target: PeerId): boolean {
 }
 
 /** Y8: @returns whether this device still has a use for a link between sites that it dialled. */
-export function isLinkUseful(role: Role, sites: Sites, link: Link, overlay?: Overlay): boolean {
+export function isLinkUseful(role: Role, sites: Sites, overlay: Overlay, link: Link): boolean {
   if (role === 'none' || link.site === undefined) return false
   const { tree, spare } = treeNeighbors(sites)
   const word = sites.words.get(link.site)
@@ -160,7 +160,7 @@ export function isLinkUseful(role: Role, sites: Sites, link: Link, overlay?: Ove
   if (!isTree && link.site !== spare) return false
   // Somebody else there stands in for a primary that cannot be had.
   const isServing = word === undefined || link.peer === word.primary
-  return isServing || overlay?.linksByPeer.has(word.primary) === false
+  return isServing || !overlay.linksByPeer.has(word.primary)
 }
 
 /** Y7: @returns the link that has to go when there are too many: the newest outside of the tree, else the new one. */

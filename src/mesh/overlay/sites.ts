@@ -68,10 +68,11 @@ export function reachableSites(sites: Sites): ReadonlySet<PeerId> {
 /** X5: @returns the neighbours to hold links to: those of the spanning tree, and one spare. */
 export function treeNeighbors(sites: Sites): Span {
   const { own, cache } = sites
-  cache.tree ??=
-    own === undefined
-      ? { tree: [], spare: undefined, costs: new Map() }
-      : spanningTree(own, liveSites(sites, own), waysOf(sites, own, liveSites(sites, own)))
+  if (own === undefined) return { tree: [], spare: undefined, costs: new Map() }
+  if (cache.tree === undefined) {
+    const live = liveSites(sites, own)
+    cache.tree = spanningTree(own, live, waysOf(sites, own, live))
+  }
   return cache.tree
 }
 
@@ -106,23 +107,35 @@ function liveSites(sites: Sites, own: PeerId): Set<PeerId> {
   return live
 }
 
+interface Named {
+  readonly a: PeerId
+  readonly b: PeerId
+  /** What living sites say that it costs. */
+  cost: number
+  /** What the others of its ends say. */
+  readonly byOthers: Map<PeerId, number>
+}
+
 /**
  * Ways that a living site has named, or both their ends: also to and between sites where nobody is left, since radio
- * goes on through them. What one site that nobody reaches says of others counts for nothing.
+ * goes on through them. What one site alone says that nobody reaches counts for nothing.
  */
 function waysOf(sites: Sites, own: PeerId, live: ReadonlySet<PeerId>): Way[] {
-  const ways = new Map<string, Way & { readonly by: PeerId; readonly isSure: boolean }>()
-  const add = (one: PeerId, other: PeerId, cost: number) => {
-    if (one === other) return
-    const [a, b] = one < other ? [one, other] : [other, one]
-    const known = ways.get(`${a}${b}`)
-    const isSure = live.has(one) || known?.isSure === true || (known !== undefined && known.by !== one)
-    const least = Math.min(cost, known?.cost ?? cost)
-    ways.set(`${a}${b}`, { a, b, cost: least, by: one, isSure })
+  const ways = new Map<string, Named>()
+  const add = (by: PeerId, other: PeerId, cost: number) => {
+    if (by === other) return
+    const [a, b] = by < other ? [by, other] : [other, by]
+    const known = ways.get(`${a}${b}`) ?? { a, b, cost: Number.POSITIVE_INFINITY, byOthers: new Map() }
+    ways.set(`${a}${b}`, known)
+    if (live.has(by)) known.cost = Math.min(known.cost, cost)
+    else known.byOthers.set(by, cost)
   }
   for (const [site, cost] of sites.near) add(own, site, cost)
   for (const [site, { near }] of sites.words) for (const { site: other, cost } of near) add(site, other, cost)
-  return [...ways.values()].filter(({ isSure }) => isSure)
+  return [...ways.values()].flatMap(({ a, b, cost, byOthers }) => {
+    if (cost < Number.POSITIVE_INFINITY) return [{ a, b, cost }]
+    return byOthers.size === 2 ? [{ a, b, cost: Math.max(...byOthers.values()) }] : []
+  })
 }
 
 /** What a link to that site costs. */

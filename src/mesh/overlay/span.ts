@@ -48,14 +48,14 @@ export function spanningTree(own: PeerId, live: ReadonlySet<PeerId>, ways: reado
   const costs = new Map<PeerId, number>()
   const spares: { readonly site: PeerId; readonly cost: number; readonly draw: number }[] = []
   const isFull = (site: PeerId) => (degrees.get(site) ?? 0) >= limits.treeDegreeMax
-  const take = ({ a, b, cost }: Way): boolean => {
+  const take = ({ a, b, cost }: Way, isBounded: boolean): boolean => {
     const [x, y] = [rootOf(a), rootOf(b)]
     const other = a === own ? b : b === own ? a : undefined
     if (x === y) {
       if (other !== undefined) spares.push({ site: other, cost, draw: spread(`${a}${b}`) })
       return true
     }
-    if (isFull(a) || isFull(b)) return false
+    if (isBounded && (isFull(a) || isFull(b))) return false
     roots.set(x, y)
     for (const site of [a, b]) degrees.set(site, (degrees.get(site) ?? 0) + 1)
     if (other !== undefined) tree.push(other)
@@ -66,9 +66,8 @@ export function spanningTree(own: PeerId, live: ReadonlySet<PeerId>, ways: reado
     if (other !== undefined && !costs.has(other)) costs.set(other, cost)
   }
   // Gateways hold few links: a site that has many is gone around, and only where there is no other way it has more.
-  const left = edges.filter((edge) => !take(edge))
-  degrees.clear()
-  for (const edge of left) take(edge)
+  const left = edges.filter((edge) => !take(edge, true))
+  for (const edge of left) take(edge, false)
   // By chance among the cheapest, so that not everybody leans on the same site.
   spares.sort((x, y) => x.cost - y.cost || x.draw - y.draw)
   return { tree, spare: spares[0]?.site, costs }

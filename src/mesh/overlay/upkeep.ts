@@ -291,7 +291,7 @@ function endIdle(engine: Engine, nowMs: number, out: Effect[]): void {
   const { overlay, sites, gateways, near } = engine
   for (const link of [...overlay.links.values()]) {
     if (!link.isOwn || link.purpose === undefined || !isRadio(link, sites.own)) continue
-    const isUseful = near.has(link.peer) || isLinkUseful(gateways.role, sites, link, overlay)
+    const isUseful = near.has(link.peer) || isLinkUseful(gateways.role, sites, overlay, link)
     if (isUseful) link.idleSinceMs = undefined
     else link.idleSinceMs ??= nowMs
     if (link.idleSinceMs !== undefined && nowMs - link.idleSinceMs >= limits.linkIdleMs) {
