@@ -189,10 +189,13 @@ export function checkBounds(world: World): string[] {
     .map((peer) => `O2: peer ${peer.index} holds too many links`)
 }
 
+/** Two heartbeats between sites, and what is said then, take longer than from one look to the next. */
+const disagreeingLooks = 3
+
 /** R8, N2: neighbours agree on what they hold, so that nobody goes on comparing. For a moment they may differ. */
 export function checkAgreement(world: World): string[] {
   const problems: string[] = []
-  const before = new Set(world.disagreed)
+  const before = new Map(world.disagreed)
   world.disagreed.clear()
   for (const peer of world.honest) {
     const { engine } = peer
@@ -210,8 +213,9 @@ export function checkAgreement(world: World): string[] {
       const pair = `${peer.index} and ${other.index}`
       // Where one lets go of things it is another difference each time.
       const difference = `${pair}: ${one} ${two}`
-      world.disagreed.add(difference)
-      if (before.has(difference)) problems.push(`R8: peers ${pair} hold different things`)
+      const looks = (before.get(difference) ?? 0) + 1
+      world.disagreed.set(difference, looks)
+      if (looks >= disagreeingLooks) problems.push(`R8: peers ${pair} hold different things`)
     }
   }
   return problems

@@ -156,8 +156,8 @@ export class World {
   readonly faults: Faults
   readonly trace = new Mixer()
   readonly problems: string[] = []
-  /** Neighbours that held different things when it was last looked at. */
-  readonly disagreed = new Set<string>()
+  /** Neighbours that held different things when it was last looked at, and at how many looks in a row. */
+  readonly disagreed = new Map<string, number>()
   readonly sites: SimSite[] = []
   readonly byId = new Map<PeerId, SimPeer>()
   readonly counters = new Counters()
