@@ -89,6 +89,23 @@ describe('retention', () => {
     }
   })
 
+  it('[N4] what is too old to be fetched is let go of too: neighbours agree', () => {
+    const startMs = nowMs - 30 * dayMs
+    const below = runOf({ count: 1, startMs })
+    const prev = below.events[0]?.id
+    if (prev === undefined) throw new Error('an event')
+    const newest = runOf({ first: 1, count: 1, prev, startMs: startMs + dayMs })
+    for (const [first, second] of bothOrders) {
+      const whole = new Peer(first, [below, newest], nowMs)
+      const short = new Peer(second, [newest], nowMs)
+      short.give(retain({ maxAgeMs: 7 * dayMs }))
+      whole.link(short)
+      talk([whole, short], 60)
+      expect(rangesOf(short)).toEqual([[1, 1]])
+      expect(digestOf(whole, second)).toBe(digestOf(short, first))
+    }
+  })
+
   it('[N3] a hole below the floor of the other side is nothing to talk about', () => {
     const [, , young] = history(1)
     if (young === undefined) throw new Error('three runs')

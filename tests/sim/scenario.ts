@@ -24,8 +24,8 @@ const stepsMax = 400_000
 const attackedFrom = 5
 const troubleMs = 60_000
 const quietMs = 180_000
-/** Where a gateway keeps little, history goes another way, which waits before it is used (R14). */
-const quietForgetfulMs = 420_000
+/** Where a gateway keeps little, or not to the protocol, history goes another way, which waits before it is used (R14). */
+const quietDetourMs = 420_000
 const lookEveryMs = 20_000
 /** Every so many seeds the quiet lasts to its end although all is well. */
 const fullQuietEvery = 8
@@ -155,7 +155,7 @@ function play(world: World, seed: number): Outcome {
   settle(world)
   problems.push(
     ...problemsAfterQuiet(world, {
-      quietMs: isForgetful ? quietForgetfulMs : quietMs,
+      quietMs: isForgetful || world.honest.length < world.peers.length ? quietDetourMs : quietMs,
       isWhole: seed % fullQuietEvery === 0,
     }),
   )

@@ -195,9 +195,12 @@ function letGoOld(engine: Engine, room: RoomId, before: number, out: Effect[]): 
   return isMore
 }
 
-/** @returns the beginning of the newest range that is old itself: all below it, holes too, is older. */
-function islandBelow(state: FeedState, before: number): number | undefined {
-  const old = state.ranges.slice(1).filter(({ firstStamp }) => isOld(firstStamp ?? before, before))
+/**
+ * @returns the beginning of the newest range that is old itself, if something lies below: all of that, holes too, is
+ * older, and what is missing there will not be fetched.
+ */
+function islandBelow({ ranges, floor }: FeedState, before: number): number | undefined {
+  const old = ranges.filter(({ first, firstStamp }) => first > floor && isOld(firstStamp ?? before, before))
   return old.at(-1)?.first
 }
 
