@@ -186,7 +186,7 @@ function letGoOld(engine: Engine, room: RoomId, before: number, out: Effect[]): 
   for (const [feed, state] of feedsOf(engine.log, room)) {
     const [lowest] = state.ranges
     if (lowest === undefined || !mayShrink(engine, room, feed, state)) continue
-    const island = mayDropIslands(engine, room, feed) ? islandBelow(state, before) : undefined
+    const island = islandBelow(engine, { room, feed, state }, before)
     if (island !== undefined) letGo(engine, { room, feed, floor: island, at: undefined, bytes: undefined })
     else if (isOld(lowest.firstStamp ?? state.newest, before) && lowest.last > lowest.first) {
       isMore = !readBeginning(engine, { type: 'age', room, feed, before }, lowest.first, out) || isMore
@@ -197,10 +197,19 @@ function letGoOld(engine: Engine, room: RoomId, before: number, out: Effect[]): 
 
 /**
  * @returns the beginning of the newest range that is old itself, if something lies below: all of that, holes too, is
- * older, and what is missing there will not be fetched.
+ * older, and what is missing there will not be fetched
  */
-function islandBelow({ ranges, floor }: FeedState, before: number): number | undefined {
-  const old = ranges.filter(({ first, firstStamp }) => first > floor && isOld(firstStamp ?? before, before))
+function islandBelow(
+  engine: Engine,
+  { room, feed, state }: { readonly room: RoomId; readonly feed: FeedId; readonly state: FeedState },
+  before: number,
+): number | undefined {
+  if (!isOpen(engine, room)) return undefined
+  // Of own words only what is not here at all.
+  const ranges = mayDropIslands(engine, room, feed) ? state.ranges : state.ranges.slice(0, 1)
+  const old = ranges.filter(
+    ({ first, firstStamp }) => first > state.floor && isOld(firstStamp ?? before, before),
+  )
   return old.at(-1)?.first
 }
 
