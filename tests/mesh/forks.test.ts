@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { handle } from '../../src/mesh/engine.ts'
 import type { Run } from '../../src/mesh/event.ts'
 import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'
-import { branchFeed, isBranch, isLoose, looseFeed, type FeedId } from '../../src/mesh/ids.ts'
+import { branchFeed, isBranch, isLoose, looseFeed, type EventId, type FeedId } from '../../src/mesh/ids.ts'
 import { acceptRun, commit, createLog, feedsOf, heldRanges, recordWith } from '../../src/mesh/log.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import { writeOf } from '../contract/store-contract.ts'
@@ -24,6 +24,8 @@ function after(n: number, count: number, text: string): Run {
   return runOf({ first: n + 1, count, text, ...(prev === undefined ? {} : { prev }) })
 }
 const second = after(2, 2, 'other')
+/** Of an event that nobody here has. */
+const keptPrev = runOf({ count: 9, text: 'lost' }).events[8]?.id as EventId
 
 describe('forks', () => {
   it('[L8] two peers with a version each end with both, in the same order', () => {
@@ -61,6 +63,18 @@ describe('forks', () => {
     one.link(two)
     talk([one, two], 120)
     expect(one.texts()).toHaveLength(700)
+    expect(two.texts()).toEqual(one.texts())
+  })
+
+  it('[L8] versions that parted below a hole are told apart although both hold the same above it', () => {
+    const other = after(2, 1, 'other')
+    const island = runOf({ first: 9, count: 1, prev: keptPrev })
+    const whole = { ...first, events: runOf({ count: 4 }).events }
+    const one = new Peer(11, [whole, island])
+    const two = new Peer(12, [common, other, island])
+    one.link(two)
+    talk([one, two], 200)
+    expect(one.texts()).toHaveLength(6)
     expect(two.texts()).toEqual(one.texts())
   })
 

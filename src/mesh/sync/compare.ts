@@ -104,8 +104,8 @@ export interface Answered {
   readonly frames: Frame[]
   /** To be sent unasked. */
   readonly push: Want[]
-  /** L8: feeds that differ although both hold the same numbers: the newest range of each. */
-  readonly doubts: Want[]
+  /** L8: feeds that differ although both hold the same numbers. */
+  readonly doubts: { readonly room: RoomId; readonly feed: FeedId }[]
   /** L8: numbers from which on a feed goes on here and ended there, and a branch begins. */
   readonly ends: Want[]
 }
@@ -122,7 +122,7 @@ export function answerDiffer(
   const feeds = byName(log, room)
   const push: Want[] = []
   const own: ShortEntry[] = []
-  const doubts: Want[] = []
+  const doubts: { readonly room: RoomId; readonly feed: FeedId }[] = []
   const ends: Want[] = []
   let missing = 0
   let isNewsHere = false
@@ -132,13 +132,12 @@ export function answerDiffer(
       const isNews = (session.floors.get(room)?.get(feed) ?? 0) !== floor
       noteHave(session, room, [{ feed, newest: state.newest, ...holding }])
       const lacking = subtractRanges(state.ranges, [...belowFloor(floor), ...ranges])
-      const last = state.ranges.at(-1)
       const news = subtractRanges(ranges, [...belowFloor(state.floor), ...state.ranges])
       const isEqual = lacking.length === 0 && news.length === 0
       const isHigher = state.floor > floor
       // Where everything is listed, most is equal; where one keeps less, that may be all.
       const isDoubtful = isEqual && frame.span === undefined && !isNews && !isHigher
-      if (last !== undefined && isDoubtful) doubts.push({ room, feed, ...last })
+      if (isDoubtful) doubts.push({ room, feed })
       // L8: it goes on there, and ended here.
       const isEnded = (ranges.at(-1)?.last ?? -1) >= (state.endsAt ?? Number.POSITIVE_INFINITY)
       isNewsHere ||= isHigher || isEnded

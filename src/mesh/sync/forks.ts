@@ -255,27 +255,31 @@ export function compareProbed(engine: Engine, link: LinkId, feed: FeedId, run: R
 
 /**
  * L8: both sides hold the same numbers of a feed and not the same events. While something is on its way that is
- * so for a moment; when it is seen twice, the other side's newest part is looked at.
+ * so for a moment; when it is seen twice, the other side's newest part is looked at, then the one below a hole.
  */
 export function doubt(
   engine: Engine,
   link: LinkId,
   session: Session,
-  doubts: readonly Want[],
+  doubts: readonly { readonly room: RoomId; readonly feed: FeedId }[],
   nowMs: number,
   out: Effect[],
 ): void {
-  for (const { room, feed, first, last } of doubts) {
+  for (const { room, feed } of doubts) {
     const state = feedsOf(engine.log, room).get(feed)
     if (state === undefined || state.pending.length > 0) continue
     const key = `${room}/${feed}`
     const print = state.print.join()
-    if (session.doubts.get(key) === print) {
-      const from = Math.max(first, last - limits.runEventsMax + 1)
-      probe(engine, link, { room, feed, first: from, last }, nowMs, out)
+    const known = session.doubts.get(key)
+    const times = known?.print === print ? known.times + 1 : 0
+    const range = state.ranges[state.ranges.length - 1 - ((times - 1) % state.ranges.length)]
+    if (times > 0 && range !== undefined) {
+      const { last } = range
+      const first = Math.max(range.first, last - limits.runEventsMax + 1)
+      probe(engine, link, { room, feed, first, last }, nowMs, out)
     }
     if (session.doubts.size >= limits.doubtsMax) session.doubts.clear()
-    session.doubts.set(key, print)
+    session.doubts.set(key, { print, times })
   }
 }
 

@@ -66,8 +66,8 @@ export interface Session {
   compared: string
   /** L8: a part of what the other side holds, asked for to see where a feed forked. */
   probe: (OpenWant & { readonly origin: FeedId }) | undefined
-  /** Feeds of which both say that they hold the same, and do not: own print when it was seen, by `room/feed`. */
-  readonly doubts: Map<string, string>
+  /** Feeds of which both say that they hold the same, and do not: own print, and how often it was seen so, by `room/feed`. */
+  readonly doubts: Map<string, { readonly print: string; readonly times: number }>
 }
 
 export interface Reconcile {
