@@ -56,7 +56,7 @@ const layers: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[
   { of: /^src\/runtime\//, may: [/^src\/(mesh|runtime)\//] },
   {
     of: /^src\/adapters\/(?!browser|node|memory)/,
-    may: [/^src\/mesh\//, /^src\/runtime\//, /^src\/adapters\/[^/]+$/, /^@noble\//],
+    may: [/^src\/mesh\//, /^src\/runtime\//, /^src\/adapters\/[^/]+$/, /^@noble\//, /^fflate$/],
   },
   {
     of: /^src\/adapters\/browser\//,

@@ -96,8 +96,8 @@ export function startMesh(home: string): Mesh {
     const keys = await openKeys(store.keyPlace())
     if (start !== starts) return
     const links = new LateLinks(async () => {
-      const { RtcLinks } = await import('#adapters/browser/rtc-links.ts')
-      return new RtcLinks(keys, loadSimplePeer)
+      const { PackedRtcLinks, RtcLinks } = await import('#adapters/browser/rtc-links.ts')
+      return new PackedRtcLinks(new RtcLinks(keys, loadSimplePeer))
     })
     helpers = new SignalClient({ keys, home, onVantage: (vantage) => links.setVantage(vantage) })
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0

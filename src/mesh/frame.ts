@@ -4,7 +4,7 @@
  */
 import { assert, unreachable } from './effects.ts'
 import { Malformed, Reader, Writer } from './bytes.ts'
-import { decodeRun, encodeRun, runClaim, type Claim, type Run } from './event.ts'
+import { runClaim, type Claim, type Run } from './event.ts'
 import { decodeItem, encodeItem, itemClaim, type Item } from './gossip/item.ts'
 import type { Packet } from './gossip/lane.ts'
 import { decodeNote, encodeNote, type Note } from './gossip/note.ts'
@@ -26,6 +26,7 @@ import {
   writeOverlayFrame,
   type OverlayFrame,
 } from './overlay/overlay-frame.ts'
+import { decodeBundle, encodeBundle } from './sync/bundle.ts'
 import {
   isSyncFrame,
   readHolding,
@@ -131,9 +132,7 @@ function writeFrame(writer: Writer, frame: Frame): void {
       writer.varint(frame.first).varint(frame.last - frame.first)
       return
     case 'events':
-      writer.varint(frame.runs.length)
-      for (const run of frame.runs) encodeRun(writer, run)
-      return
+      return encodeBundle(writer, frame.runs)
     case 'items':
       writer.varint(frame.items.length)
       for (const item of frame.items) encodeItem(writer, item)
@@ -206,7 +205,7 @@ function readBody(reader: Reader, code: number): Frame | undefined {
     case codes.lacking:
       return { type: 'lacking', room: readRoom(reader), ...readWantedPart(reader) }
     case codes.events:
-      return { type: 'events', runs: reader.list(limits.recordsPerFrameMax, () => decodeRun(reader)) }
+      return { type: 'events', runs: decodeBundle(reader) }
     case codes.items:
       return {
         type: 'items',

@@ -279,8 +279,10 @@ export const limits = {
   bulkDelayMs: 100,
   /** guess (RFC 6817, base history): a way that has become longer is believed after twice this. */
   leastAnswerAgeMs: 60_000,
-  /** design (gossip.md 7.6): chat waits for no more than one frame of history, and these are four packets. */
-  answerBytesMax: 4_640,
+  /** design (gossip.md 7.6): chat waits for no more than one frame of history; of text these are four packets (F7). */
+  answerBytesMax: 10_240,
+  /** rfc (RFC 1951 §2): as far back as a repetition can point; what is kept of a bulk lane, each way. */
+  packWindowBytes: 32_768,
   /** guess: beyond so many missing events the newest of all feeds come first, before the older ones of some. */
   missingMuch: 1_024,
   /** guess: wants of one link that are read from the store at once, to be answered together. */

@@ -11,7 +11,8 @@ import { writeOf } from '../contract/store-contract.ts'
 import { general, transcript } from '../sim/checks.ts'
 import { Gathering } from '../sim/gathering.ts'
 import { Prng } from '../sim/prng.ts'
-import type { SimPeer, World } from '../sim/world.ts'
+import type { SimPeer } from '../sim/peer.ts'
+import type { World } from '../sim/world.ts'
 import { printFigures, type Figure } from './table.ts'
 
 const sites = Number(process.env['SITES'] ?? 20)

@@ -3,6 +3,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { afterEach, describe, expect, it } from 'vitest'
 import { MemoryHub, MemoryLinks } from '../../src/adapters/memory/memory-links.ts'
 import { wrapWebSocket } from '../../src/adapters/node/ws-socket.ts'
+import { PackedLinks } from '../../src/adapters/packed-links.ts'
 import { WsLinks } from '../../src/adapters/ws-links.ts'
 import { keyOf } from '../mesh/make.ts'
 import { testKeys } from './test-keys.ts'
@@ -36,8 +37,14 @@ async function socketPair(expected = keyOf(2).peer): Promise<LinkPair> {
   return { a, b, peerA: keysA.self, peerB: keysB.self, signal: () => undefined, close }
 }
 
+async function packedPair(): Promise<LinkPair> {
+  const pair = await memoryPair()
+  return { ...pair, a: new PackedLinks(pair.a), b: new PackedLinks(pair.b) }
+}
+
 describe.each([
   ['memory', memoryPair],
+  ['memory, packed', packedPair],
   ['WebSocket, Node side', socketPair],
 ] as const)('links contract: %s', (_name, make) => {
   let pair: LinkPair | undefined

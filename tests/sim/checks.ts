@@ -8,7 +8,8 @@ import { targetOf } from '../../src/mesh/timeline/body.ts'
 import { fold } from '../../src/mesh/timeline/fold.ts'
 import { covers } from '../../src/mesh/sync/held.ts'
 import { digestsFor } from '../../src/mesh/overlay/liveness.ts'
-import type { SimPeer, World } from './world.ts'
+import type { SimPeer } from './peer.ts'
+import type { World } from './world.ts'
 
 export const general: RoomId = openRoomId('general')
 

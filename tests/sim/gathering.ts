@@ -7,7 +7,8 @@ import { general } from './checks.ts'
 import { geometricLayout } from './layouts.ts'
 import { Prng } from './prng.ts'
 import type { Counters } from './counters.ts'
-import { World, type Faults, type SimPeer } from './world.ts'
+import type { SimPeer } from './peer.ts'
+import { World, type Faults } from './world.ts'
 
 export interface GatheringParts {
   readonly seed: number
@@ -52,6 +53,7 @@ export class Gathering {
     }
     const layout = geometricLayout(this.random, parts.sites, parts.people, parts.boxes)
     this.world = new World(parts.seed, layout, faults, true)
+    this.world.packs = true
     for (const peer of this.world.peers) {
       this.world.schedule.after(this.random.between(0, parts.joinMs), () => this.world.start(peer))
     }

@@ -8,7 +8,8 @@ import { linkVersion } from '../../src/adapters/link-handshake.ts'
 import { bundleWorker } from './bundle.mjs'
 import { general } from './checks.ts'
 import { runScenario } from './scenario.ts'
-import { shippedCode, type EngineCode, type World } from './world.ts'
+import { shippedCode, type EngineCode } from './peer.ts'
+import type { World } from './world.ts'
 
 const nextKind = 200
 const nextHeartbeat = 150

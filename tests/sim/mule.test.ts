@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { openRoomId } from '../../src/mesh/ids.ts'
 import { keepAll } from '../../src/mesh/sync/retention.ts'
 import { general, transcript } from './checks.ts'
-import { World, type Faults, type SimPeer } from './world.ts'
+import type { SimPeer } from './peer.ts'
+import { World, type Faults } from './world.ts'
 
 const faults: Faults = {
   loss: 0.05,
@@ -24,6 +25,7 @@ function villages(): {
   readonly bill: SimPeer
 } {
   const world = new World(7, { near: [[1], [0, 2], [1]], people: [1, 1, 1], boxes: false }, { ...faults })
+  world.packs = true
   const [ana, mule, bill] = world.peers
   if (ana === undefined || mule === undefined || bill === undefined) throw new Error('three peers')
   mule.retention = { ...keepAll, carriedRoomsMax: 4, carriedBytesMax: 10_000_000 }

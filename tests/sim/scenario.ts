@@ -16,8 +16,9 @@ import {
 import type { Body } from '../../src/mesh/timeline/body.ts'
 import { keepAll } from '../../src/mesh/sync/retention.ts'
 import { Attacker, attacks } from './attackers.ts'
+import type { EngineCode, SimPeer } from './peer.ts'
 import { Prng } from './prng.ts'
-import { World, fakeSignature, type EngineCode, type Faults, type Layout, type SimPeer } from './world.ts'
+import { World, fakeSignature, type Faults, type Layout } from './world.ts'
 
 const stepsMax = 400_000
 /** With fewer, everything may hang on the attacker. */

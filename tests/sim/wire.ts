@@ -2,6 +2,7 @@
  * One direction of a link between two peers: how long a frame is under way, and whether it gets lost. Loss alone or
  * in bursts (Gilbert 1960, Elliott 1963), a rate with a queue, lanes that wait for what is lost and one that does not.
  */
+import { Packer } from '../../src/adapters/packer.ts'
 import type { Lane } from '../../src/mesh/frame.ts'
 import type { Prng } from './prng.ts'
 
@@ -31,11 +32,17 @@ export class Wire {
   /** Bytes of the bulk lane that have not left yet. */
   bulkWaiting = 0
   isCongested = false
+  private readonly packer = new Packer()
   private isBad = false
   /** When everything given so far has left, ms. */
   private freeMs = 0
   /** When the last frame of a reliable lane arrives, ms. */
   private readonly lastMs = new Map<Lane, number>()
+
+  /** @param frame of the bulk lane @returns how many bytes it takes on the way (F7) */
+  pack(frame: Uint8Array): number {
+    return this.packer.pack(frame).length
+  }
 
   /** @returns when it has left here, ms */
   leaves(bytes: number, faults: WireFaults, isRadio: boolean, nowMs: number): number {

@@ -3,19 +3,16 @@
  * links that lose, repeat and reorder, partitions, and helpers that die. One seed gives one run, to the byte.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { linkVersion } from '../../src/adapters/link-handshake.ts'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import { encodeUtf8 } from '../../src/mesh/bytes.ts'
-import { completeFrame, unclearFrame } from '../../src/mesh/broadcast.ts'
-import type { Effect, Input, LinkId, MeshEvent, Retention, StoreWrite } from '../../src/mesh/effects.ts'
-import { handle } from '../../src/mesh/engine.ts'
-import { createEngine, type Engine } from '../../src/mesh/state.ts'
-import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
+import { unclearFrame } from '../../src/mesh/broadcast.ts'
+import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
+import { encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
-import { peerIdFromBytes, type EventId, type PeerId, type RoomId } from '../../src/mesh/ids.ts'
-import type { Attacker } from './attackers.ts'
+import { peerIdFromBytes, type PeerId, type RoomId } from '../../src/mesh/ids.ts'
 import { Counters } from './counters.ts'
 import { Mixer } from './mixing.ts'
+import { SimPeer, type Backup, type Conduit, type SimSite } from './peer.ts'
 import { Prng } from './prng.ts'
 import { Schedule } from './schedule.ts'
 import { Wire, bulkBytes, type WireFaults } from './wire.ts'
@@ -25,17 +22,6 @@ export interface Faults extends WireFaults {
   /** A write is refused as `full`. */
   readonly diskFull: number
   readonly clockErrorMaxMs: number
-}
-
-/** A place: its helper, its neighbours, and how many radio hops every other place is away. */
-export interface SimSite {
-  readonly index: number
-  readonly key: PeerId
-  readonly near: readonly { readonly site: number; readonly cost: number }[]
-  /** Radio hops to each site, by index. */
-  readonly hops: readonly number[]
-  helperAlive: boolean
-  readonly peers: SimPeer[]
 }
 
 /** What a world is made of. One site with some people is the simple form. */
@@ -48,105 +34,14 @@ export interface Layout {
   readonly boxes: boolean
 }
 
-export interface Posted {
-  readonly id: EventId
-  readonly by: number
-  readonly life: number
-}
-
-/** An engine of some version: what a peer runs. */
-export interface EngineCode {
-  readonly version: number
-  readonly createEngine: typeof createEngine
-  readonly handle: typeof handle
-  readonly encodeFrame: typeof encodeFrame
-  readonly decodeFrame: typeof decodeFrame
-  readonly completeFrame: typeof completeFrame
-}
-
-export const shippedCode: EngineCode = {
-  version: linkVersion,
-  createEngine,
-  handle,
-  encodeFrame,
-  decodeFrame,
-  completeFrame,
-}
-
-export interface Backup {
-  readonly tables: MemoryTables
-  readonly incarnation: Uint8Array
-}
-
-interface Conduit {
-  readonly hops: number
-  readonly a: SimPeer
-  readonly b: SimPeer
-  readonly idAtA: LinkId
-  readonly idAtB: LinkId
-  open: boolean
-  readonly fromA: Wire
-  readonly fromB: Wire
-}
-
-export class SimPeer {
-  readonly index: number
-  readonly site: SimSite
-  readonly box: boolean
-  attacker: Attacker | undefined
-  /** What it runs. */
-  code: EngineCode = shippedCode
-  /** Dials of the last minute, ms, to check the bound from outside. */
-  readonly dialsMs: number[] = []
-  mostLinks = 0
-  mostDials = 0
-  key: Uint8Array
-  self: PeerId
-  incarnation: Uint8Array
-  tables = new MemoryTables()
-  backup: Backup | undefined
-  /** What it keeps; undefined: everything, and nothing of others. */
-  retention: Retention | undefined
-  /** Whether it ever came back from a backup: then its feeds fork. */
-  isRestored = false
-  engine: Engine | undefined
-  /** Counts starts; whatever belongs to an earlier life is dropped. */
-  life = 0
-  /** Counts wipes: what an earlier disk held is gone. */
-  disk = 0
-  /** What its wall clock is off by at the next start, ms. */
-  clockErrorMs = 0
-  /** What it was off by at the start of this life: a running engine's time never jumps. */
-  startErrorMs = 0
-  readonly conduits = new Map<LinkId, Conduit>()
-  /** Whom its helper has told it of. */
-  told = new Set<PeerId>()
-  readonly posted: Posted[] = []
-  readonly failedPosts: string[] = []
-  alarm = 0
-  lastHolders: Extract<MeshEvent, { type: 'holders' }> | undefined
-  lastPeople: Extract<MeshEvent, { type: 'people' }> | undefined
-
-  constructor(index: number, site: SimSite, box: boolean, random: Prng) {
-    this.index = index
-    this.site = site
-    this.box = box
-    this.key = random.bytes(32)
-    this.self = peerIdFromBytes(this.key)
-    this.incarnation = random.bytes(16)
-  }
-}
-
 /** A stand-in for Ed25519: anybody could forge it, nobody here does. Checks that both sides sign the same bytes. */
 export function fakeSignature(signer: string, message: Uint8Array): Uint8Array {
   return new Mixer().add(encodeUtf8(signer)).add(message).signature()
 }
 
-/** For worlds that check no signatures: different every time, and cheap. */
+/** For worlds that check no signatures: different every time, and as hard to pack as a real one. */
 function cheapSignature(count: number): Uint8Array {
-  const bytes = new Uint8Array(64)
-  new DataView(bytes.buffer).setUint32(0, count)
-  return bytes
+  return new Prng(count).bytes(64)
 }
 
 export class World {
@@ -166,6 +61,8 @@ export class World {
   /** Radio: what a hop adds to a frame's way, ms. */
   radioMinMs = 10
   radioMaxMs = 50
+  /** Whether the bulk lane is packed, as in the app; only its size changes by it. */
+  packs = false
   private readonly isFast: boolean
   /** Seen by anybody. */
   forks = 0
@@ -607,12 +504,14 @@ export class World {
   /** @param bytes what goes over the wire; the frame itself in worlds without bytes */
   private put(peer: SimPeer, link: LinkId, frame: Frame, bytes: Uint8Array | undefined): void {
     const conduit = peer.conduits.get(link)
-    this.counters.count(conduit?.hops ?? 0, frame, bytes?.length)
+    const wire = conduit?.a === peer ? conduit.fromA : conduit?.fromB
+    const lane = laneOf(frame)
+    const packed = this.packs && lane === 'bulk' ? wire?.pack(bytes ?? encodeFrame(frame)) : undefined
+    this.counters.count(conduit?.hops ?? 0, frame, packed ?? bytes?.length)
     if (bytes !== undefined) this.trace.number(this.schedule.nowMs).number(peer.index).add(bytes)
-    if (conduit === undefined) return
+    if (conduit === undefined || wire === undefined) return
     const target = conduit.a === peer ? conduit.b : conduit.a
     const linkThere = conduit.a === peer ? conduit.idAtB : conduit.idAtA
-    const lane = laneOf(frame)
     const arrive = () => {
       if (!conduit.open) return
       if (bytes === undefined) this.input(target, { type: 'received', link: linkThere, frame })
@@ -621,8 +520,7 @@ export class World {
     const { faults, random } = this
     const { nowMs } = this.schedule
     const delayMs = random.between(faults.latencyMinMs, faults.latencyMaxMs) + this.radioDelayMs(conduit.hops)
-    const wire = conduit.a === peer ? conduit.fromA : conduit.fromB
-    const size = faults.radioKbps === undefined ? 0 : (bytes?.length ?? encodeFrame(frame).length)
+    const size = faults.radioKbps === undefined ? 0 : (packed ?? bytes?.length ?? encodeFrame(frame).length)
     const leftMs = wire.leaves(size, faults, conduit.hops > 0, nowMs)
     if (lane === 'bulk' && leftMs > nowMs) this.queueBulk(peer, { link, wire, size, leftMs })
     for (const atMs of wire.arrivals(lane, { leftMs, delayMs, nowMs }, faults, random)) {

@@ -36,6 +36,14 @@ const wordFields: SiteWordFields = {
 }
 const word = { ...wordFields, signature: signPlainly(keyOf(1), siteWordSigningBytes(wordFields)) }
 
+/** Names what stands behind it in the frame, and something elsewhere. */
+const answered = runOf({
+  count: 1,
+  deps: [
+    runOf({ seed: 3, count: 1 }).events[0]?.id as EventId,
+    runOf({ seed: 4, count: 1 }).events[0]?.id as EventId,
+  ],
+})
 const presentHead = runOf({ seed: 3, count: 1 }).events[0]?.id as EventId
 
 /** One of each type, with what is easy to get wrong: empty lists, gaps, long text. */
@@ -67,6 +75,7 @@ export const samples: Readonly<Record<string, Frame>> = {
   },
   lacking: { type: 'lacking', room: general, name: 0x7fff_fffe, first: 5, last: 8 },
   events: { type: 'events', runs: [runOf({ first: 5, count: 2, text: 'grüße 😀' })] },
+  'events-bundle': { type: 'events', runs: [answered, runOf({ seed: 3, count: 1 })] },
   items: {
     type: 'items',
     items: [

@@ -9,6 +9,7 @@ import type { FrameFault, Lane } from '#mesh/frame.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
 import type { Keys, LinkEvents, LinkRefusal, Links } from '#runtime/ports.ts'
+import { PackedLinks } from '../packed-links.ts'
 import { RtcConnection } from './rtc-connection.ts'
 
 /** How this page is seen from outside, as its helper says. */
@@ -188,6 +189,13 @@ export class RtcLinks implements Links {
   close(): void {
     this.events = undefined
     for (const connection of [...this.connections.values(), ...this.byLink.values()]) connection.end('closed')
+  }
+}
+
+/** What the app uses: WebRTC, packed. */
+export class PackedRtcLinks extends PackedLinks<RtcLinks> {
+  setVantage(vantage: Vantage): void {
+    this.inner.setVantage(vantage)
   }
 }
 
