@@ -24,6 +24,7 @@ import { socketedPeers } from './overlay/signalling.ts'
 import { settleForks } from './sync/forks.ts'
 import { missingCount } from './sync/reconcile.ts'
 import { serveAll } from './sync/serve.ts'
+import { isLargeRoom, tellTallies } from './sync/tally.ts'
 import { reachabilityOf } from './overlay/liveness.ts'
 import { upkeep } from './overlay/upkeep.ts'
 
@@ -34,6 +35,7 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   writeNext(engine, nowMs, out)
   sayOwn(engine, nowMs, out)
   confirmAndTell(engine, nowMs, out)
+  tellTallies(engine, nowMs, out)
   if (engine.mayAsk) {
     engine.mayAsk = false
     askAll(engine, nowMs, out)
@@ -113,9 +115,7 @@ function confirmAndTell(engine: Engine, nowMs: number, out: Effect[]): void {
   const isSmall = new Map<RoomId, boolean>()
   for (const fields of dueReceipts(engine.delivery, engine.log, engine.self, { counter, roleOf })) {
     const { room } = fields
-    if (!isSmall.has(room)) {
-      isSmall.set(room, audienceOf(engine.presence, room, nowMs).length <= limits.receiptPeopleMax)
-    }
+    if (!isSmall.has(room)) isSmall.set(room, !isLargeRoom(engine, room, nowMs))
     if (isKept(engine, room) && isSmall.get(room) === true) {
       sign(engine, { type: 'receipt', fields }, receiptSigningBytes(fields), out)
     }

@@ -30,7 +30,8 @@ import { acceptWord, isLargeMesh, isRoomWanted, reachableSites } from './overlay
 import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
 import { takeRun } from './sync/forks.ts'
-import type { Presence, Receipt } from './record.ts'
+import { acceptTally } from './sync/tally.ts'
+import type { Presence, Receipt, Tally } from './record.ts'
 
 export function noteTo(engine: Engine, id: LinkId, note: Note): void {
   const link = engine.overlay.links.get(id)
@@ -53,6 +54,8 @@ export function mayCarry(engine: Engine, link: Link, item: Item): boolean {
   const room = itemRoom(item)
   if (!isRadio(link, sites.own)) return mayCarryInside(engine, link, item)
   if (content.type === 'suspicion') return false
+  // D8: what a device tells of itself is for its site.
+  if (content.type === 'tally' && content.record.site === undefined) return false
   if (content.type === 'presence') return !isLargeMesh(sites)
   if (room === undefined || link.rooms.has(room) || link.site === undefined) return true
   return isRoomWanted(sites, link.site, room)
@@ -62,7 +65,7 @@ export function mayCarry(engine: Engine, link: Link, item: Item): boolean {
 function mayCarryInside(engine: Engine, link: Link, item: Item): boolean {
   const { sites } = engine
   const { content } = item
-  if (content.type === 'receipt') return link.rooms.has(content.record.room)
+  if (content.type === 'receipt' || content.type === 'tally') return link.rooms.has(content.record.room)
   if (content.type !== 'site' || content.record.site === sites.own) return true
   return !isLargeMesh(sites) || isPairLink(engine, link)
 }
@@ -106,7 +109,8 @@ export function spread(engine: Engine, item: Item, nowMs: number): void {
   const wayOf = (id: LinkId) => {
     const link = overlay.links.get(id)
     if (link === undefined || !mayCarry(engine, link, item)) return 'none'
-    return item.content.type === 'receipt' && isRadio(link, sites.own) ? 'in-company' : 'now'
+    const isPatient = item.content.type === 'receipt' || item.content.type === 'tally'
+    return isPatient && isRadio(link, sites.own) ? 'in-company' : 'now'
   }
   spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
 }
@@ -192,6 +196,8 @@ function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Ef
       return takeReceipt(engine, link, item, content.record)
     case 'site':
       return takeSiteWord(engine, item, content.record, nowMs)
+    case 'tally':
+      return takeTally(engine, item, content.record)
     case 'suspicion':
       return takeSuspicion(engine, content.peer, content.counter, nowMs)
     default:
@@ -242,6 +248,11 @@ export function shelve(engine: Engine, item: Item): Item {
       return putRecord(shelf, 'site', `site ${content.record.site}`, item)
     case 'receipt':
       return putRecord(shelf, receiptScope(content.record), receiptKey(content.record), item)
+    case 'tally': {
+      const { room, site } = content.record
+      // A device's own is told again when something changes.
+      return site === undefined ? item : putRecord(shelf, `receipt ${room}`, `tally ${room} ${site}`, item)
+    }
     case 'run':
     case 'suspicion':
       // Events are kept by the log, suspicions by nobody.
@@ -316,6 +327,18 @@ function takeSiteWord(engine: Engine, item: Item, word: SiteWord, nowMs: number)
     word.primary === engine.self ? Math.max(engine.recordCounter, word.counter) : engine.recordCounter
   engine.isUpkeepDue ||= engine.gateways.role !== 'none' || word.site === sites.own
   engine.isPeopleStale = true
+  return true
+}
+
+/** D8, D9 */
+function takeTally(engine: Engine, item: Item, tally: Tally): boolean {
+  if (!isKept(engine, tally.room)) return true
+  if (tally.signer === engine.self) {
+    engine.recordCounter = Math.max(engine.recordCounter, tally.counter)
+    return false
+  }
+  if (!acceptTally(engine, tally)) return false
+  shelve(engine, item)
   return true
 }
 

@@ -14,10 +14,28 @@ import type { Receipt, ReceiptEntry, ReceiptFields } from './record.ts'
 type Role = Receipt['role']
 
 export interface Holder {
+  /** A device, or a site whose people were counted. */
   readonly device: PeerId
   readonly role: Role
   readonly feed: FeedId
   readonly ranges: readonly Range[]
+  /** Of a site: how many there hold each of the ranges, and how many have the room whose names are not known here. */
+  readonly counted?: { readonly ranges: readonly CountedRange[]; readonly others: number }
+}
+
+export interface CountedRange extends Range {
+  readonly readers: number
+}
+
+/** D10: how many people at one site, or whether one device, held something of an own feed when it was last heard. */
+export interface Count {
+  readonly room: RoomId
+  readonly by: PeerId
+  readonly feed: FeedId
+  /** People of a site whose names are not known here; undefined: `by` is a device. */
+  readonly others: number | undefined
+  /** Ascending, apart. */
+  readonly ranges: readonly CountedRange[]
 }
 
 export interface Delivery {
@@ -27,12 +45,44 @@ export interface Delivery {
   readonly uses: Map<Receipt, number>
   /** Feeds whose durable ranges changed since this device last confirmed them. */
   readonly unconfirmed: Map<RoomId, Set<FeedId>>
+  /** By room, then `by feed`. */
+  readonly counts: Map<RoomId, Map<string, Count>>
 }
 
-export function createDelivery(receipts: readonly Receipt[]): Delivery {
-  const delivery: Delivery = { receipts: new Map(), uses: new Map(), unconfirmed: new Map() }
+export function createDelivery(receipts: readonly Receipt[], counts: readonly Count[]): Delivery {
+  const delivery: Delivery = {
+    receipts: new Map(),
+    uses: new Map(),
+    unconfirmed: new Map(),
+    counts: new Map(),
+  }
   for (const receipt of receipts) acceptReceipt(delivery, receipt)
+  for (const count of counts) countHeld(delivery, count)
   return delivery
+}
+
+/** D10: a larger number counts, whenever it was heard. @returns what is known now, if that is more than before */
+export function countHeld(delivery: Delivery, count: Count): Count | undefined {
+  const room = delivery.counts.get(count.room) ?? new Map<string, Count>()
+  const key = `${count.by} ${count.feed}`
+  const known = room.get(key)
+  if (known === undefined && room.size >= limits.countsPerRoomMax) return undefined
+  const readers = new Map<number, number>()
+  for (const { first, last, readers: many } of [...(known?.ranges ?? []), ...count.ranges]) {
+    for (let seq = first; seq <= last; seq++) readers.set(seq, Math.max(many, readers.get(seq) ?? 0))
+  }
+  const ranges: CountedRange[] = []
+  for (const [seq, many] of [...readers].sort(([a], [b]) => a - b)) {
+    const before = ranges.at(-1)
+    const isNext = before?.last === seq - 1 && before.readers === many
+    if (isNext) ranges[ranges.length - 1] = { ...before, last: seq }
+    else ranges.push({ first: seq, last: seq, readers: many })
+  }
+  const next = { ...count, ranges: ranges.slice(-limits.countRangesMax) }
+  if (JSON.stringify(next) === JSON.stringify(known)) return undefined
+  room.set(key, next)
+  delivery.counts.set(count.room, room)
+  return next
 }
 
 /** D2: @returns whether the receipt says anything new, and which ones say nothing any more. */
@@ -159,6 +209,10 @@ export function holdersOf(delivery: Delivery, log: Log, room: RoomId, own: FeedI
     if (feed === own && ranges.some((range) => range.last > last)) continue
     holders.push({ device: receipt.device, role: receipt.role, feed, ranges })
   }
+  for (const { by, feed, ranges, others } of delivery.counts.get(room)?.values() ?? []) {
+    const counted = others === undefined ? {} : { counted: { ranges, others } }
+    if (feedAuthor(feed) === self) holders.push({ device: by, role: 'reader', feed, ranges, ...counted })
+  }
   return holders
 }
 
@@ -180,13 +234,20 @@ export function messageState(
 ): MessageState {
   const readers = new Set<PeerId>()
   const carriers = new Set<PeerId>()
+  let counted = 0
+  let others = 0
   for (const holder of holders) {
     if (holder.feed !== message.feed || !covers(holder.ranges, message.seq)) continue
-    ;(holder.role === 'reader' ? readers : carriers).add(holder.device)
+    if (holder.counted === undefined) (holder.role === 'reader' ? readers : carriers).add(holder.device)
+    else {
+      others += holder.counted.others
+      counted += holder.counted.ranges.find((range) => covers([range], message.seq))?.readers ?? 0
+    }
   }
-  if (readers.size > 0) {
+  const to = readers.size + counted
+  if (to > 0) {
     const everybody = new Set([...(message.audience ?? []), ...readers])
-    return { type: 'delivered', to: readers.size, of: everybody.size }
+    return { type: 'delivered', to, of: Math.max(to, everybody.size + others) }
   }
   if (carriers.size > 0) return { type: 'carried', by: carriers.size }
   return { type: reachable ? 'sending' : 'waiting' }

@@ -3,7 +3,7 @@
  * screen is told (events). Four closed unions; a `switch` over one of them is complete or does not compile.
  */
 import type { PlacedEvent } from './clock.ts'
-import type { Holder } from './delivery.ts'
+import type { Count, Holder } from './delivery.ts'
 import type { Event } from './event.ts'
 import type { Frame } from './frame.ts'
 import type { Range } from './sync/sync-frame.ts'
@@ -51,6 +51,7 @@ export interface StoredState {
   readonly feeds: readonly FeedRecord[]
   readonly presences: readonly Presence[]
   readonly receipts: readonly Receipt[]
+  readonly counts: readonly Count[]
   readonly name: string
 }
 
@@ -71,6 +72,7 @@ export interface StoreWrite {
   readonly feeds: readonly FeedRecord[]
   readonly presences: readonly Presence[]
   readonly receipts: readonly Receipt[]
+  readonly counts: readonly Count[]
   /** The whole list, when it changed. */
   readonly rooms: readonly RoomRecord[] | undefined
   readonly name: string | undefined

@@ -32,6 +32,7 @@ import { loseLink } from './overlay/liveness.ts'
 import { forgetPassive } from './overlay/membership.ts'
 import { acceptWord } from './overlay/sites.ts'
 import { setRetention } from './sync/retention.ts'
+import { noteSaid } from './sync/tally.ts'
 import type { Engine } from './state.ts'
 import { beginIncarnation } from './sync/forks.ts'
 import { revisitLoose } from './sync/loose.ts'
@@ -194,6 +195,11 @@ function signed(engine: Engine, input: Extract<Input, { type: 'signed' }>, nowMs
       engine.journal.receipts.push(receipt)
       return spread(engine, item, nowMs)
     }
+    case 'tally': {
+      const tally = { ...purpose.fields, signature }
+      const item = itemOf({ type: 'tally', record: tally })
+      return spread(engine, shelve(engine, item), nowMs)
+    }
     case 'site': {
       const word = { ...purpose.fields, signature }
       engine.isWordPending = false
@@ -223,6 +229,7 @@ function stored(
   }
   revisitLoose(engine, write.feeds, out)
   engine.mayAsk = true
+  for (const event of input.added) noteSaid(engine, event, nowMs)
   showMessages(engine, input.added, input.moved, out)
   obeyOwners(engine, [...input.added, ...input.moved], out)
   if (!ownsBatch(engine.outbox, write.events)) return

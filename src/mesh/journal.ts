@@ -2,6 +2,7 @@
  * Group commit: everything that must become durable collects while one transaction is on its way, and goes out
  * as the next one. At most one transaction is in flight, so its feed records are always true. Rules J1–J3.
  */
+import type { Count } from './delivery.ts'
 import type { FeedCut, NewEvent, StoreFailure, StoreWrite, RoomRecord } from './effects.ts'
 import type { FeedId, RoomId } from './ids.ts'
 import { commit, recordWith, release } from './log.ts'
@@ -25,6 +26,8 @@ export interface Journal {
   events: NewEvent[]
   presences: Presence[]
   receipts: Receipt[]
+  /** By what they are stored under. */
+  counts: Map<string, Count>
   rooms: readonly RoomRecord[] | undefined
   name: string | undefined
   inFlight:
@@ -43,6 +46,7 @@ export function createJournal(): Journal {
     events: [],
     presences: [],
     receipts: [],
+    counts: new Map(),
     rooms: undefined,
     name: undefined,
     inFlight: undefined,
@@ -64,6 +68,7 @@ function isEmpty(journal: Journal): boolean {
     journal.incarnation === undefined &&
     journal.presences.length === 0 &&
     journal.receipts.length === 0 &&
+    journal.counts.size === 0 &&
     journal.rooms === undefined &&
     journal.name === undefined
   )
@@ -85,6 +90,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
     feeds: feedRecords(log, events, changed),
     presences: journal.presences,
     receipts: journal.receipts,
+    counts: [...journal.counts.values()],
     rooms: journal.rooms,
     name: journal.name,
     clearDrafts: [...new Set(own.filter(({ kind }) => kind === eventKinds.message).map(({ room }) => room))],
@@ -96,6 +102,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
   journal.incarnation = undefined
   journal.presences = []
   journal.receipts = []
+  journal.counts = new Map()
   journal.rooms = undefined
   journal.name = undefined
   journal.inFlight = { token, write, changed }

@@ -90,6 +90,23 @@ export const limits = {
   presencesMax: 1_024,
   /** design (Message states): receipts by name up to this many people. */
   receiptPeopleMax: 64,
+  /** design (Message states): counts by site are told this often at most. */
+  tallyIntervalMs: 60_000,
+  /** guess: what was said is held by everybody near after this. */
+  tallySettleMs: 10_000,
+  /** guess: what one tally of one stretch takes with its share of a packet, and what all may take of a radio link (B18). */
+  tallyBytes: 172,
+  tallyBytesPerSecond: 25,
+  /** guess: two hours. */
+  tallyLevelMax: 7,
+  tallyStretchesMax: 32,
+  /** guess: minutes of a room in which something was said, and own messages of each. */
+  tallyMinutesMax: 256,
+  tallyOwnMax: 256,
+  /** guess: stretches of an own feed of which different numbers of people at a site hold all; the oldest go. */
+  countRangesMax: 64,
+  /** guess: sites, and devices of the own one, whose counts are kept. */
+  countsPerRoomMax: 1_024,
   receiptEntriesMax: 16,
   /** guess: ranges of one feed that a receipt may name. */
   receiptRangesMax: 4,

@@ -5,6 +5,7 @@
 import { Malformed, Reader, Writer, concatBytes, encodeUtf8 } from './bytes.ts'
 import { signatureBytesLength, type Claim } from './event.ts'
 import {
+  bytesToHex,
   cleanName,
   feedIdBytesLength,
   feedIdFromBytes,
@@ -61,8 +62,36 @@ export interface Receipt extends ReceiptFields {
   readonly signature: Uint8Array
 }
 
+/** A stretch of a room's time, and how many hold exactly what was said in it. */
+export interface TallyStretch {
+  /** Since 1970; a multiple of its length. */
+  readonly minute: number
+  /** It is 2^level minutes long. */
+  readonly level: number
+  /** 8 bytes as hex: XOR of the beginnings of the ids of all events whose stamps lie in it. */
+  readonly print: string
+  readonly readers: number
+}
+export interface TallyFields {
+  /** A device, or the primary gateway of a site. */
+  readonly signer: PeerId
+  /** Whose people are counted; undefined: the device speaks for itself. */
+  readonly site: PeerId | undefined
+  readonly room: RoomId
+  /** A stamp; of two tallies of a site, or of a device, for one room the larger one counts (D8, D9). */
+  readonly counter: number
+  /** How many there have the room. */
+  readonly people: number
+  readonly stretches: readonly TallyStretch[]
+}
+export interface Tally extends TallyFields {
+  readonly signature: Uint8Array
+}
+
 const presenceDomain = encodeUtf8('meshchat/1/sign/presence')
 const receiptDomain = encodeUtf8('meshchat/1/sign/receipt')
+const tallyDomain = encodeUtf8('meshchat/1/sign/tally')
+const printBytesLength = 8
 const statuses: readonly Status[] = ['here', 'asleep', 'left']
 const nameBytesMax = limits.nameCharactersMax * 4
 const seqMax = Number.MAX_SAFE_INTEGER - 1
@@ -157,4 +186,49 @@ export function decodeReceipt(reader: Reader): Receipt {
   })
   const signature = reader.fixed(signatureBytesLength)
   return { device, room, counter, role: role === 0 ? 'reader' : 'carrier', entries, signature }
+}
+
+function writeTally(writer: Writer, tally: TallyFields): Writer {
+  writer.fixed(peerIdToBytes(tally.signer)).u8(tally.site === undefined ? 0 : 1)
+  if (tally.site !== undefined) writer.fixed(peerIdToBytes(tally.site))
+  writer.fixed(hexToBytes(tally.room)).u64(tally.counter)
+  writer.varint(tally.people).varint(tally.stretches.length)
+  for (const { minute, level, print, readers } of tally.stretches) {
+    writer.varint(minute).u8(level).fixed(hexToBytes(print)).varint(readers)
+  }
+  return writer
+}
+
+export function tallySigningBytes(tally: TallyFields): Uint8Array {
+  return concatBytes(tallyDomain, writeTally(new Writer(), tally).finish())
+}
+
+export function tallyClaim(tally: Tally): Claim {
+  return { signer: tally.signer, message: tallySigningBytes(tally), signature: tally.signature }
+}
+
+export function encodeTally(writer: Writer, tally: Tally): void {
+  writeTally(writer, tally).fixed(tally.signature)
+}
+
+/** @throws Malformed */
+export function decodeTally(reader: Reader): Tally {
+  const signer = peerIdFromBytes(reader.fixed(peerIdBytesLength))
+  const hasSite = reader.u8()
+  if (hasSite > 1) throw new Malformed('flag')
+  const site = hasSite === 1 ? peerIdFromBytes(reader.fixed(peerIdBytesLength)) : undefined
+  const room = roomIdFromBytes(reader.fixed(roomIdBytesLength))
+  const counter = reader.u64()
+  if (counter > limits.stampMax) throw new Malformed('stamp out of range')
+  const people = reader.varint(limits.peoplePerSiteMax)
+  const stretches = reader.list(limits.tallyStretchesMax, () => {
+    const minute = reader.varint(limits.stampMax)
+    const level = reader.u8()
+    if (level > limits.tallyLevelMax || minute % 2 ** level !== 0) throw new Malformed('stretch')
+    const print = bytesToHex(reader.fixed(printBytesLength))
+    const readers = reader.varint(people)
+    return { minute, level, print, readers }
+  })
+  const signature = reader.fixed(signatureBytesLength)
+  return { signer, site, room, counter, people, stretches, signature }
 }

@@ -3,13 +3,14 @@ import { nextStamp } from './clock.ts'
 import type { Effect } from './effects.ts'
 import type { Engine } from './state.ts'
 import type { SiteWordFields } from './overlay/site-word.ts'
-import type { PresenceFields, ReceiptFields } from './record.ts'
+import type { PresenceFields, ReceiptFields, TallyFields } from './record.ts'
 
 export type Signing =
   | { readonly type: 'batch' }
   | { readonly type: 'presence'; readonly fields: PresenceFields }
   | { readonly type: 'farewell'; readonly fields: PresenceFields }
   | { readonly type: 'receipt'; readonly fields: ReceiptFields }
+  | { readonly type: 'tally'; readonly fields: TallyFields }
   | { readonly type: 'site'; readonly fields: SiteWordFields }
 
 export function sign(engine: Engine, purpose: Signing, message: Uint8Array, out: Effect[]): void {

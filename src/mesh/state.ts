@@ -32,6 +32,7 @@ import { keepAll, roleIn } from './sync/retention.ts'
 import type { Signing } from './signing.ts'
 import type { Finding } from './sync/forks.ts'
 import type { Load } from './sync/loose.ts'
+import type { Tallies } from './sync/tally.ts'
 import { createReconcile, type Reconcile } from './sync/reconcile.ts'
 
 export interface Engine {
@@ -43,6 +44,9 @@ export interface Engine {
   readonly rooms: Map<RoomId, RoomRecord>
   /** N6: rooms of others that are kept here too. */
   readonly carried: Set<RoomId>
+  /** D8, D9: who holds which minutes of which room, and when that is looked at next, ms. */
+  readonly tallies: Tallies
+  tallyAtMs: number
   /** N6: carried rooms that nobody known is in, and who named them. */
   readonly unproven: Map<RoomId, { readonly by: PeerId; readonly sinceMs: number }>
   retention: Retention
@@ -144,7 +148,7 @@ function createParts({ self, stored, box, seed }: Extract<Input, { type: 'start'
     log: createLog(stored.feeds),
     journal: createJournal(),
     outbox: createOutbox(),
-    delivery: createDelivery(stored.receipts),
+    delivery: createDelivery(stored.receipts, stored.counts),
     presence: createPresence(stored.presences, self, { name: stored.name, box: box === true }),
     overlay: createOverlay(self),
     membership: createMembership(seed, nowMs),
@@ -166,6 +170,8 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     seed: input.seed,
     rooms: new Map(stored.rooms.map((record) => [record.room, record])),
     carried: new Set(),
+    tallies: new Map(),
+    tallyAtMs: nowMs + limits.upkeepIntervalMs,
     unproven: new Map(),
     lasting: new Map(),
     retention: keepAll,

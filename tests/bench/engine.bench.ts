@@ -3,6 +3,7 @@
  * the mesh; without them it is the 100 × 100 of `gossip.md` §8.
  */
 import { describe, it } from 'vitest'
+import { tallyLevel } from '../../src/mesh/sync/tally.ts'
 import { Gathering } from '../sim/gathering.ts'
 import { printFigures, type Figure } from './table.ts'
 
@@ -11,6 +12,8 @@ const people = Number(process.env['PEOPLE'] ?? 100)
 const seeds = Number(process.env['SEEDS'] ?? 1)
 const browsers = sites * people
 const hour = 3_600_000
+/** Messages, one a second. */
+const tallied = Math.max(300, 120 * 2 ** tallyLevel(sites))
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
@@ -110,6 +113,29 @@ describe(`engine, ${sites} sites × ${people} browsers`, () => {
         ])
       }
       printFigures(`${browsers} browsers, 5 % loss`, rows)
+    },
+    hour,
+  )
+
+  it(
+    'who has what',
+    () => {
+      const rows: Figure[][] = []
+      for (let seed = 1; seed <= seeds; seed++) {
+        const gathering = gather(seed, false, 0)
+        // The longest stretch that this many sites count has to come round at least twice.
+        const { counters, durationMs } = gathering.post(tallied, 1_000)
+        const bits = counters.radioConfirmBytes * 8
+        rows.push([
+          {
+            id: 'B18',
+            what: 'receipts and counts, kbit/s per radio link, 1 message/s',
+            value: bits / durationMs / (sites - 1),
+            goal: 0.2,
+          },
+        ])
+      }
+      printFigures(`${browsers} browsers, everybody has everything`, rows)
     },
     hour,
   )

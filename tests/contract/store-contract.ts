@@ -10,7 +10,15 @@ import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
 import { equal, type ContractCase } from './check.ts'
 
 export function writeOf(change: Partial<StoreWrite> = {}): StoreWrite {
-  const nothing = { events: [], feeds: [], presences: [], receipts: [], rooms: undefined, name: undefined }
+  const nothing = {
+    events: [],
+    feeds: [],
+    presences: [],
+    receipts: [],
+    counts: [],
+    rooms: undefined,
+    name: undefined,
+  }
   return { ...nothing, splits: [], cuts: [], incarnation: undefined, clearDrafts: [], ...change }
 }
 
@@ -58,7 +66,11 @@ export const storeContract: readonly ContractCase<Store>[] = [
     run: async (store) => {
       const empty = await store.open()
       equal(empty.incarnation.length, 16, 'incarnation')
-      equal(empty.stored, { rooms: [], feeds: [], presences: [], receipts: [], name: '' }, 'an empty store')
+      equal(
+        empty.stored,
+        { rooms: [], feeds: [], presences: [], receipts: [], counts: [], name: '' },
+        'an empty store',
+      )
       const rooms = [{ room: general, name: 'general', joinedAtMs: 5 }]
       const receipt = {
         device: keyOf(2).peer,
@@ -68,9 +80,16 @@ export const storeContract: readonly ContractCase<Store>[] = [
         entries: [{ feed: feedOf(1), first: 0, last: 1 }],
         signature: new Uint8Array(64),
       }
-      const state = { rooms, name: 'Ana', presences: [presenceOf(1)], receipts: [receipt] }
+      const count = {
+        room: general,
+        by: keyOf(3).peer,
+        feed: feedOf(1),
+        others: 5,
+        ranges: [{ first: 0, last: 1, readers: 7 }],
+      }
+      const state = { rooms, name: 'Ana', presences: [presenceOf(1)], receipts: [receipt], counts: [count] }
       const run = writeRun(runOf({ count: 2 }))
-      await store.write({ ...run, ...state })
+      await store.write({ ...run, ...state, counts: [{ ...count, ranges: [] }, count] })
       const opened = await store.open()
       equal(opened.stored, { ...state, feeds: run.feeds }, 'what was written')
       equal(opened.incarnation, empty.incarnation, 'the incarnation')

@@ -85,6 +85,7 @@ function orderAfter(...batches: (readonly Event[])[]): string[] {
       feeds: [],
       presences: [],
       receipts: [],
+      counts: [],
       rooms: undefined,
       name: undefined,
       splits: [],

@@ -28,7 +28,7 @@ describe('delivery', () => {
 
   it('[D1] confirms the durable ranges of what changed, once', () => {
     const log = held(5)
-    const delivery = createDelivery([])
+    const delivery = createDelivery([], [])
     noteDurable(delivery, general, feedOf(1))
     expect(dueReceipts(delivery, log, self, { counter: () => 3, roleOf: reader })).toMatchObject([
       { counter: 3, entries: [{ first: 0, last: 4 }] },
@@ -39,7 +39,7 @@ describe('delivery', () => {
   it('[D1] confirms nothing that is on its way to the disk yet', () => {
     const log = held(5)
     acceptRun(log, runOf({ first: 5, count: 2 }))
-    const delivery = createDelivery([])
+    const delivery = createDelivery([], [])
     noteDurable(delivery, general, feedOf(1))
     expect(dueReceipts(delivery, log, self, { counter: () => 3, roleOf: reader })).toMatchObject([
       { entries: [{ first: 0, last: 4 }] },
@@ -47,7 +47,7 @@ describe('delivery', () => {
   })
 
   it('[D2] the larger counter counts, also when it says less', () => {
-    const delivery = createDelivery([])
+    const delivery = createDelivery([], [])
     const [first, late, second] = [receipt(1, 5, 9), receipt(1, 4, 99), receipt(1, 6, 3)]
     expect(acceptReceipt(delivery, first)).toEqual({ isNews: true, outdone: [] })
     expect(acceptReceipt(delivery, late).isNews).toBe(false)
@@ -62,7 +62,7 @@ describe('delivery', () => {
       [one, other],
       [other, one],
     ]) {
-      const delivery = createDelivery(order)
+      const delivery = createDelivery(order, [])
       expect([...(delivery.receipts.get(general)?.values() ?? [])]).toEqual([other])
     }
   })

@@ -13,6 +13,8 @@ export class Counters {
   radioItems = 0
   radioFrames = 0
   radioBytes = 0
+  /** Of it: who has what, receipts and tallies, without the packets around them. */
+  radioConfirmBytes = 0
   dials = 0
   asks = 0
   readonly byType = new Map<string, number>()
@@ -35,6 +37,8 @@ export class Counters {
       const { content, size: itemBytes } = note.item
       this.add(`item ${content.type}`, 1)
       control -= noteSize(note)
+      if (content.type === 'receipt' || content.type === 'tally')
+        this.radioConfirmBytes += hops * noteSize(note)
       if (content.type !== 'run') continue
       this.items += 1
       this.itemBytes += itemBytes
@@ -71,6 +75,7 @@ const numbers = [
   'radioItems',
   'radioFrames',
   'radioBytes',
+  'radioConfirmBytes',
   'dials',
   'asks',
 ] as const

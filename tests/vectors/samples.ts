@@ -5,7 +5,12 @@ import { itemOf, shortIdFrom } from '../../src/mesh/gossip/item.ts'
 import { shortOf } from '../../src/mesh/gossip/short.ts'
 import type { EventId } from '../../src/mesh/ids.ts'
 import { roomsDigest, siteWordSigningBytes, type SiteWordFields } from '../../src/mesh/overlay/site-word.ts'
-import { receiptSigningBytes, type ReceiptFields } from '../../src/mesh/record.ts'
+import {
+  receiptSigningBytes,
+  tallySigningBytes,
+  type ReceiptFields,
+  type TallyFields,
+} from '../../src/mesh/record.ts'
 import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
 
 const receiptFields: ReceiptFields = {
@@ -35,6 +40,19 @@ const wordFields: SiteWordFields = {
   gone: ['0102030405060708'],
 }
 const word = { ...wordFields, signature: signPlainly(keyOf(1), siteWordSigningBytes(wordFields)) }
+
+const tallyFields: TallyFields = {
+  signer: keyOf(1).peer,
+  site: keyOf(99).peer,
+  room: general,
+  counter: 99,
+  people: 300,
+  stretches: [
+    { minute: 29_666_664, level: 3, print: '0123456789abcdef', readers: 299 },
+    { minute: 29_666_656, level: 3, print: '00000000ffffffff', readers: 300 },
+  ],
+}
+const tally = { ...tallyFields, signature: signPlainly(keyOf(1), tallySigningBytes(tallyFields)) }
 
 /** Names what stands behind it in the frame, and something elsewhere. */
 const answered = runOf({
@@ -137,6 +155,7 @@ export const samples: Readonly<Record<string, Frame>> = {
       { type: 'fetch', id: shortIdFrom(new Uint8Array([1, 1, 1, 1, 1, 1])) },
     ],
   },
+  'items-tally': { type: 'items', items: [itemOf({ type: 'tally', record: tally })] },
   'packet-ack': { type: 'packet', seq: undefined, ack: { base: 513, bits: 0 }, notes: [] },
   heartbeat: {
     type: 'heartbeat',

@@ -2,12 +2,13 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
 import { parentsOf, type PlacedEvent } from '#mesh/clock.ts'
 import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
+import type { Count } from '#mesh/delivery.ts'
 import type { FeedRecord } from '#mesh/sync/held.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import type { Position } from '#runtime/ports.ts'
 
-export const databaseVersion = 2
+export const databaseVersion = 3
 
 export interface StoredEvent extends PlacedEvent {
   /** `prev` and `deps`, for finding what has to be placed again. */
@@ -30,6 +31,7 @@ export interface Schema extends DBSchema {
   feeds: { key: [RoomId, FeedId]; value: FeedRecord }
   presences: { key: PeerId; value: Presence }
   receipts: { key: [RoomId, PeerId, FeedId]; value: Receipt }
+  counts: { key: [RoomId, PeerId, FeedId]; value: Count }
   drafts: { key: RoomId; value: string }
   readMarks: { key: RoomId; value: Position }
   /** By name: `rooms`, `name`, `incarnation`, `own-writes`, `term`, `session`, `device-key`. */
@@ -45,6 +47,7 @@ type Upgrade = IDBPTransaction<Schema, StoreNames<Schema>[], 'versionchange'>
 export function upgrade(database: Database, oldVersion: number, tx: Upgrade): void {
   if (oldVersion < 1) create(database)
   if (oldVersion < 2) tx.objectStore('events').createIndex('target', 'target')
+  if (oldVersion < 3) database.createObjectStore('counts', { keyPath: ['room', 'by', 'feed'] })
   // Version 1 carried edits, deletions and reactions of later versions without knowing them.
   if (oldVersion === 1) void nameTargets(tx)
 }

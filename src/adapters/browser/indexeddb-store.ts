@@ -109,10 +109,11 @@ export class IndexedDbStore implements Store {
     this.isLeading = true
     const incarnation = await this.leadOrRead()
     const database = await this.database()
-    const [feeds, presences, receipts, rooms, name] = await Promise.all([
+    const [feeds, presences, receipts, counts, rooms, name] = await Promise.all([
       database.getAll('feeds'),
       database.getAll('presences'),
       database.getAll('receipts'),
+      database.getAll('counts'),
       database.get('meta', 'rooms'),
       database.get('meta', 'name'),
     ])
@@ -120,6 +121,7 @@ export class IndexedDbStore implements Store {
       feeds,
       presences,
       receipts,
+      counts,
       // Both were written by `write` below.
       rooms: (rooms as readonly RoomRecord[] | undefined) ?? [],
       name: (name as string | undefined) ?? '',
@@ -258,6 +260,7 @@ export class IndexedDbStore implements Store {
     }
     for (const record of write.presences) void tx.objectStore('presences').put(record)
     for (const receipt of write.receipts) await putReceipt(tx, receipt)
+    for (const count of write.counts) void tx.objectStore('counts').put(count)
     for (const room of write.clearDrafts) void tx.objectStore('drafts').delete(room)
     if (write.rooms !== undefined) void meta.put(write.rooms, 'rooms')
     if (write.name !== undefined) void meta.put(write.name, 'name')

@@ -10,7 +10,7 @@ import {
   type PlaceAnswer,
   type PlaceQuery,
 } from '#mesh/clock.ts'
-import { outdoes } from '#mesh/delivery.ts'
+import { outdoes, type Count } from '#mesh/delivery.ts'
 import type { NewEvent, RoomRecord, StoreFailure, StoredState, StoreWrite } from '#mesh/effects.ts'
 import type { Event } from '#mesh/event.ts'
 import {
@@ -42,6 +42,7 @@ export class MemoryTables {
   readonly feeds = new Map<string, FeedRecord>()
   readonly presences = new Map<PeerId, Presence>()
   readonly receipts = new Map<string, Receipt>()
+  readonly counts = new Map<string, Count>()
   readonly drafts = new Map<RoomId, string>()
   readonly readMarks = new Map<RoomId, Position>()
   rooms: readonly RoomRecord[] = []
@@ -56,6 +57,7 @@ export class MemoryTables {
     for (const [key, record] of this.feeds) copy.feeds.set(key, record)
     for (const [peer, record] of this.presences) copy.presences.set(peer, record)
     for (const [key, receipt] of this.receipts) copy.receipts.set(key, receipt)
+    for (const [key, count] of this.counts) copy.counts.set(key, count)
     copy.rooms = this.rooms
     copy.name = this.name
     copy.incarnation = this.incarnation
@@ -68,6 +70,7 @@ export class MemoryTables {
       feeds: [...this.feeds.values()],
       presences: [...this.presences.values()],
       receipts: [...new Set(this.receipts.values())],
+      counts: [...this.counts.values()],
       name: this.name,
     }
   }
@@ -114,6 +117,7 @@ export class MemoryTables {
         if (known === undefined || outdoes(receipt, known)) this.receipts.set(place, receipt)
       }
     }
+    for (const count of write.counts) this.counts.set(`${count.room} ${count.by} ${count.feed}`, count)
     for (const room of write.clearDrafts) this.drafts.delete(room)
     this.rooms = write.rooms ?? this.rooms
     this.name = write.name ?? this.name

@@ -21,12 +21,16 @@ import { limits } from '../limits.ts'
 import {
   decodePresence,
   decodeReceipt,
+  decodeTally,
   encodePresence,
   encodeReceipt,
+  encodeTally,
   presenceClaim,
   receiptClaim,
+  tallyClaim,
   type Presence,
   type Receipt,
+  type Tally,
 } from '../record.ts'
 import { decodeSiteWord, encodeSiteWord, siteWordClaim, type SiteWord } from '../overlay/site-word.ts'
 
@@ -39,6 +43,7 @@ export type Content =
   | { readonly type: 'presence'; readonly record: Presence }
   | { readonly type: 'receipt'; readonly record: Receipt }
   | { readonly type: 'site'; readonly record: SiteWord }
+  | { readonly type: 'tally'; readonly record: Tally }
   /** Somebody's link to this peer fell silent; whoever is meant answers with a later record of itself. */
   | {
       readonly type: 'suspicion'
@@ -55,8 +60,13 @@ export interface Item {
   readonly size: number
 }
 
-const codes = { run: 1, presence: 2, receipt: 3, site: 4, suspicion: 5 } as const
-export const itemCodeMax = codes.suspicion
+/** 6 and 7 are short forms (short.ts). */
+const codes = { run: 1, presence: 2, receipt: 3, site: 4, suspicion: 5, tally: 8 } as const
+const known: ReadonlySet<number> = new Set(Object.values(codes))
+
+export function isItemCode(code: number): boolean {
+  return known.has(code)
+}
 
 export function shortIdFrom(bytes: Uint8Array): ShortId {
   return bytesToHex(bytes.subarray(0, shortIdBytesLength)) as ShortId
@@ -83,6 +93,7 @@ function shortIdOf(content: Content): ShortId {
     case 'presence':
     case 'receipt':
     case 'site':
+    case 'tally':
       return shortIdFrom(sha256(content.record.signature))
     case 'suspicion':
       return shortIdFrom(
@@ -95,8 +106,9 @@ function shortIdOf(content: Content): ShortId {
 
 /** The room that an item belongs to, if it does. */
 export function itemRoom(item: Item): RoomId | undefined {
-  if (item.content.type === 'run') return item.content.run.room
-  return item.content.type === 'receipt' ? item.content.record.room : undefined
+  const { content } = item
+  if (content.type === 'run') return content.run.room
+  return content.type === 'receipt' || content.type === 'tally' ? content.record.room : undefined
 }
 
 function writeContent(writer: Writer, content: Content): void {
@@ -110,6 +122,8 @@ function writeContent(writer: Writer, content: Content): void {
       return encodeReceipt(writer, content.record)
     case 'site':
       return encodeSiteWord(writer, content.record)
+    case 'tally':
+      return encodeTally(writer, content.record)
     case 'suspicion':
       writer.fixed(peerIdToBytes(content.peer)).u64(content.counter).u32(content.round)
       return
@@ -139,6 +153,8 @@ function readContent(reader: Reader, code: number): Content {
       return { type: 'receipt', record: decodeReceipt(reader) }
     case codes.site:
       return { type: 'site', record: decodeSiteWord(reader) }
+    case codes.tally:
+      return { type: 'tally', record: decodeTally(reader) }
     case codes.suspicion: {
       const peer = peerIdFromBytes(reader.fixed(peerIdBytesLength))
       const counter = reader.u64()
@@ -162,6 +178,8 @@ export function itemClaim(item: Item): Claim | undefined {
       return receiptClaim(content.record)
     case 'site':
       return siteWordClaim(content.record)
+    case 'tally':
+      return tallyClaim(content.record)
     case 'suspicion':
       return undefined
     default:

@@ -7,7 +7,7 @@ import { limits } from '../limits.ts'
 import {
   decodeItem,
   encodeItem,
-  itemCodeMax,
+  isItemCode,
   readShortId,
   shortIdBytesLength,
   writeShortId,
@@ -125,7 +125,7 @@ export function encodeNote(writer: Writer, note: Note): void {
 /** @throws Malformed */
 export function decodeNote(reader: Reader): Note {
   const code = reader.u8()
-  if (code <= itemCodeMax) {
+  if (isItemCode(code)) {
     const item = decodeItem(reader, code)
     const whole = hasShortForm(item.content) ? { isWhole: true } : {}
     return { type: 'item', item, cost: reader.varint(limits.pathCostMax), ...whole }

@@ -134,7 +134,13 @@ export function nameOf(feed: FeedId): number {
   return toField(new DataView(digest.buffer, digest.byteOffset).getUint32(0))
 }
 
-function xor(a: Print, b: Print): Print {
+/** 8 bytes as hex. */
+export function printText([half, other]: Print): string {
+  const text = (bits: number) => (bits >>> 0).toString(16).padStart(8, '0')
+  return `${text(half)}${text(other)}`
+}
+
+export function xor(a: Print, b: Print): Print {
   return [a[0] ^ b[0], a[1] ^ b[1]]
 }
 
