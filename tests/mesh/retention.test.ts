@@ -89,7 +89,10 @@ describe('retention', () => {
     }
   })
 
-  it('[N4] what is too old to be fetched is let go of too: neighbours agree', () => {
+  it.each([
+    ['[N4] what is too old to be fetched is let go of too: neighbours agree', { maxAgeMs: 7 * dayMs }],
+    ['[N5] so is what there is no place for', { maxBytes: 1 }],
+  ])('%s', (_name, keeps) => {
     const startMs = nowMs - 30 * dayMs
     const below = runOf({ count: 1, startMs })
     const prev = below.events[0]?.id
@@ -98,7 +101,7 @@ describe('retention', () => {
     for (const [first, second] of bothOrders) {
       const whole = new Peer(first, [below, newest], nowMs)
       const short = new Peer(second, [newest], nowMs)
-      short.give(retain({ maxAgeMs: 7 * dayMs }))
+      short.give(retain(keeps))
       whole.link(short)
       talk([whole, short], 60)
       expect(rangesOf(short)).toEqual([[1, 1]])

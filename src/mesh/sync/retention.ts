@@ -343,7 +343,20 @@ function shrink(engine: Engine, out: Effect[]): boolean {
   const excess = carriedBytes + ownBytes - retention.maxBytes
   engine.isFull = excess > 0
   if (!engine.isFull) return false
-  return shrinkSome(engine, [...carried], excess, out) || shrinkSome(engine, own, excess, out)
+  if (shrinkSome(engine, [...carried], excess, out) || shrinkSome(engine, own, excess, out)) return true
+  giveUpBelow(engine)
+  return false
+}
+
+/** N5: with only what stays left, and too much of that, what is missing below will not be fetched. */
+function giveUpBelow(engine: Engine): void {
+  for (const room of [...engine.log.rooms.keys()].filter((one) => isOpen(engine, one))) {
+    for (const [feed, state] of feedsOf(engine.log, room)) {
+      const floor = state.ranges[0]?.first ?? 0
+      if (floor <= state.floor || !mayShrink(engine, room, feed, state)) continue
+      letGo(engine, { room, feed, floor, at: undefined, bytes: 0 })
+    }
+  }
 }
 
 function bytesOf(engine: Engine, rooms: Iterable<RoomId>): number {
