@@ -91,7 +91,7 @@ describe('retention', () => {
 
   it.each([
     ['[N4] what is too old to be fetched is let go of too: neighbours agree', { maxAgeMs: 7 * dayMs }],
-    ['[N5] so is what there is no place for', { maxBytes: 1 }],
+    ['[N5] what there is no place for is let go of too: neighbours agree', { maxBytes: 1 }],
   ])('%s', (_name, keeps) => {
     const startMs = nowMs - 30 * dayMs
     const below = runOf({ count: 1, startMs })
