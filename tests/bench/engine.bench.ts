@@ -4,6 +4,7 @@
  */
 import { describe, it } from 'vitest'
 import { tallyLevel } from '../../src/mesh/sync/tally.ts'
+import { rtcIdleBytesPerSecond } from '../sim/counters.ts'
 import { Gathering } from '../sim/gathering.ts'
 import { printFigures, type Figure } from './table.ts'
 
@@ -150,8 +151,8 @@ describe(`engine, ${sites} sites × ${people} browsers`, () => {
         const idle = gathering.post(0, 0)
         gathering.run(110_000)
         const ownBits = (idle.counters.radioBytes * 8) / (idle.durationMs / 1_000) / sites
-        // measured (gossip.md §1.2): 242 B/s keep a WebRTC link alive; a WebSocket of two residents costs nothing idle.
-        const rtcBits = (gathering.world.radioHopsOfBrowsers() * 242 * 8) / sites
+        // A WebSocket of two residents costs nothing idle.
+        const rtcBits = (gathering.world.radioHopsOfBrowsers() * rtcIdleBytesPerSecond * 8) / sites
         rows.push([
           { id: 'B2', what: 'idle radio kbit/s per site', value: (ownBits + rtcBits) / 1_000, goal: 4 },
         ])

@@ -121,6 +121,17 @@ export class Lans {
     return Number(run(`ip netns exec ${this.node(side)} cat /sys/class/net/${towards}/statistics/tx_bytes`))
   }
 
+  /** From now on UDP between browsers that passes through the first node is counted. */
+  countForwarded(): void {
+    run(`ip netns exec ${this.node('a')} iptables -I FORWARD -p udp`)
+  }
+
+  /** Bytes of IP packets since then, both directions together. */
+  forwardedBytes(): number {
+    const rule = run(`ip netns exec ${this.node('a')} iptables -nvxL FORWARD 1`)
+    return Number(rule.trim().split(/\s+/)[1])
+  }
+
   private namespace(name: string): string {
     const full = `${this.prefix}${name}`
     run(`ip netns add ${full}`)

@@ -1,4 +1,4 @@
-import { encodeFrame, type Frame } from '../../src/mesh/frame.ts'
+import { encodeFrame, laneOf, type Frame } from '../../src/mesh/frame.ts'
 import { noteSize } from '../../src/mesh/gossip/note.ts'
 
 /** Exact counts of everything that was sent, for the benchmarks. */
@@ -11,6 +11,12 @@ export class Counters {
   controlBytes = 0
   /** Copies of runs, by radio hops crossed. */
   radioItems = 0
+  chatFrames = 0
+  chatBytes = 0
+  controlFrames = 0
+  controlLaneBytes = 0
+  bulkFrames = 0
+  bulkBytes = 0
   radioFrames = 0
   radioBytes = 0
   /** Of it: who has what, receipts and tallies, without the packets around them. */
@@ -24,6 +30,7 @@ export class Counters {
     const size = encodedBytes ?? (frame.type === 'packet' ? packetSize(frame) : encodeFrame(frame).length)
     this.frames += 1
     this.bytes += size
+    this.countLane(frame, size)
     this.radioFrames += hops
     this.radioBytes += hops * (size + packetOverheadBytes)
     this.add(frame.type, 1)
@@ -45,6 +52,22 @@ export class Counters {
       this.radioItems += hops
     }
     this.controlBytes += control
+  }
+
+  private countLane(frame: Frame, size: number): void {
+    switch (laneOf(frame)) {
+      case 'chat':
+        this.chatFrames += 1
+        this.chatBytes += size
+        return
+      case 'control':
+        this.controlFrames += 1
+        this.controlLaneBytes += size
+        return
+      case 'bulk':
+        this.bulkFrames += 1
+        this.bulkBytes += size
+    }
   }
 
   private add(type: string, count: number): void {
@@ -73,12 +96,24 @@ const numbers = [
   'itemBytes',
   'controlBytes',
   'radioItems',
+  'chatFrames',
+  'chatBytes',
+  'controlFrames',
+  'controlLaneBytes',
+  'bulkFrames',
+  'bulkBytes',
   'radioFrames',
   'radioBytes',
   'radioConfirmBytes',
   'dials',
   'asks',
 ] as const
+
+/**
+ * measured (tests/bench/realism, Chromium 156, two routed LANs): what keeps an idle WebRTC link alive, IP bytes a
+ * second, both ways together. `gossip.md` §1.2 has 242 B/s, measured within one machine.
+ */
+export const rtcIdleBytesPerSecond = 166
 
 /** measured (gossip.md §5): what a paced packet costs beside its payload: headers, and its share of SACKs. */
 const packetOverheadBytes = 105
