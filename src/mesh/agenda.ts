@@ -27,6 +27,7 @@ import { serveAll } from './sync/serve.ts'
 import { isLargeRoom, tellTallies } from './sync/tally.ts'
 import { reachabilityOf } from './overlay/liveness.ts'
 import { upkeep } from './overlay/upkeep.ts'
+import { readersOf, sayRead } from './timeline/read-marks.ts'
 
 /** Everything that follows from the state, whatever the input was. */
 export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
@@ -36,6 +37,7 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   sayOwn(engine, nowMs, out)
   confirmAndTell(engine, nowMs, out)
   tellTallies(engine, nowMs, out)
+  sayRead(engine, nowMs, out)
   if (engine.mayAsk) {
     engine.mayAsk = false
     askAll(engine, nowMs, out)
@@ -54,6 +56,10 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
     emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, engine.log, room, engine.feed) })
   }
   engine.changedHolders.clear()
+  for (const room of engine.readMarks.changed) {
+    emit(out, { type: 'readers', room, readers: readersOf(engine.readMarks, room) })
+  }
+  engine.readMarks.changed.clear()
   schedule(engine, nowMs, out)
 }
 

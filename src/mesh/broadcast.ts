@@ -31,6 +31,7 @@ import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
 import { takeRun } from './sync/forks.ts'
 import { acceptTally } from './sync/tally.ts'
+import { acceptMark, type ReadMark } from './timeline/read-marks.ts'
 import type { Presence, Receipt, Tally } from './record.ts'
 
 export function noteTo(engine: Engine, id: LinkId, note: Note): void {
@@ -57,6 +58,8 @@ export function mayCarry(engine: Engine, link: Link, item: Item): boolean {
   // D8: what a device tells of itself is for its site.
   if (content.type === 'tally' && content.record.site === undefined) return false
   if (content.type === 'presence') return !isLargeMesh(sites)
+  // D11
+  if (content.type === 'read-mark' && isLargeMesh(sites)) return false
   if (room === undefined || link.rooms.has(room) || link.site === undefined) return true
   return isRoomWanted(sites, link.site, room)
 }
@@ -65,7 +68,8 @@ export function mayCarry(engine: Engine, link: Link, item: Item): boolean {
 function mayCarryInside(engine: Engine, link: Link, item: Item): boolean {
   const { sites } = engine
   const { content } = item
-  if (content.type === 'receipt' || content.type === 'tally') return link.rooms.has(content.record.room)
+  const isOfRoom = content.type === 'receipt' || content.type === 'tally' || content.type === 'read-mark'
+  if (isOfRoom) return link.rooms.has(content.record.room)
   if (content.type !== 'site' || content.record.site === sites.own) return true
   return !isLargeMesh(sites) || isPairLink(engine, link)
 }
@@ -103,14 +107,16 @@ export function unclearFrame(frame: Extract<Frame, { type: 'packet' }>): Frame {
   return { ...frame, notes: [], isUnclear: true }
 }
 
+/** What says something about events goes in company over the radio (G11). */
+const patient: ReadonlySet<string> = new Set(['receipt', 'tally', 'read-mark'])
+
 /** Something of this device's own, or something that came over a reliable lane and is news. */
 export function spread(engine: Engine, item: Item, nowMs: number): void {
   const { overlay, tree, sites } = engine
   const wayOf = (id: LinkId) => {
     const link = overlay.links.get(id)
     if (link === undefined || !mayCarry(engine, link, item)) return 'none'
-    const isPatient = item.content.type === 'receipt' || item.content.type === 'tally'
-    return isPatient && isRadio(link, sites.own) ? 'in-company' : 'now'
+    return patient.has(item.content.type) && isRadio(link, sites.own) ? 'in-company' : 'now'
   }
   spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
 }
@@ -198,6 +204,8 @@ function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Ef
       return takeSiteWord(engine, item, content.record, nowMs)
     case 'tally':
       return takeTally(engine, item, content.record)
+    case 'read-mark':
+      return takeReadMark(engine, item, content.record)
     case 'suspicion':
       return takeSuspicion(engine, content.peer, content.counter, nowMs)
     default:
@@ -248,6 +256,10 @@ export function shelve(engine: Engine, item: Item): Item {
       return putRecord(shelf, 'site', `site ${content.record.site}`, item)
     case 'receipt':
       return putRecord(shelf, receiptScope(content.record), receiptKey(content.record), item)
+    case 'read-mark': {
+      const { room, device } = content.record
+      return putRecord(shelf, `receipt ${room}`, `read-mark ${room} ${device}`, item)
+    }
     case 'tally': {
       const { room, site } = content.record
       // A device's own is told again when something changes.
@@ -327,6 +339,16 @@ function takeSiteWord(engine: Engine, item: Item, word: SiteWord, nowMs: number)
     word.primary === engine.self ? Math.max(engine.recordCounter, word.counter) : engine.recordCounter
   engine.isUpkeepDue ||= engine.gateways.role !== 'none' || word.site === sites.own
   engine.isPeopleStale = true
+  return true
+}
+
+/** D11 */
+function takeReadMark(engine: Engine, item: Item, mark: ReadMark): boolean {
+  if (!isKept(engine, mark.room)) return true
+  if (mark.device === engine.self) engine.recordCounter = Math.max(engine.recordCounter, mark.counter)
+  if (!acceptMark(engine.readMarks, mark)) return false
+  shelve(engine, item)
+  engine.journal.readMarks.push(mark)
   return true
 }
 

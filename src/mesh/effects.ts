@@ -12,6 +12,7 @@ import type { FeedRecord } from './sync/held.ts'
 import type { Split } from './sync/branches.ts'
 import type { Presence, Receipt, Status } from './record.ts'
 import type { Body, BodyFault } from './timeline/body.ts'
+import type { ReadMark, ReadPosition } from './timeline/read-marks.ts'
 
 /** One open link; never used again for another one. */
 export type LinkId = number
@@ -27,6 +28,8 @@ export interface RoomRecord {
   readonly policy?: { readonly maxAgeMs: number; readonly effective: number; readonly id: EventId }
   /** N4: older events are let go of; absent: all are kept, unless the device keeps less. */
   readonly maxAgeMs?: number
+  /** D11: others are told how far this device has read here. */
+  readonly tellsRead?: true
 }
 
 /** What a device keeps at most, of all rooms together. */
@@ -52,6 +55,7 @@ export interface StoredState {
   readonly presences: readonly Presence[]
   readonly receipts: readonly Receipt[]
   readonly counts: readonly Count[]
+  readonly readMarks: readonly ReadMark[]
   readonly name: string
 }
 
@@ -73,6 +77,7 @@ export interface StoreWrite {
   readonly presences: readonly Presence[]
   readonly receipts: readonly Receipt[]
   readonly counts: readonly Count[]
+  readonly readMarks: readonly ReadMark[]
   /** The whole list, when it changed. */
   readonly rooms: readonly RoomRecord[] | undefined
   readonly name: string | undefined
@@ -118,6 +123,9 @@ export type Command =
       readonly nonce: string
     }
   | { readonly type: 'leave'; readonly room: RoomId }
+  /** D11: a person has read this room up to there, and whether others are told so. */
+  | { readonly type: 'read'; readonly room: RoomId; readonly position: ReadPosition }
+  | { readonly type: 'tell-read'; readonly room: RoomId; readonly isOn: boolean }
   | { readonly type: 'rename'; readonly name: string }
   | { readonly type: 'set-visible'; readonly visible: boolean }
   /** What this device keeps from now on. */
@@ -241,6 +249,12 @@ export type MeshEvent =
   | { readonly type: 'people'; readonly people: readonly Person[]; readonly reach: Reach }
   /** Who durably holds what of this device's own feeds in a room. */
   | { readonly type: 'holders'; readonly room: RoomId; readonly holders: readonly Holder[] }
+  /** How far others have read, as they say. */
+  | {
+      readonly type: 'readers'
+      readonly room: RoomId
+      readonly readers: readonly (ReadPosition & { readonly peer: PeerId })[]
+    }
   /** Events that peers have and this device still lacks. */
   | { readonly type: 'catching-up'; readonly missing: number }
   | { readonly type: 'storage'; readonly failure: StoreFailure | undefined }

@@ -25,7 +25,7 @@ import { settleFailed, settleStored } from './journal.ts'
 import { limits } from './limits.ts'
 import { acceptRun } from './log.ts'
 import { enqueue, failBatch, finishBatch, ownsBatch, returnBatch, sealBatch } from './outbox.ts'
-import { create, enter, join, mayPost, obeyOwners, roomsChanged, setMaxAge } from './rooms.ts'
+import { create, enter, join, mayPost, obeyOwners, roomsChanged, setMaxAge, setTellsRead } from './rooms.ts'
 import { routeSignals } from './overlay/helpers.ts'
 import { noteDialFailed } from './overlay/links.ts'
 import { loseLink } from './overlay/liveness.ts'
@@ -33,6 +33,7 @@ import { forgetPassive } from './overlay/membership.ts'
 import { acceptWord } from './overlay/sites.ts'
 import { setRetention } from './sync/retention.ts'
 import { noteSaid } from './sync/tally.ts'
+import { acceptMark, noteRead, readersOf } from './timeline/read-marks.ts'
 import type { Engine } from './state.ts'
 import { beginIncarnation } from './sync/forks.ts'
 import { revisitLoose } from './sync/loose.ts'
@@ -133,6 +134,10 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
     case 'set-retention':
       setRetention(engine, wish.retention, nowMs)
       return tellRooms(engine, out)
+    case 'read':
+      return noteRead(engine, wish.room, wish.position)
+    case 'tell-read':
+      return setTellsRead(engine, wish.room, wish.isOn, out)
     case 'set-max-age':
       return setMaxAge(engine, wish.room, wish.maxAgeMs, out)
     case 'announce':
@@ -154,6 +159,7 @@ function announce(engine: Engine, nowMs: number, out: Effect[]): void {
   emit(out, { type: 'storage', failure: engine.journal.failure })
   for (const room of engine.rooms.keys()) {
     emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, engine.log, room, engine.feed) })
+    emit(out, { type: 'readers', room, readers: readersOf(engine.readMarks, room) })
   }
   engine.lastPeople = ''
   engine.isPeopleStale = true
@@ -194,6 +200,12 @@ function signed(engine: Engine, input: Extract<Input, { type: 'signed' }>, nowMs
       keepReceipt(engine, item, receipt)
       engine.journal.receipts.push(receipt)
       return spread(engine, item, nowMs)
+    }
+    case 'read-mark': {
+      const mark = { ...purpose.fields, signature }
+      if (!acceptMark(engine.readMarks, mark)) return
+      engine.journal.readMarks.push(mark)
+      return spread(engine, shelve(engine, itemOf({ type: 'read-mark', record: mark })), nowMs)
     }
     case 'tally': {
       const tally = { ...purpose.fields, signature }

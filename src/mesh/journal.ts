@@ -11,6 +11,7 @@ import type { Split } from './sync/branches.ts'
 import { limits } from './limits.ts'
 import type { Presence, Receipt } from './record.ts'
 import { eventKinds } from './timeline/body.ts'
+import type { ReadMark } from './timeline/read-marks.ts'
 
 interface FeedPlace {
   readonly room: RoomId
@@ -28,6 +29,7 @@ export interface Journal {
   receipts: Receipt[]
   /** By what they are stored under. */
   counts: Map<string, Count>
+  readMarks: ReadMark[]
   rooms: readonly RoomRecord[] | undefined
   name: string | undefined
   inFlight:
@@ -47,6 +49,7 @@ export function createJournal(): Journal {
     presences: [],
     receipts: [],
     counts: new Map(),
+    readMarks: [],
     rooms: undefined,
     name: undefined,
     inFlight: undefined,
@@ -69,6 +72,7 @@ function isEmpty(journal: Journal): boolean {
     journal.presences.length === 0 &&
     journal.receipts.length === 0 &&
     journal.counts.size === 0 &&
+    journal.readMarks.length === 0 &&
     journal.rooms === undefined &&
     journal.name === undefined
   )
@@ -91,6 +95,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
     presences: journal.presences,
     receipts: journal.receipts,
     counts: [...journal.counts.values()],
+    readMarks: journal.readMarks,
     rooms: journal.rooms,
     name: journal.name,
     clearDrafts: [...new Set(own.filter(({ kind }) => kind === eventKinds.message).map(({ room }) => room))],
@@ -103,6 +108,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
   journal.presences = []
   journal.receipts = []
   journal.counts = new Map()
+  journal.readMarks = []
   journal.rooms = undefined
   journal.name = undefined
   journal.inFlight = { token, write, changed }

@@ -103,6 +103,8 @@ export const limits = {
   /** guess: minutes of a room in which something was said, and own messages of each. */
   tallyMinutesMax: 256,
   tallyOwnMax: 256,
+  /** guess: how often a device tells how far it has read. */
+  readMarkIntervalMs: 5_000,
   /** guess: stretches of an own feed of which different numbers of people at a site hold all; the oldest go. */
   countRangesMax: 64,
   /** guess: sites, and devices of the own one, whose counts are kept. */

@@ -107,6 +107,17 @@ export function setMaxAge(engine: Engine, room: RoomId, maxAgeMs: number | undef
   emit(out, { type: 'rooms', rooms: engine.journal.rooms })
 }
 
+/** D11 */
+export function setTellsRead(engine: Engine, room: RoomId, isOn: boolean, out: Effect[]): void {
+  const record = engine.rooms.get(room)
+  if (record === undefined) return
+  const { tellsRead = false, ...rest } = record
+  if (tellsRead === isOn) return
+  engine.rooms.set(room, isOn ? { ...rest, tellsRead: true } : rest)
+  engine.journal.rooms = [...engine.rooms.values()]
+  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+}
+
 export function roomsChanged(engine: Engine, out: Effect[]): void {
   engine.journal.rooms = [...engine.rooms.values()]
   engine.presence.own.stale = true

@@ -3,6 +3,7 @@ import { nextStamp } from './clock.ts'
 import type { Effect } from './effects.ts'
 import type { Engine } from './state.ts'
 import type { SiteWordFields } from './overlay/site-word.ts'
+import type { ReadMarkFields } from './timeline/read-marks.ts'
 import type { PresenceFields, ReceiptFields, TallyFields } from './record.ts'
 
 export type Signing =
@@ -11,6 +12,7 @@ export type Signing =
   | { readonly type: 'farewell'; readonly fields: PresenceFields }
   | { readonly type: 'receipt'; readonly fields: ReceiptFields }
   | { readonly type: 'tally'; readonly fields: TallyFields }
+  | { readonly type: 'read-mark'; readonly fields: ReadMarkFields }
   | { readonly type: 'site'; readonly fields: SiteWordFields }
 
 export function sign(engine: Engine, purpose: Signing, message: Uint8Array, out: Effect[]): void {

@@ -33,6 +33,7 @@ import type { Signing } from './signing.ts'
 import type { Finding } from './sync/forks.ts'
 import type { Load } from './sync/loose.ts'
 import type { Tallies } from './sync/tally.ts'
+import { createReadMarks, type ReadMarks } from './timeline/read-marks.ts'
 import { createReconcile, type Reconcile } from './sync/reconcile.ts'
 
 export interface Engine {
@@ -46,6 +47,7 @@ export interface Engine {
   readonly carried: Set<RoomId>
   /** D8, D9: who holds which minutes of which room, and when that is looked at next, ms. */
   readonly tallies: Tallies
+  readonly readMarks: ReadMarks
   tallyAtMs: number
   /** N6: carried rooms that nobody known is in, and who named them. */
   readonly unproven: Map<RoomId, { readonly by: PeerId; readonly sinceMs: number }>
@@ -148,6 +150,7 @@ function createParts({ self, stored, box, seed }: Extract<Input, { type: 'start'
     log: createLog(stored.feeds),
     journal: createJournal(),
     outbox: createOutbox(),
+    readMarks: createReadMarks(stored.readMarks),
     delivery: createDelivery(stored.receipts, stored.counts),
     presence: createPresence(stored.presences, self, { name: stored.name, box: box === true }),
     overlay: createOverlay(self),
@@ -183,7 +186,10 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     mayRejoin: true,
     nodes: new Map(),
     lastToken: 0,
-    recordCounter: Math.max(0, ...stored.receipts.map((r) => (r.device === self ? r.counter : 0))),
+    recordCounter: Math.max(
+      0,
+      ...[...stored.receipts, ...stored.readMarks].map((r) => (r.device === self ? r.counter : 0)),
+    ),
     tickAtMs: Number.POSITIVE_INFINITY,
     upkeepAtMs: nowMs,
     isUpkeepDue: false,
@@ -221,6 +227,7 @@ function remember(engine: Engine, stored: StoredState, nowMs: number): void {
   for (const { record } of engine.presence.known.values())
     shelve(engine, itemOf({ type: 'presence', record }))
   for (const record of engine.delivery.uses.keys()) shelve(engine, itemOf({ type: 'receipt', record }))
+  for (const record of stored.readMarks) shelve(engine, itemOf({ type: 'read-mark', record }))
   for (const record of stored.feeds) {
     witnessStamp(engine.clock, record.newest, nowMs)
     if (

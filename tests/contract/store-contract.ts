@@ -16,6 +16,7 @@ export function writeOf(change: Partial<StoreWrite> = {}): StoreWrite {
     presences: [],
     receipts: [],
     counts: [],
+    readMarks: [],
     rooms: undefined,
     name: undefined,
   }
@@ -68,7 +69,7 @@ export const storeContract: readonly ContractCase<Store>[] = [
       equal(empty.incarnation.length, 16, 'incarnation')
       equal(
         empty.stored,
-        { rooms: [], feeds: [], presences: [], receipts: [], counts: [], name: '' },
+        { rooms: [], feeds: [], presences: [], receipts: [], counts: [], readMarks: [], name: '' },
         'an empty store',
       )
       const rooms = [{ room: general, name: 'general', joinedAtMs: 5 }]
@@ -87,7 +88,16 @@ export const storeContract: readonly ContractCase<Store>[] = [
         others: 5,
         ranges: [{ first: 0, last: 1, readers: 7 }],
       }
-      const state = { rooms, name: 'Ana', presences: [presenceOf(1)], receipts: [receipt], counts: [count] }
+      const mark = {
+        device: keyOf(2).peer,
+        room: general,
+        counter: 4,
+        effective: 32,
+        id: runOf({ count: 1 }).events[0]?.id as EventId,
+        signature: new Uint8Array(64),
+      }
+      const records = { presences: [presenceOf(1)], receipts: [receipt], counts: [count], readMarks: [mark] }
+      const state = { rooms, name: 'Ana', ...records }
       const run = writeRun(runOf({ count: 2 }))
       await store.write({ ...run, ...state, counts: [{ ...count, ranges: [] }, count] })
       const opened = await store.open()

@@ -86,6 +86,7 @@ function orderAfter(...batches: (readonly Event[])[]): string[] {
       presences: [],
       receipts: [],
       counts: [],
+      readMarks: [],
       rooms: undefined,
       name: undefined,
       splits: [],

@@ -14,7 +14,7 @@ const other = keyOf(1).peer
 
 function start(name = 'Ana'): Engine {
   const rooms = [{ room: general, name: 'general', joinedAtMs: 0 }]
-  const stored = { rooms, feeds: [], presences: [], receipts: [], counts: [], name }
+  const stored = { rooms, feeds: [], presences: [], receipts: [], counts: [], readMarks: [], name }
   const input: Input = { type: 'start', self, incarnation: new Uint8Array(16), seed: 0, stored }
   const engine = createEngine(input, 0)
   handle(engine, input, 0)

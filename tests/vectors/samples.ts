@@ -11,6 +11,7 @@ import {
   type ReceiptFields,
   type TallyFields,
 } from '../../src/mesh/record.ts'
+import { readMarkSigningBytes, type ReadMarkFields } from '../../src/mesh/timeline/read-marks.ts'
 import { feedOf, general, keyOf, presenceOf, runOf } from '../mesh/make.ts'
 
 const receiptFields: ReceiptFields = {
@@ -53,6 +54,18 @@ const tallyFields: TallyFields = {
   ],
 }
 const tally = { ...tallyFields, signature: signPlainly(keyOf(1), tallySigningBytes(tallyFields)) }
+
+const readMarkFields: ReadMarkFields = {
+  device: keyOf(2).peer,
+  room: general,
+  counter: 100,
+  effective: 57_000_000_000_032,
+  id: runOf({ seed: 3, count: 1 }).events[0]?.id as EventId,
+}
+const readMark = {
+  ...readMarkFields,
+  signature: signPlainly(keyOf(2), readMarkSigningBytes(readMarkFields)),
+}
 
 /** Names what stands behind it in the frame, and something elsewhere. */
 const answered = runOf({
@@ -156,6 +169,7 @@ export const samples: Readonly<Record<string, Frame>> = {
     ],
   },
   'items-tally': { type: 'items', items: [itemOf({ type: 'tally', record: tally })] },
+  'items-read-mark': { type: 'items', items: [itemOf({ type: 'read-mark', record: readMark })] },
   'packet-ack': { type: 'packet', seq: undefined, ack: { base: 513, bits: 0 }, notes: [] },
   heartbeat: {
     type: 'heartbeat',

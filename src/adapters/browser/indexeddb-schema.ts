@@ -5,6 +5,7 @@ import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
 import type { Count } from '#mesh/delivery.ts'
 import type { FeedRecord } from '#mesh/sync/held.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
+import type { ReadMark } from '#mesh/timeline/read-marks.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import type { Position } from '#runtime/ports.ts'
 
@@ -32,6 +33,8 @@ export interface Schema extends DBSchema {
   presences: { key: PeerId; value: Presence }
   receipts: { key: [RoomId, PeerId, FeedId]; value: Receipt }
   counts: { key: [RoomId, PeerId, FeedId]; value: Count }
+  /** What devices say of how far they have read; `readMarks` is where this one was. */
+  devicesRead: { key: [RoomId, PeerId]; value: ReadMark }
   drafts: { key: RoomId; value: string }
   readMarks: { key: RoomId; value: Position }
   /** By name: `rooms`, `name`, `incarnation`, `own-writes`, `term`, `session`, `device-key`. */
@@ -47,7 +50,10 @@ type Upgrade = IDBPTransaction<Schema, StoreNames<Schema>[], 'versionchange'>
 export function upgrade(database: Database, oldVersion: number, tx: Upgrade): void {
   if (oldVersion < 1) create(database)
   if (oldVersion < 2) tx.objectStore('events').createIndex('target', 'target')
-  if (oldVersion < 3) database.createObjectStore('counts', { keyPath: ['room', 'by', 'feed'] })
+  if (oldVersion < 3) {
+    database.createObjectStore('counts', { keyPath: ['room', 'by', 'feed'] })
+    database.createObjectStore('devicesRead', { keyPath: ['room', 'device'] })
+  }
   // Version 1 carried edits, deletions and reactions of later versions without knowing them.
   if (oldVersion === 1) void nameTargets(tx)
 }

@@ -109,11 +109,12 @@ export class IndexedDbStore implements Store {
     this.isLeading = true
     const incarnation = await this.leadOrRead()
     const database = await this.database()
-    const [feeds, presences, receipts, counts, rooms, name] = await Promise.all([
+    const [feeds, presences, receipts, counts, readMarks, rooms, name] = await Promise.all([
       database.getAll('feeds'),
       database.getAll('presences'),
       database.getAll('receipts'),
       database.getAll('counts'),
+      database.getAll('devicesRead'),
       database.get('meta', 'rooms'),
       database.get('meta', 'name'),
     ])
@@ -122,6 +123,7 @@ export class IndexedDbStore implements Store {
       presences,
       receipts,
       counts,
+      readMarks,
       // Both were written by `write` below.
       rooms: (rooms as readonly RoomRecord[] | undefined) ?? [],
       name: (name as string | undefined) ?? '',
@@ -261,6 +263,7 @@ export class IndexedDbStore implements Store {
     for (const record of write.presences) void tx.objectStore('presences').put(record)
     for (const receipt of write.receipts) await putReceipt(tx, receipt)
     for (const count of write.counts) void tx.objectStore('counts').put(count)
+    for (const mark of write.readMarks) void tx.objectStore('devicesRead').put(mark)
     for (const room of write.clearDrafts) void tx.objectStore('drafts').delete(room)
     if (write.rooms !== undefined) void meta.put(write.rooms, 'rooms')
     if (write.name !== undefined) void meta.put(write.name, 'name')

@@ -8,7 +8,16 @@ import type { Receipt } from '#mesh/record.ts'
 import type { Split } from '#mesh/sync/branches.ts'
 import type { Schema, StoredEvent } from './indexeddb-schema.ts'
 
-export const writeStores = ['events', 'feeds', 'presences', 'receipts', 'counts', 'drafts', 'meta'] as const
+export const writeStores = [
+  'events',
+  'feeds',
+  'presences',
+  'receipts',
+  'counts',
+  'devicesRead',
+  'drafts',
+  'meta',
+] as const
 
 export type WriteTransaction = IDBPTransaction<Schema, (typeof writeStores)[number][], 'readwrite'>
 

@@ -25,6 +25,7 @@ import {
 import type { FeedRecord } from '#mesh/sync/held.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import { targetOf } from '#mesh/timeline/body.ts'
+import type { ReadMark } from '#mesh/timeline/read-marks.ts'
 import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
 
 function key(room: RoomId, feed: FeedId, seq: number): string {
@@ -43,6 +44,7 @@ export class MemoryTables {
   readonly presences = new Map<PeerId, Presence>()
   readonly receipts = new Map<string, Receipt>()
   readonly counts = new Map<string, Count>()
+  readonly othersRead = new Map<string, ReadMark>()
   readonly drafts = new Map<RoomId, string>()
   readonly readMarks = new Map<RoomId, Position>()
   rooms: readonly RoomRecord[] = []
@@ -58,6 +60,7 @@ export class MemoryTables {
     for (const [peer, record] of this.presences) copy.presences.set(peer, record)
     for (const [key, receipt] of this.receipts) copy.receipts.set(key, receipt)
     for (const [key, count] of this.counts) copy.counts.set(key, count)
+    for (const [key, mark] of this.othersRead) copy.othersRead.set(key, mark)
     copy.rooms = this.rooms
     copy.name = this.name
     copy.incarnation = this.incarnation
@@ -71,6 +74,7 @@ export class MemoryTables {
       presences: [...this.presences.values()],
       receipts: [...new Set(this.receipts.values())],
       counts: [...this.counts.values()],
+      readMarks: [...this.othersRead.values()],
       name: this.name,
     }
   }
@@ -118,6 +122,7 @@ export class MemoryTables {
       }
     }
     for (const count of write.counts) this.counts.set(`${count.room} ${count.by} ${count.feed}`, count)
+    for (const mark of write.readMarks) this.othersRead.set(`${mark.room} ${mark.device}`, mark)
     for (const room of write.clearDrafts) this.drafts.delete(room)
     this.rooms = write.rooms ?? this.rooms
     this.name = write.name ?? this.name

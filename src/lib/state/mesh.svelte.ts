@@ -69,6 +69,9 @@ export class MeshState {
       case 'unreadable':
         this.unreadable = event.cause
         return
+      case 'readers':
+        // Switched on by nobody yet: it comes with the channel's settings (a later step).
+        return
       case 'fork':
         // Both versions are kept and shown; whose device it was is for the profile sheet (a later step).
         return

@@ -32,6 +32,7 @@ import {
   type Receipt,
   type Tally,
 } from '../record.ts'
+import { decodeReadMark, encodeReadMark, readMarkClaim, type ReadMark } from '../timeline/read-marks.ts'
 import { decodeSiteWord, encodeSiteWord, siteWordClaim, type SiteWord } from '../overlay/site-word.ts'
 
 /** 6 bytes as 12 hex digits. */
@@ -44,6 +45,7 @@ export type Content =
   | { readonly type: 'receipt'; readonly record: Receipt }
   | { readonly type: 'site'; readonly record: SiteWord }
   | { readonly type: 'tally'; readonly record: Tally }
+  | { readonly type: 'read-mark'; readonly record: ReadMark }
   /** Somebody's link to this peer fell silent; whoever is meant answers with a later record of itself. */
   | {
       readonly type: 'suspicion'
@@ -61,7 +63,7 @@ export interface Item {
 }
 
 /** 6 and 7 are short forms (short.ts). */
-const codes = { run: 1, presence: 2, receipt: 3, site: 4, suspicion: 5, tally: 8 } as const
+const codes = { run: 1, presence: 2, receipt: 3, site: 4, suspicion: 5, tally: 8, 'read-mark': 9 } as const
 const known: ReadonlySet<number> = new Set(Object.values(codes))
 
 export function isItemCode(code: number): boolean {
@@ -94,6 +96,7 @@ function shortIdOf(content: Content): ShortId {
     case 'receipt':
     case 'site':
     case 'tally':
+    case 'read-mark':
       return shortIdFrom(sha256(content.record.signature))
     case 'suspicion':
       return shortIdFrom(
@@ -108,7 +111,8 @@ function shortIdOf(content: Content): ShortId {
 export function itemRoom(item: Item): RoomId | undefined {
   const { content } = item
   if (content.type === 'run') return content.run.room
-  return content.type === 'receipt' || content.type === 'tally' ? content.record.room : undefined
+  const isOfRoom = content.type === 'receipt' || content.type === 'tally' || content.type === 'read-mark'
+  return isOfRoom ? content.record.room : undefined
 }
 
 function writeContent(writer: Writer, content: Content): void {
@@ -124,6 +128,8 @@ function writeContent(writer: Writer, content: Content): void {
       return encodeSiteWord(writer, content.record)
     case 'tally':
       return encodeTally(writer, content.record)
+    case 'read-mark':
+      return encodeReadMark(writer, content.record)
     case 'suspicion':
       writer.fixed(peerIdToBytes(content.peer)).u64(content.counter).u32(content.round)
       return
@@ -153,6 +159,8 @@ function readContent(reader: Reader, code: number): Content {
       return { type: 'receipt', record: decodeReceipt(reader) }
     case codes.site:
       return { type: 'site', record: decodeSiteWord(reader) }
+    case codes['read-mark']:
+      return { type: 'read-mark', record: decodeReadMark(reader) }
     case codes.tally:
       return { type: 'tally', record: decodeTally(reader) }
     case codes.suspicion: {
@@ -180,6 +188,8 @@ export function itemClaim(item: Item): Claim | undefined {
       return siteWordClaim(content.record)
     case 'tally':
       return tallyClaim(content.record)
+    case 'read-mark':
+      return readMarkClaim(content.record)
     case 'suspicion':
       return undefined
     default:
