@@ -160,10 +160,14 @@ describe('tallies', () => {
     const { peer, stretch } = withOwn()
     acceptTally(peer.engine, tallyOf(7, { site: away, people: 9, stretches: [{ ...stretch, readers: 6 }] }))
     told(peer, nowMs + 70_000)
+    const fewer = [{ ...stretch, readers: 2 }]
+    acceptTally(peer.engine, tallyOf(7, { site: away, counter: 2, people: 9, stretches: fewer }))
+    told(peer, nowMs + 75_000)
+    expect(stateOf(peer, 0)).toEqual({ type: 'delivered', to: 6, of: 9 })
     for (const event of said(2, 1, nowMs)) noteSaid(peer.engine, event, nowMs + 80_000)
     acceptTally(
       peer.engine,
-      tallyOf(7, { site: away, counter: 2, people: 9, stretches: [{ ...stretch, readers: 9 }] }),
+      tallyOf(7, { site: away, counter: 3, people: 9, stretches: [{ ...stretch, readers: 9 }] }),
     )
     told(peer, nowMs + 90_000)
     expect(stateOf(peer, 0)).toEqual({ type: 'delivered', to: 6, of: 9 })
