@@ -8,7 +8,7 @@ import { unreachable, type Effect, type LinkId } from './effects.ts'
 import type { Frame } from './frame.ts'
 import { isKept, keptRooms } from './sync/retention.ts'
 import type { Engine } from './state.ts'
-import { itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
+import { isUrgent, itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
 import { enqueueNote, repeatWhole } from './gossip/lane.ts'
 import type { Note } from './gossip/note.ts'
 import { completeAll } from './gossip/short.ts'
@@ -116,9 +116,16 @@ export function spread(engine: Engine, item: Item, nowMs: number): void {
   const wayOf = (id: LinkId) => {
     const link = overlay.links.get(id)
     if (link === undefined || !mayCarry(engine, link, item)) return 'none'
-    return patient.has(item.content.type) && isRadio(link, sites.own) ? 'in-company' : 'now'
+    if (isRadio(link, sites.own)) return patient.has(item.content.type) ? 'in-company' : 'now'
+    return isOfOwnSite(engine, item) ? 'at-once' : 'now'
   }
   spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
+}
+
+/** G12 */
+function isOfOwnSite(engine: Engine, item: Item): boolean {
+  const { content } = item
+  return isUrgent(item) && (content.type !== 'site' || content.record.site === engine.sites.own)
 }
 
 /** G11: a receipt that a later one of the same device for the same feeds has replaced. */

@@ -141,7 +141,8 @@ function tellPrints(engine: Engine, link: Link, out: Effect[]): void {
 export function comparePromoted(engine: Engine, out: Effect[]): void {
   for (const id of engine.promoted) {
     const link = engine.overlay.links.get(id)
-    if (link !== undefined) sayPrints(engine, link, out)
+    if (link === undefined || isSpare(engine, link)) continue
+    begin(engine, link, commonRooms(keptRooms(engine).keys(), link.rooms), out)
   }
   engine.promoted.clear()
 }
@@ -313,12 +314,16 @@ export function tellFetched(engine: Engine, out: Effect[]): void {
   if (rooms.length === 0) return
   for (const link of engine.overlay.links.values()) {
     const common = commonRooms(rooms, link.rooms)
-    if (isSpare(engine, link) || common.length === 0) continue
-    const floors = floorsOf(engine, link)
-    if (engine.self > link.peer) send(out, link.id, printsOf(engine.log, common, floors))
-    else
-      for (const room of common) send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst, floors))
+    if (!isSpare(engine, link)) begin(engine, link, common, out)
   }
+}
+
+/** R14, R15: a comparison that only this side knows to be due. */
+function begin(engine: Engine, link: Link, rooms: readonly RoomId[], out: Effect[]): void {
+  if (rooms.length === 0) return
+  const floors = floorsOf(engine, link)
+  if (engine.self > link.peer) send(out, link.id, printsOf(engine.log, rooms, floors))
+  else for (const room of rooms) send(out, link.id, sketchRoom(engine.log, room, limits.sketchFirst, floors))
 }
 
 function isFetching(engine: Engine): boolean {

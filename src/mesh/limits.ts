@@ -135,7 +135,7 @@ export const limits = {
 
   /** guess: two missed heartbeats and some. */
   linkSilentMs: 12_000,
-  linkSilentPairMs: 5_000,
+  linkSilentPairMs: 3_500,
   linkSilentRadioMs: 25_000,
   /** measured (gossip.md §1.2): keeping a link costs 242 B/s, making one 4,867 B; so long costs as much as either. */
   linkIdleMs: 20_000,
@@ -248,7 +248,9 @@ export const limits = {
   treeSettleMs: 10_000,
   /** guess: longer than a round trip; copies that were under way at a prune do not make another one. */
   pruneAgainMs: 500,
-  /** guess: longer than any copy is under way. */
+  /** paper-like (gossipsub v1.0: two minutes): longer than any copy is under way. */
+  seenMs: 120_000,
+  /** guess */
   seenMax: 8_192,
   itemCacheMax: 1_024,
   itemCacheBytesMax: 1_048_576,
@@ -263,8 +265,8 @@ export const limits = {
   asleepMaxMs: 24 * 3_600_000,
   /** design: who was seen in a room this recently counts as its audience. */
   audienceMs: 24 * 3_600_000,
-  /** design (gossip.md 7.5): between the primary gateway and its standby. */
-  heartbeatPairMs: 2_000,
+  /** guess: between the primary gateway and its standby; two missed and some, and a site is without its speaker for 5 s at most (B8). */
+  heartbeatPairMs: 1_500,
   /** guess: between sites, where every byte is dear. */
   heartbeatRadioMs: 10_000,
   /** guess: how long a suspected peer has to answer for itself. */

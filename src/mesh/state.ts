@@ -113,8 +113,8 @@ export interface Engine {
   readonly doubted: Map<PeerId, { readonly sinceMs: number; readonly dueMs: number }>
   nextTrimMs: number
   nextNearMs: number
-  /** What was known of sites, and this device's role, when spare links were last told from others. */
-  branchesMadeFor: { readonly cache: Sites['cache']; readonly role: Gateways['role'] }
+  /** What was known of sites, this device's role, and its links between sites, when spare links were last told from others. */
+  branchesMadeFor: { readonly cache: Sites['cache']; readonly role: Gateways['role']; readonly links: string }
   /** Links with something on their lane. */
   readonly busyLanes: Set<LinkId>
   /** Whether anybody looks at the list of people. */
@@ -207,7 +207,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     doubted: new Map(),
     nextTrimMs: nowMs + limits.trimIntervalMs,
     nextNearMs: Number.NEGATIVE_INFINITY,
-    branchesMadeFor: { cache: {}, role: 'none' },
+    branchesMadeFor: { cache: {}, role: 'none', links: '' },
     busyLanes: new Set(),
     isWatched: input.isWatched ?? input.box !== true,
     tellAtMs: undefined,

@@ -47,7 +47,7 @@ describe('liveness', () => {
       for (let ms = 0; ms < 10_000; ms += 500) {
         ana.pass(500)
         const frame = { type: 'heartbeat', nowMs: 0, digests: digestsOfNothing } as const
-        if (ana === linked && ms % 5_000 === 0) ana.give({ type: 'received', link: 7, frame })
+        if (ana === linked && ms % 1_500 === 0) ana.give({ type: 'received', link: 7, frame })
       }
       expect(goneSince(ana, 1)).toBeUndefined()
       expect(ana.engine.doubted.size).toBe(0)

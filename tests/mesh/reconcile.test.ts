@@ -152,6 +152,30 @@ describe('reconciliation', () => {
     expect(noteDigest(session, differing)).toBe(true)
   })
 
+  it('[R14] a way that becomes more than a spare one is compared at once, though only one side knows that', () => {
+    for (const [first, second] of [
+      [11, 12],
+      [12, 11],
+    ] as const) {
+      const [one, two] = [
+        new Peer(first),
+        new Peer(second, [runOf({ count: 3 }), runOf({ seed: 5, count: 1 })]),
+      ]
+      one.link(two)
+      for (const peer of [one, two]) {
+        const branch = [...peer.engine.tree.branches.values()][0]
+        if (branch === undefined) throw new Error('a branch')
+        branch.isSpare = peer === two
+      }
+      talk([one, two], 1)
+      const sent = one.sent.length
+      one.engine.promoted.add(second)
+      one.pass(10)
+      const said = one.sent.slice(sent).map(({ frame }) => frame.type)
+      expect(said).toContain(first > second ? 'prints' : 'sketch')
+    }
+  })
+
   it('[R15] who has fetched much tells the next one at once', () => {
     const [one, two, three] = [new Peer(11, [runOf({ count: 60 })]), new Peer(12), new Peer(13)]
     two.link(three)

@@ -25,7 +25,9 @@ import {
   type Sites,
 } from '../../src/mesh/overlay/sites.ts'
 import { openRoomId } from '../../src/mesh/ids.ts'
+import { isSpareLink } from '../../src/mesh/overlay/upkeep.ts'
 import { general, keyOf } from './make.ts'
+import { Peer } from './peer.ts'
 
 const site = (index: number): PeerId => keyOf(100 + index).peer
 const person = (index: number): PeerId => keyOf(index).peer
@@ -279,6 +281,22 @@ describe('gateways', () => {
     const overlay = createOverlay(self)
     expect(gatewayWishes('primary', sites, overlay, listed, 0)).toMatchObject([{ peer: person(15) }])
     expect(gatewayWishes('standby', sites, overlay, listed, 0)).toEqual([])
+  })
+
+  it("[G1] until the other site's primary is linked, whoever is linked there carries copies", () => {
+    const { engine } = new Peer(10, [])
+    Object.assign(engine.sites, triangle())
+    const { link } = addLink(engine.overlay, { id: 1, peer: person(12), version: 1 }, 0)
+    link.site = site(1)
+    const isSpare = () => isSpareLink(engine, link)
+    expect(isSpare()).toBe(true)
+    engine.gateways.role = 'primary'
+    expect(isSpare()).toBe(false)
+    addLink(engine.overlay, { id: 2, peer: person(11), version: 1 }, 0).link.site = site(1)
+    expect(isSpare()).toBe(true)
+    const { link: beside } = addLink(engine.overlay, { id: 3, peer: person(22), version: 1 }, 0)
+    beside.site = site(2)
+    expect(isSpareLink(engine, beside)).toBe(true)
   })
 
   it('[Y8] somebody who stands in for a primary that is not linked is of use', () => {

@@ -17,7 +17,7 @@ import {
 } from '../../src/mesh/gossip/tree.ts'
 import { createShelf, digestOfScope, dropRecord, putRecord } from '../../src/mesh/gossip/shelf.ts'
 import { limits } from '../../src/mesh/limits.ts'
-import { presenceOf, runOf } from './make.ts'
+import { keyOf, presenceOf, runOf } from './make.ts'
 
 const item = itemOf({ type: 'run', run: runOf({ count: 1 }) })
 const large = itemOf({ type: 'run', run: runOf({ seed: 2, count: 1, text: 'x'.repeat(2_000) }) })
@@ -223,10 +223,27 @@ describe('broadcast tree', () => {
     expect(tree.cacheBytes).toBeLessThanOrEqual(limits.itemCacheBytesMax)
     spreadFrom(tree, 1, item, 300 + limits.itemCacheMs)
     expect(tree.cache.size).toBe(1)
+    expect(tree.seen.size).toBe(301)
+    spreadFrom(tree, 1, { ...item, id: 'ffffffffffff' as Item['id'] }, 300 + limits.seenMs)
+    expect(tree.seen.size).toBe(2)
     const { send } = wire()
     receiveAnnouncements(tree, 2, [{ id: large.id, cost: 1 }], nothing, 0, send)
     removeBranch(tree, 2)
     expect(tree.missing.get(large.id)?.announcers).toEqual([])
+  })
+
+  it('[G12] what is urgent goes over lazy links too, but not where it is known, and changes nothing about the tree', () => {
+    const urgent = itemOf({ type: 'suspicion', peer: keyOf(3).peer, counter: 1, round: 1 })
+    const tree = treeWith(1, 2, 3)
+    receivePrune(tree, 2)
+    receivePrune(tree, 3)
+    const { sent, send } = wire()
+    acceptItem(tree, urgent, 2, 0, 0, send)
+    acceptItem(tree, urgent, 3, 0, 0, send)
+    spreadItem(tree, urgent, () => 'at-once', 0, send)
+    acceptItem(tree, urgent, 1, 0, 1, send)
+    expect(sent.map(({ link, note }) => [link, note.type])).toEqual([[1, 'item']])
+    expect([1, 2, 3].map((link) => isEager(tree, link))).toEqual([true, false, false])
   })
 
   it('[G10] a shelf has one record of each, and equal shelves have equal digests', () => {

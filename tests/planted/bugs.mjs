@@ -639,6 +639,20 @@ export const bugs = [
     put: '',
   },
 
+  {
+    name: 'nobody stands in for a primary that is not linked',
+    by: 'sites',
+    file: 'overlay/upkeep.ts',
+    find: 'return word.primary !== link.peer && engine.overlay.linksByPeer.has(word.primary)',
+    put: 'return word.primary !== link.peer',
+  },
+  {
+    name: 'what is urgent changes the tree',
+    by: 'tree',
+    file: 'gossip/tree.ts',
+    find: '(branch?.isRadio === true || !isUrgent(item))',
+    put: 'item.size > 0',
+  },
   // Counts, read marks, history in one frame
   {
     name: 'a count of other events confirms',

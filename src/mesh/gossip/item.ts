@@ -107,6 +107,11 @@ function shortIdOf(content: Content): ShortId {
   }
 }
 
+/** G12: who speaks for a site, and who seems gone, is told while the tree may be broken for that very reason. */
+export function isUrgent({ content }: Item): boolean {
+  return content.type === 'site' || content.type === 'suspicion'
+}
+
 /** The room that an item belongs to, if it does. */
 export function itemRoom(item: Item): RoomId | undefined {
   const { content } = item

@@ -9,7 +9,7 @@
  */
 import type { LinkId } from '../effects.ts'
 import { limits } from '../limits.ts'
-import type { Item, ShortId } from './item.ts'
+import { isUrgent, type Item, type ShortId } from './item.ts'
 import type { Announcement, Note } from './note.ts'
 
 interface Branch {
@@ -116,6 +116,9 @@ export function acceptItem(
   send: Send,
 ): boolean {
   const seen = tree.seen.get(item.id)
+  const branch = tree.branches.get(from)
+  // G12: what goes over every link says nothing of which one is needed.
+  const isOfTree = item.size <= limits.eagerBytesMax && (branch?.isRadio === true || !isUrgent(item))
   if (seen === undefined) {
     noteSeen(tree, item.id, {
       atMs: nowMs,
@@ -123,13 +126,11 @@ export function acceptItem(
       parent: from,
       holders: [from],
     })
-    const branch = tree.branches.get(from)
-    if (branch !== undefined && item.size <= limits.eagerBytesMax) branch.mode = 'eager'
+    if (branch !== undefined && isOfTree) branch.mode = 'eager'
     return true
   }
   addHolder(seen, from)
-  const branch = tree.branches.get(from)
-  if (branch === undefined || seen.parent === from || item.size > limits.eagerBytesMax) return false
+  if (branch === undefined || seen.parent === from || !isOfTree) return false
   const parent = seen.parent === undefined ? undefined : tree.branches.get(seen.parent)
   // G2: of two ways in, the lesser one is pruned, whichever was first.
   if (rankOf(branch) > (parent === undefined ? inside : rankOf(parent))) {
@@ -171,8 +172,8 @@ function noteSeen(tree: Tree, id: ShortId, seen: Seen): void {
   const missing = tree.missing.get(id)
   for (const { link } of missing?.announcers ?? []) addHolder(seen, link)
   tree.missing.delete(id)
-  for (const oldest of tree.seen.keys()) {
-    if (tree.seen.size <= limits.seenMax) break
+  for (const [oldest, { atMs }] of tree.seen) {
+    if (tree.seen.size <= limits.seenMax && seen.atMs - atMs <= limits.seenMs) break
     tree.seen.delete(oldest)
   }
 }
@@ -181,8 +182,8 @@ function addHolder(seen: Seen, link: LinkId): void {
   if (!seen.holders.includes(link)) seen.holders.push(link)
 }
 
-/** Whether a link is to get an item, and whether that may wait a little for others to go with. */
-export type Way = 'none' | 'now' | 'in-company'
+/** Whether a link is to get an item, whether that may wait a little for others to go with, or not even for the tree. */
+export type Way = 'none' | 'now' | 'in-company' | 'at-once'
 
 /** G3, G4, G11: an item that is new here goes on. */
 export function spreadItem(
@@ -203,6 +204,8 @@ export function spreadItem(
     if (way === 'none') continue
     if (item.size > limits.eagerBytesMax) {
       if (!seen.holders.includes(link)) send(link, { type: 'offer', id: item.id, cost: seen.cost })
+    } else if (way === 'at-once') {
+      if (!seen.holders.includes(link)) send(link, { type: 'item', item, cost: seen.cost })
     } else if (branch.mode === 'eager') {
       if (way === 'in-company') wait(branch, item, nowMs)
       else send(link, { type: 'item', item, cost: seen.cost })

@@ -12,7 +12,15 @@ import { limits } from '../limits.ts'
 import { expireSuspicions, isAlive } from '../presence.ts'
 import { keptRooms, retain, reviewCarried } from '../sync/retention.ts'
 import { nextCounter, sign } from '../signing.ts'
-import { chooseStandby, electRole, gatewayWishes, isLinkUseful, isRadio, type Candidate } from './gateways.ts'
+import {
+  chooseStandby,
+  electRole,
+  gatewayWishes,
+  isLinkUseful,
+  isRadio,
+  type Candidate,
+  radioLinks,
+} from './gateways.ts'
 import { dueDials, type Link, type Wish } from './links.ts'
 import { askings, endSilent, heartbeats, probe, raiseDoubts } from './liveness.ts'
 import {
@@ -253,27 +261,26 @@ function pairPeer(engine: Engine): PeerId | undefined {
   return word?.standby === self ? word.primary : undefined
 }
 
-/** G1: between sites only the links of the spanning tree carry copies unasked, and only between primaries. */
+/** G1: between sites only the links of the spanning tree carry copies unasked, and only between those who speak. */
 export function isSpareLink(engine: Engine, link: Link): boolean {
   const { sites, gateways } = engine
   if (!isRadio(link, sites.own) || link.site === undefined) return false
   const word = sites.words.get(link.site)
   // Before the sites have spoken, and among a few people, every link carries.
   if (word === undefined || engine.near.has(link.peer)) return false
-  return (
-    gateways.role !== 'primary' ||
-    word.primary !== link.peer ||
-    !treeNeighbors(sites).tree.includes(link.site)
-  )
+  if (gateways.role !== 'primary' || !treeNeighbors(sites).tree.includes(link.site)) return true
+  // Until there is a link to who speaks there, whoever else is linked there stands in.
+  return word.primary !== link.peer && engine.overlay.linksByPeer.has(word.primary)
 }
 
 function updateBranches(engine: Engine, nowMs: number): void {
   const { sites, gateways } = engine
   const known = engine.branchesMadeFor
-  if (known.cache === sites.cache && known.role === gateways.role) return
-  engine.branchesMadeFor = { cache: sites.cache, role: gateways.role }
-  for (const link of engine.overlay.links.values()) {
-    if (!isRadio(link, engine.sites.own)) continue
+  const radio = radioLinks(engine.overlay, sites.own)
+  const links = radio.map(({ id }) => id).join()
+  if (known.cache === sites.cache && known.role === gateways.role && known.links === links) return
+  engine.branchesMadeFor = { cache: sites.cache, role: gateways.role, links }
+  for (const link of radio) {
     const isSpare = isSpareLink(engine, link)
     // R14: what was to be waited for comes over this one now.
     if (!isSpare && engine.tree.branches.get(link.id)?.isSpare === true) engine.promoted.add(link.id)
