@@ -3,15 +3,15 @@
  * tree, the log, presence, delivery and the sites together per item; decides nothing that one of them decides.
  */
 import { bytesEqual } from './bytes.ts'
+import { presentMs, stampFromMs } from './clock.ts'
 import { acceptReceipt, newerReceipts, noteDurable } from './delivery.ts'
 import { unreachable, type Effect, type LinkId } from './effects.ts'
-import type { Frame } from './frame.ts'
-import { isKept, keptRooms } from './sync/retention.ts'
+import type { Run } from './event.ts'
+import { isKept } from './sync/retention.ts'
 import type { Engine } from './state.ts'
 import { isUrgent, itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
 import { enqueueNote, repeatWhole } from './gossip/lane.ts'
 import type { Note } from './gossip/note.ts'
-import { completeAll } from './gossip/short.ts'
 import { dropRecord, putRecord } from './gossip/shelf.ts'
 import {
   acceptItem,
@@ -24,6 +24,7 @@ import {
   spreadItem,
 } from './gossip/tree.ts'
 import { bytesToHex, feedAuthor, type PeerId } from './ids.ts'
+import { limits } from './limits.ts'
 import { isPairLink, isRadio } from './overlay/gateways.ts'
 import { hasFailedDial, retryDial, type Link } from './overlay/links.ts'
 import { acceptWord, isLargeMesh, isRoomWanted, reachableSites } from './overlay/sites.ts'
@@ -74,39 +75,6 @@ function mayCarryInside(engine: Engine, link: Link, item: Item): boolean {
   return !isLargeMesh(sites) || isPairLink(engine, link)
 }
 
-/**
- * A7: what comes in short form, completed from what is held here; a packet in which something cannot be completed is
- * unclear. Called before signatures are checked, when everything that came earlier has been taken.
- */
-export function completeFrame(engine: Engine, frame: Frame): Frame {
-  if (frame.type !== 'packet' || shortCount(frame) === 0) return frame
-  const shorts = frame.notes.flatMap((note) => (note.type === 'short' ? [note.short] : []))
-  const items = completeAll(shorts, {
-    rooms: keptRooms(engine),
-    log: engine.log,
-    peers: [...engine.presence.known.keys(), engine.self],
-    recent: [...engine.tree.cache.values()].map(({ item }) => item),
-  })
-  if (items === undefined) return unclearFrame(frame)
-  const notes = frame.notes.map((note): Note => {
-    if (note.type !== 'short') return note
-    const item = items.shift()
-    return item === undefined ? note : { type: 'item', item, cost: note.cost }
-  })
-  return { ...frame, notes, isShort: true }
-}
-
-/** @returns how many signatures the completed frame will have more. */
-export function shortCount(frame: Frame): number {
-  if (frame.type !== 'packet') return 0
-  return frame.notes.reduce((count, note) => count + (note.type === 'short' ? 1 : 0), 0)
-}
-
-/** A7: also when a signature does not fit what was completed: a name may have meant another feed. */
-export function unclearFrame(frame: Extract<Frame, { type: 'packet' }>): Frame {
-  return { ...frame, notes: [], isUnclear: true }
-}
-
 /** What says something about events goes in company over the radio (G11). */
 const patient: ReadonlySet<string> = new Set(['receipt', 'tally', 'read-mark'])
 
@@ -118,6 +86,26 @@ export function spread(engine: Engine, item: Item, nowMs: number): void {
     if (link === undefined || !mayCarry(engine, link, item)) return 'none'
     if (isRadio(link, sites.own)) return patient.has(item.content.type) ? 'in-company' : 'now'
     return isOfOwnSite(engine, item) ? 'at-once' : 'now'
+  }
+  spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
+}
+
+/** R17: what was said just now and comes into the site as history, since the tree was broken, goes on as if it were whole. */
+export function spreadInside(engine: Engine, from: Link, run: Run, nowMs: number): void {
+  const { overlay, tree, sites, clock } = engine
+  const newest = run.events.at(-1)?.hlc ?? 0
+  if (newest < stampFromMs(presentMs(clock, nowMs) - limits.recentMs)) return
+  const item = itemOf({ type: 'run', run })
+  if (tree.seen.has(item.id)) return
+  tree.seen.set(item.id, {
+    atMs: nowMs,
+    cost: costThrough(tree, from.id, 0),
+    parent: from.id,
+    holders: [from.id],
+  })
+  const wayOf = (id: LinkId) => {
+    const link = overlay.links.get(id)
+    return link === undefined || isRadio(link, sites.own) || !mayCarry(engine, link, item) ? 'none' : 'now'
   }
   spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
 }

@@ -2,7 +2,7 @@
  * What happens on links: greeting a new one, taking each kind of frame, and sending what is due. Puts overlay,
  * broadcast, reconciliation and presence together per frame; decides nothing that one of them decides.
  */
-import { mayCarry, receiveItem, receiveNote } from './broadcast.ts'
+import { mayCarry, receiveItem, receiveNote, spreadInside } from './broadcast.ts'
 import { witnessPeerClock } from './clock.ts'
 import type { Effect, Input, LinkId } from './effects.ts'
 import type { Event, Run } from './event.ts'
@@ -215,6 +215,7 @@ function receiveAnswer(
     const isAsked = isTaken(engine, run.room) && hasSpace(engine.journal)
     const brought = takeRun(engine, run, { link: link.id, hint: asked }, nowMs, out)
     if (brought) noteFetched(engine, run)
+    if (brought && isRadio(link, engine.sites.own)) spreadInside(engine, link, run, nowMs)
     // R5: an answer that brought nothing is not asked for again.
     if (asked !== undefined && isAsked && !brought) noteLacking(session, { ...span, feed: asked })
   }

@@ -310,6 +310,8 @@ export const limits = {
   servingMax: 8,
   /** design (E7): room 16, feed 48, number 5, the event before 32, count 1 and signature 64 of a run. */
   runHeadBytes: 166,
+  /** guess: what is younger should have come by the tree. */
+  recentMs: 60_000,
   /** guess: an unanswered want is forgotten, and somebody else is asked. */
   wantTimeoutMs: 10_000,
   /** guess: wants waiting to be answered, per link. */

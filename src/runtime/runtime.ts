@@ -12,7 +12,7 @@ import {
 } from '#mesh/effects.ts'
 import { handle } from '#mesh/engine.ts'
 import { createEngine, type Engine } from '#mesh/state.ts'
-import { completeFrame, shortCount, unclearFrame } from '#mesh/broadcast.ts'
+import { completeFrame, shortCount, unclearFrame } from '#mesh/gossip/complete.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '#mesh/frame.ts'
 import { limits } from '#mesh/limits.ts'
 import type { Helpers, Keys, Links, OpenedStore, Store, Timers } from './ports.ts'

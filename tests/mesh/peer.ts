@@ -1,7 +1,7 @@
 /** Engines on memory stores that talk to each other in one process, for rules that take more than one. */
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import { signPlainly } from '../../src/adapters/signature.ts'
-import { completeFrame } from '../../src/mesh/broadcast.ts'
+import { completeFrame } from '../../src/mesh/gossip/complete.ts'
 import type { Effect, Input } from '../../src/mesh/effects.ts'
 import { handle } from '../../src/mesh/engine.ts'
 import type { Run } from '../../src/mesh/event.ts'

@@ -18,8 +18,15 @@ import {
 } from '../../src/mesh/sync/reconcile.ts'
 import type { Run } from '../../src/mesh/event.ts'
 import { collectAnswer, enqueueServing, nextServing } from '../../src/mesh/sync/serve.ts'
-import { feedOf, general, held, runOf } from './make.ts'
+import type { PeerId } from '../../src/mesh/ids.ts'
+import type { Engine } from '../../src/mesh/state.ts'
+import { feedOf, general, held, keyOf, runOf } from './make.ts'
 import { Peer, talk } from './peer.ts'
+
+function placeAt(engine: Engine, site: PeerId): void {
+  engine.sites.own = site
+  engine.presence.own.site = site
+}
 
 describe('reconciliation', () => {
   const feed = feedOf(1)
@@ -162,17 +169,31 @@ describe('reconciliation', () => {
         new Peer(second, [runOf({ count: 3 }), runOf({ seed: 5, count: 1 })]),
       ]
       one.link(two)
-      for (const peer of [one, two]) {
-        const branch = [...peer.engine.tree.branches.values()][0]
-        if (branch === undefined) throw new Error('a branch')
-        branch.isSpare = peer === two
-      }
       talk([one, two], 1)
       const sent = one.sent.length
       one.engine.promoted.add(second)
       one.pass(10)
       const said = one.sent.slice(sent).map(({ frame }) => frame.type)
-      expect(said).toContain(first > second ? 'prints' : 'sketch')
+      expect(said).toContain(one.engine.self > two.engine.self ? 'prints' : 'sketch')
+    }
+  })
+
+  it('[R17] what was said just now and comes over a link between sites as history goes on inside the site', () => {
+    const nowMs = 1_780_000_000_000
+    for (const [agoMs, count] of [
+      [10_000, 3],
+      [2 * limits.recentMs, 0],
+    ] as const) {
+      const away = new Peer(11, [runOf({ count: 3, startMs: nowMs - agoMs })], nowMs)
+      const [gateway, member] = [new Peer(12, [], nowMs), new Peer(13, [], nowMs)]
+      for (const { engine } of [gateway, member]) placeAt(engine, keyOf(99).peer)
+      gateway.link(member)
+      talk([gateway, member], 1)
+      placeAt(away.engine, keyOf(98).peer)
+      away.link(gateway)
+      talk([away, gateway, member], 4)
+      expect(gateway.texts()).toHaveLength(3)
+      expect(member.texts()).toHaveLength(count)
     }
   })
 

@@ -1,7 +1,7 @@
 /** A peer of the simulator: its disk, its clock, what it runs and what became of it; its site; its links. */
 import { linkVersion } from '../../src/adapters/link-handshake.ts'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
-import { completeFrame } from '../../src/mesh/broadcast.ts'
+import { completeFrame } from '../../src/mesh/gossip/complete.ts'
 import type { LinkId, MeshEvent, Retention } from '../../src/mesh/effects.ts'
 import { handle } from '../../src/mesh/engine.ts'
 import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'

@@ -5,7 +5,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import { encodeUtf8 } from '../../src/mesh/bytes.ts'
-import { unclearFrame } from '../../src/mesh/broadcast.ts'
+import { unclearFrame } from '../../src/mesh/gossip/complete.ts'
 import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import { encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
