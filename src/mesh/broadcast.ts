@@ -31,7 +31,7 @@ import { acceptWord, isLargeMesh, isRoomWanted, reachableSites } from './overlay
 import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
 import { takeRun } from './sync/forks.ts'
-import { acceptTally } from './sync/tally.ts'
+import { acceptTally, concernsSite, towardsSpeaker } from './sync/tally.ts'
 import { acceptMark, type ReadMark } from './timeline/read-marks.ts'
 import type { Presence, Receipt, Tally } from './record.ts'
 
@@ -70,7 +70,11 @@ function mayCarryInside(engine: Engine, link: Link, item: Item): boolean {
   const { sites } = engine
   const { content } = item
   const isOfRoom = content.type === 'receipt' || content.type === 'tally' || content.type === 'read-mark'
-  if (isOfRoom) return link.rooms.has(content.record.room)
+  if (isOfRoom && !link.rooms.has(content.record.room)) return false
+  // D9
+  if (content.type === 'tally' && content.record.site !== undefined)
+    return isPairLink(engine, link) || concernsSite(engine, content.record)
+  if (isOfRoom) return true
   if (content.type !== 'site' || content.record.site === sites.own) return true
   return !isLargeMesh(sites) || isPairLink(engine, link)
 }
@@ -81,10 +85,12 @@ const patient: ReadonlySet<string> = new Set(['receipt', 'tally', 'read-mark'])
 /** Something of this device's own, or something that came over a reliable lane and is news. */
 export function spread(engine: Engine, item: Item, nowMs: number): void {
   const { overlay, tree, sites } = engine
+  const speaker = isOfDevice(item) ? towardsSpeaker(engine, tree.seen.get(item.id)?.parent) : undefined
   const wayOf = (id: LinkId) => {
     const link = overlay.links.get(id)
     if (link === undefined || !mayCarry(engine, link, item)) return 'none'
     if (isRadio(link, sites.own)) return patient.has(item.content.type) ? 'in-company' : 'now'
+    if (isOfDevice(item)) return id === speaker ? 'at-once' : 'none'
     return isOfOwnSite(engine, item) ? 'at-once' : 'now'
   }
   spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
@@ -108,6 +114,11 @@ export function spreadInside(engine: Engine, from: Link, run: Run, nowMs: number
     return link === undefined || isRadio(link, sites.own) || !mayCarry(engine, link, item) ? 'none' : 'now'
   }
   spreadItem(tree, item, wayOf, nowMs, (link, note) => noteTo(engine, link, note))
+}
+
+/** D8 */
+function isOfDevice({ content }: Item): boolean {
+  return content.type === 'tally' && content.record.site === undefined
 }
 
 /** G12 */
@@ -196,7 +207,7 @@ function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Ef
     case 'receipt':
       return takeReceipt(engine, link, item, content.record)
     case 'site':
-      return takeSiteWord(engine, item, content.record, nowMs)
+      return takeSiteWord(engine, link, item, content.record, nowMs)
     case 'tally':
       return takeTally(engine, item, content.record)
     case 'read-mark':
@@ -258,7 +269,7 @@ export function shelve(engine: Engine, item: Item): Item {
     case 'tally': {
       const { room, site } = content.record
       // A device's own is told again when something changes.
-      return site === undefined ? item : putRecord(shelf, `receipt ${room}`, `tally ${room} ${site}`, item)
+      return site === undefined ? item : putRecord(shelf, `tally ${room}`, `tally ${room} ${site}`, item)
     }
     case 'run':
     case 'suspicion':
@@ -316,13 +327,14 @@ function learnOwnReceipt(engine: Engine, receipt: Receipt): void {
   }
 }
 
-function takeSiteWord(engine: Engine, item: Item, word: SiteWord, nowMs: number): boolean {
+function takeSiteWord(engine: Engine, link: Link, item: Item, word: SiteWord, nowMs: number): boolean {
   const { sites, gateways } = engine
   const known = sites.words.get(word.site)
   // O4: what failed while its site was out of reach may go now, once.
   const hasFailed = hasFailedDial(engine.overlay, word.primary)
   const wasReached = hasFailed && reachableSites(sites).has(word.site)
   if (!acceptWord(sites, word)) return false
+  if (word.site === sites.own) learnWay(engine, word.primary, link.id)
   if (hasFailed && !wasReached && reachableSites(sites).has(word.site)) {
     retryDial(engine.overlay, word.primary, nowMs)
   }

@@ -32,7 +32,7 @@ import { loseLink } from './overlay/liveness.ts'
 import { forgetPassive } from './overlay/membership.ts'
 import { acceptWord } from './overlay/sites.ts'
 import { setRetention } from './sync/retention.ts'
-import { noteSaid } from './sync/tally.ts'
+import { acceptTally, noteSaid } from './sync/tally.ts'
 import { acceptMark, noteRead, readersOf } from './timeline/read-marks.ts'
 import type { Engine } from './state.ts'
 import { beginIncarnation } from './sync/forks.ts'
@@ -209,6 +209,7 @@ function signed(engine: Engine, input: Extract<Input, { type: 'signed' }>, nowMs
     }
     case 'tally': {
       const tally = { ...purpose.fields, signature }
+      if (tally.site !== undefined) acceptTally(engine, tally)
       const item = itemOf({ type: 'tally', record: tally })
       return spread(engine, shelve(engine, item), nowMs)
     }

@@ -97,6 +97,8 @@ export const limits = {
   /** guess: what one tally of one stretch takes with its share of a packet, and what all may take of a radio link (B18). */
   tallyBytes: 172,
   tallyBytesPerSecond: 25,
+  /** guess: a device tells its site so often that it holds a minute. */
+  tallyTimes: 2,
   /** guess: two hours. */
   tallyLevelMax: 7,
   tallyStretchesMax: 32,

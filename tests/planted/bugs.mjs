@@ -650,7 +650,7 @@ export const bugs = [
     name: 'what is urgent changes the tree',
     by: 'tree',
     file: 'gossip/tree.ts',
-    find: '(branch?.isRadio === true || !isUrgent(item))',
+    find: '(branch?.isRadio === true || !isBesideTree(item))',
     put: 'item.size > 0',
   },
   // Counts, read marks, history in one frame

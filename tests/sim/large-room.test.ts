@@ -26,7 +26,7 @@ describe('a room of many people', () => {
     world.post(author, general, 'first')
     gathering.run(5_000)
     world.post(other, general, 'second')
-    gathering.run(150_000)
+    gathering.run(210_000)
     expect(states(author)).toEqual(['79 of 79'])
     expect(states(other)).toEqual(['79 of 79'])
     for (const site of world.sites) {
@@ -34,7 +34,7 @@ describe('a room of many people', () => {
       if (site !== near) world.cutSites(near, site)
     }
     world.post(author, general, 'alone')
-    gathering.run(150_000)
+    gathering.run(210_000)
     expect(states(author)).toEqual(['79 of 79', '19 of 79'])
     world.heal()
     for (const site of world.sites) world.setHelper(true, site)

@@ -112,6 +112,11 @@ export function isUrgent({ content }: Item): boolean {
   return content.type === 'site' || content.type === 'suspicion'
 }
 
+/** What goes other ways than the tree's inside a site, and so says nothing of which link is needed (G12, D8). */
+export function isBesideTree(item: Item): boolean {
+  return isUrgent(item) || item.content.type === 'tally'
+}
+
 /** The room that an item belongs to, if it does. */
 export function itemRoom(item: Item): RoomId | undefined {
   const { content } = item

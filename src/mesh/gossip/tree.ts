@@ -9,7 +9,7 @@
  */
 import type { LinkId } from '../effects.ts'
 import { limits } from '../limits.ts'
-import { isUrgent, type Item, type ShortId } from './item.ts'
+import { isBesideTree, type Item, type ShortId } from './item.ts'
 import type { Announcement, Note } from './note.ts'
 
 interface Branch {
@@ -118,7 +118,7 @@ export function acceptItem(
   const seen = tree.seen.get(item.id)
   const branch = tree.branches.get(from)
   // G12: what goes over every link says nothing of which one is needed.
-  const isOfTree = item.size <= limits.eagerBytesMax && (branch?.isRadio === true || !isUrgent(item))
+  const isOfTree = item.size <= limits.eagerBytesMax && (branch?.isRadio === true || !isBesideTree(item))
   if (seen === undefined) {
     noteSeen(tree, item.id, {
       atMs: nowMs,

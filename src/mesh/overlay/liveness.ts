@@ -114,7 +114,12 @@ export function sendHeartbeat(engine: Engine, link: Link, nowMs: number, out: Ef
 export function digestsFor(engine: Engine, link: Link): Digests {
   const rooms = commonRooms(keptRooms(engine).keys(), link.rooms)
   let receipts = 0
-  for (const room of rooms) receipts ^= digestOfScope(engine.shelf, `receipt ${room}`)
+  const hasCounts = isRadio(link, engine.sites.own) || isPairLink(engine, link)
+  for (const room of rooms) {
+    receipts ^= digestOfScope(engine.shelf, `receipt ${room}`)
+    // D9: inside a site they are only told to whom they concern.
+    if (hasCounts) receipts ^= digestOfScope(engine.shelf, `tally ${room}`)
+  }
   return {
     log: logDigest(engine.log, rooms, engine.reconcile.sessions.get(link.id)?.floors),
     sites: sitesDigest(engine, link),

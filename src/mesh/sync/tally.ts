@@ -8,9 +8,10 @@
  */
 import { stampToMs, wallMs, type PlacedEvent } from '../clock.ts'
 import { countHeld, type CountedRange } from '../delivery.ts'
-import type { Effect } from '../effects.ts'
+import type { Effect, LinkId } from '../effects.ts'
 import { feedAuthor, type FeedId, type PeerId, type RoomId } from '../ids.ts'
 import { limits } from '../limits.ts'
+import { isRadio } from '../overlay/gateways.ts'
 import { isLargeMesh } from '../overlay/sites.ts'
 import { audienceOf } from '../presence.ts'
 import { tallySigningBytes, type Tally, type TallyFields, type TallyStretch } from '../record.ts'
@@ -23,8 +24,11 @@ interface Minute {
   /** XOR of the first 8 bytes of the ids of all that was said in it, by its stamps. */
   print: Print
   changedMs: number
-  /** The print that this device last told of. */
+  /** The print that this device last told of, and how often: what goes one way only may get lost. */
   told: string
+  times: number
+  /** Somebody of the own site spoke in it. */
+  isHere: boolean
   /** What this device said itself. */
   readonly own: { readonly feed: FeedId; readonly seq: number }[]
 }
@@ -76,10 +80,14 @@ export function noteSaid(engine: Engine, event: PlacedEvent, nowMs: number): voi
   const tally = roomTally(engine.tallies, event.room)
   const at = Math.floor(stampToMs(event.hlc) / minuteMs)
   const known = tally.minutes.get(at)
-  const { print, told, own }: Omit<Minute, 'changedMs'> = known ?? { print: [0, 0], told: '', own: [] }
+  const fresh: Omit<Minute, 'changedMs' | 'isHere'> = { print: [0, 0], told: '', times: 0, own: [] }
+  const { print, told, times, own } = known ?? fresh
   const bits: Print = [Number.parseInt(event.id.slice(0, 8), 16), Number.parseInt(event.id.slice(8, 16), 16)]
-  tally.minutes.set(at, { print: xor(print, bits), changedMs: nowMs, told, own })
-  const isOwn = feedAuthor(event.feed) === engine.self
+  const author = feedAuthor(event.feed)
+  const isOwn = author === engine.self
+  const isNear = isOwn || engine.presence.known.get(author)?.record.site === engine.sites.own
+  const isHere = isNear || known?.isHere === true
+  tally.minutes.set(at, { print: xor(print, bits), changedMs: nowMs, told, times, isHere, own })
   if (isOwn && own.length < limits.tallyOwnMax) own.push({ feed: event.feed, seq: event.seq })
   if (tally.minutes.size > limits.tallyMinutesMax) forgetFarthest(tally.minutes, wallMs(engine.clock, nowMs))
   tally.isStale = true
@@ -130,7 +138,9 @@ export function tellTallies(engine: Engine, nowMs: number, out: Effect[]): void 
       tally.nextOwnMs = nowMs + limits.tallyIntervalMs
       for (const { minute, print } of own) {
         const known = tally.minutes.get(minute)
-        if (known !== undefined) known.told = print
+        if (known === undefined) continue
+        known.times = known.told === print ? known.times + 1 : 1
+        known.told = print
       }
       say(engine, { room, site: undefined, people: 1, stretches: own }, nowMs, out)
     }
@@ -171,7 +181,10 @@ function ownStretches(engine: Engine, { minutes }: RoomTally, nowMs: number): Ta
   return [...minutes]
     .filter(([, { changedMs }]) => nowMs - changedMs >= limits.tallySettleMs + shareMs)
     .map(([minute, { print }]) => ({ minute, level: 0, print: printText(print), readers: 1 }))
-    .filter(({ minute, print }) => minutes.get(minute)?.told !== print)
+    .filter(({ minute, print }) => {
+      const known = minutes.get(minute)
+      return known?.told !== print || known.times < limits.tallyTimes
+    })
     .sort((a, b) => b.minute - a.minute)
     .slice(0, limits.tallyStretchesMax)
 }
@@ -270,21 +283,43 @@ function recount(engine: Engine, room: RoomId, tally: RoomTally): void {
   tally.isStale = false
   const said = [...tally.minutes].filter(([, { own }]) => own.length > 0)
   if (said.length === 0) return
-  for (const [minute, { print, own }] of said) {
-    for (const [device, { prints }] of tally.devices) {
-      if (prints.get(minute) === printText(print)) confirm(engine, room, { by: device, own, readers: 1 })
-    }
-  }
   for (const [site, { people, stretches }] of tally.sites) {
-    if (site === engine.sites.own) continue
-    const others = Math.max(0, people - namedAt(engine, room, site))
+    // Of the own site this device is one.
+    const self = site === engine.sites.own && isReader(engine, room) ? 1 : 0
+    const others = Math.max(0, people - self - namedAt(engine, room, site))
     for (const stretch of stretches.values()) {
       const held = within(tally.minutes, stretch.minute, stretch.level)
       const own = held.flatMap(([, minute]) => minute.own)
-      if (own.length === 0 || printOf(held) !== stretch.print) continue
-      confirm(engine, room, { by: site, own, readers: stretch.readers, others })
+      if (own.length === 0 || printOf(held) !== stretch.print || stretch.readers <= self) continue
+      confirm(engine, room, { by: site, own, readers: stretch.readers - self, others })
     }
   }
+}
+
+/** D9: inside a site a count is for those of it who spoke in one of its stretches. */
+export function concernsSite(engine: Engine, { room, stretches }: Tally): boolean {
+  const minutes = engine.tallies.get(room)?.minutes
+  if (minutes === undefined) return false
+  return stretches.some(({ minute, level }) =>
+    within(minutes, minute, level).some(([, { isHere }]) => isHere),
+  )
+}
+
+/**
+ * D8: the way to who speaks for this site: its link, or whence news of it came.
+ * @param from the link that the tally came over
+ */
+export function towardsSpeaker(engine: Engine, from: LinkId | undefined): LinkId | undefined {
+  const { overlay, presence, sites, tree } = engine
+  const primary = sites.own === undefined ? undefined : sites.words.get(sites.own)?.primary
+  if (primary === undefined || primary === engine.self) return undefined
+  const direct = overlay.linksByPeer.get(primary)?.id
+  const learned = presence.known.get(primary)?.via
+  const inside = [...overlay.links.values()].filter((link) => !isRadio(link, sites.own)).map(({ id }) => id)
+  const eager = inside.filter((id) => tree.branches.get(id)?.mode === 'eager')
+  return [direct, learned, ...eager, ...inside].find(
+    (id) => id !== undefined && id !== from && inside.includes(id),
+  )
 }
 
 function confirm(
@@ -294,8 +329,8 @@ function confirm(
     readonly by: PeerId
     readonly own: Minute['own']
     readonly readers: number
-    /** People of a site whose names are not known here; undefined: a device speaks for itself. */
-    readonly others?: number
+    /** People of the site whose names are not known here. */
+    readonly others: number
   },
 ): void {
   const { by, own, readers, others } = count
