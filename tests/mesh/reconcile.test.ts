@@ -253,8 +253,8 @@ describe('reconciliation', () => {
     expect(session.allowance).toBe(limits.allowanceFirst)
     // At once: as much more as came.
     expect(ask(50)).toBe(2 * limits.allowanceFirst)
-    expect(ask(150)).toBe(2 * limits.allowanceFirst + limits.allowanceStep)
-    expect(ask(151)).toBe(limits.allowanceFirst + limits.allowanceStep / 2)
+    expect(ask(50 + limits.bulkDelayMs)).toBe(2 * limits.allowanceFirst + limits.allowanceStep)
+    expect(ask(51 + limits.bulkDelayMs)).toBe(limits.allowanceFirst + limits.allowanceStep / 2)
     for (let i = 0; i < 20; i++) ask(1_000)
     expect(session.allowance).toBe(limits.allowanceMin)
     for (let i = 0; i < 100; i++) ask(60)
