@@ -218,6 +218,13 @@ describe('tallies', () => {
     expect(tally?.sites.get(away)?.stretches.size).toBe(limits.tallyStretchesMax)
   })
 
+  it('[D8] who is not of this site and room is neither counted nor remembered', () => {
+    const { peer, stretch } = withOwn()
+    expect(acceptTally(peer.engine, tallyOf(7, { stretches: [stretch] }))).toBe(false)
+    expect(peer.engine.tallies.get(general)?.devices.size).toBe(0)
+    expect(acceptTally(peer.engine, tallyOf(100, { stretches: [stretch] }))).toBe(true)
+  })
+
   it('[F1] a tally of more readers than people, or of a stretch that does not begin where it may, is malformed', () => {
     const bytesOf = (record: Tally) =>
       encodeFrame({ type: 'items', items: [itemOf({ type: 'tally', record })] })

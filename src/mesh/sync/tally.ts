@@ -111,11 +111,11 @@ function shorten<K>(map: Map<K, unknown>, most: number): void {
   }
 }
 
-/** D3: receipts by name are for rooms of few; where the mesh is large, nobody knows how many a room has. */
+/** D3: receipts by name are for rooms of few; where the mesh is large, nobody knows how many an open room has. */
 export function isLargeRoom(engine: Engine, room: RoomId, nowMs: number): boolean {
-  return (
-    isLargeMesh(engine.sites) || audienceOf(engine.presence, room, nowMs).length > limits.receiptPeopleMax
-  )
+  const isOpen = engine.rooms.get(room)?.owner === undefined
+  if (isOpen && isLargeMesh(engine.sites)) return true
+  return audienceOf(engine.presence, room, nowMs).length > limits.receiptPeopleMax
 }
 
 /** D8, D9: what this device, and its site, has to tell now; what others told is held against what is held here. */
@@ -249,7 +249,8 @@ export function acceptTally(engine: Engine, tally: Tally): boolean {
   if (site === undefined) {
     const known = there.devices.get(signer)
     if (known !== undefined && known.counter >= counter) return false
-    if (known === undefined && there.devices.size >= limits.presencesMax) return false
+    // Anybody can make keys: only people of the site are counted, and remembered.
+    if (known === undefined && !peopleHere(engine, tally.room).has(signer)) return false
     const device = known ?? { counter, prints: new Map<number, string>() }
     device.counter = counter
     for (const { minute, print } of [...tally.stretches].reverse()) {
