@@ -133,8 +133,9 @@ describe('nothing is lost', () => {
     const all = whole.reduce((sum, one) => sum + one.bytesReceived, 0)
     const few = missed.reduce((sum, one) => sum + one.bytesReceived, 0)
     console.log(`1,000 messages: ${all} B received; 10 missed: ${few} B received`)
-    expect(few).toBeLessThan(all / 5)
-    expect(few).toBeLessThan(16_000)
+    // Packed, a thousand messages as short and alike as these cost little more than the link itself does.
+    expect(few).toBeLessThan(all / 2)
+    expect(few).toBeLessThan(6_000)
   })
 })
 
