@@ -27,13 +27,14 @@ export interface CountedRange extends Range {
   readonly readers: number
 }
 
-/** D10: how many people at one site, or whether one device, held something of an own feed when it was last heard. */
+/** D10: how many people at one site held something of an own feed, at most, as it has been heard. */
 export interface Count {
   readonly room: RoomId
+  /** The site. */
   readonly by: PeerId
   readonly feed: FeedId
-  /** People of a site whose names are not known here; undefined: `by` is a device. */
-  readonly others: number | undefined
+  /** People of it who have the room and whose names are not known here. */
+  readonly others: number
   /** Ascending, apart. */
   readonly ranges: readonly CountedRange[]
 }
@@ -210,8 +211,8 @@ export function holdersOf(delivery: Delivery, log: Log, room: RoomId, own: FeedI
     holders.push({ device: receipt.device, role: receipt.role, feed, ranges })
   }
   for (const { by, feed, ranges, others } of delivery.counts.get(room)?.values() ?? []) {
-    const counted = others === undefined ? {} : { counted: { ranges, others } }
-    if (feedAuthor(feed) === self) holders.push({ device: by, role: 'reader', feed, ranges, ...counted })
+    if (feedAuthor(feed) !== self) continue
+    holders.push({ device: by, role: 'reader', feed, ranges, counted: { ranges, others } })
   }
   return holders
 }

@@ -109,7 +109,7 @@ export const limits = {
   readMarkIntervalMs: 5_000,
   /** guess: stretches of an own feed of which different numbers of people at a site hold all; the oldest go. */
   countRangesMax: 64,
-  /** guess: sites, and devices of the own one, whose counts are kept. */
+  /** guess: counts that are kept, one for each site and own feed. */
   countsPerRoomMax: 1_024,
   receiptEntriesMax: 16,
   /** guess: ranges of one feed that a receipt may name. */

@@ -10,7 +10,7 @@ import { acceptWord } from '../../src/mesh/overlay/sites.ts'
 import { roomsDigest, siteWordSigningBytes, type SiteWordFields } from '../../src/mesh/overlay/site-word.ts'
 import { acceptPresence } from '../../src/mesh/presence.ts'
 import { tallySigningBytes, type Tally, type TallyFields, type TallyStretch } from '../../src/mesh/record.ts'
-import { acceptTally, noteSaid, tallyLevel, tellTallies } from '../../src/mesh/sync/tally.ts'
+import { acceptTally, isLargeRoom, noteSaid, tallyLevel, tellTallies } from '../../src/mesh/sync/tally.ts'
 import { feedOf, general, keyOf, presenceOf, runOf } from './make.ts'
 import { Peer } from './peer.ts'
 
@@ -94,6 +94,15 @@ describe('tallies', () => {
     const peer = inRoomOf(limits.receiptPeopleMax)
     for (const event of said(1, 3, nowMs)) noteSaid(peer.engine, event, nowMs)
     expect(told(peer, nowMs + 60_000)).toEqual([])
+  })
+
+  it('[D3] in a large mesh every open room counts as one of many, an owned one only if it is', () => {
+    const { engine } = inRoomOf(3)
+    expect(isLargeRoom(engine, general, nowMs)).toBe(false)
+    engine.sites.cache.isLarge = true
+    expect(isLargeRoom(engine, general, nowMs)).toBe(true)
+    engine.rooms.set(general, { room: general, name: 'shelter', joinedAtMs: 0, owner: keyOf(1).peer })
+    expect(isLargeRoom(engine, general, nowMs)).toBe(false)
   })
 
   it('[D9] the primary gateway counts whose minutes are its own, and says so when the number changes', () => {
