@@ -216,9 +216,10 @@ function signed(engine: Engine, input: Extract<Input, { type: 'signed' }>, nowMs
     case 'site': {
       const word = { ...purpose.fields, signature }
       engine.isWordPending = false
-      if (acceptWord(engine.sites, word))
-        spread(engine, shelve(engine, itemOf({ type: 'site', record: word })), nowMs)
-      return
+      if (!acceptWord(engine.sites, word)) return
+      // X4: which sites can be reached also follows from what this one says.
+      engine.isPeopleStale = true
+      return spread(engine, shelve(engine, itemOf({ type: 'site', record: word })), nowMs)
     }
     default:
       unreachable(purpose)
