@@ -207,6 +207,34 @@ export function listedBySite(directory: Directory): Computed['listed'] {
   return compute(directory).listed
 }
 
+/**
+ * H10: sites that were heard of and cannot be reached now, except perhaps over this helper's own link to them: whoever
+ * needs a way to them has to make one.
+ */
+export function strandedSites(directory: Directory): { readonly site: PeerId; readonly url: string }[] {
+  const { self, sites } = directory
+  const ways = waysOf(directory)
+  const stranded: { site: PeerId; url: string }[] = []
+  for (const [id, { url }] of sites) {
+    if (id === self || url === '') continue
+    const isNear = ways.get(id) === id
+    if (isNear ? !reaches(directory, id) : !ways.has(id)) stranded.push({ site: id, url })
+  }
+  return stranded
+}
+
+/** @returns whether there is a way from here to that neighbour beside the link to it */
+function reaches({ self, sites }: Directory, neighbor: PeerId): boolean {
+  const found = new Set([self])
+  for (const id of found) {
+    for (const next of sites.get(id)?.neighbors ?? []) {
+      if ((id === self && next === neighbor) || found.has(next)) continue
+      if (sites.get(next)?.neighbors.includes(id) === true) found.add(next)
+    }
+  }
+  return found.has(neighbor)
+}
+
 /** @returns the reachable sites other than this one, nearest first, as many as a frame may name. */
 export function reachableSites(directory: Directory): Neighbor[] {
   return [...waysOf(directory)].slice(0, signalLimits.neighborsMax).flatMap(([id, next]) => {

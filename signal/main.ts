@@ -26,8 +26,8 @@ async function start(options: Options): Promise<Helper> {
   const appDir = process.env['MESHCHAT_APP'] ?? join(import.meta.dirname, '..', '..', 'build')
   if (!existsSync(join(appDir, 'index.html'))) fail(1, `The app is not built: ${appDir} has no index.html.`)
   try {
-    const key = openHelperKey(options.dataDir, (sentence) => console.error(sentence))
-    return await serve(options, key, appDir)
+    const warn = (sentence: string) => console.error(sentence)
+    return await serve(options, openHelperKey(options.dataDir, warn), appDir, warn)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EADDRINUSE') {

@@ -1,8 +1,26 @@
 /** Counters of one helper and their Prometheus text. Label values come from closed lists, never from outside. */
+export interface Gauges {
+  readonly peers: number
+  readonly neighbors: number
+  /** Links of the resident, and events that it holds. */
+  readonly links: number
+  readonly events: number
+}
+
+const frameLanes = ['control', 'chat', 'bulk'] as const
+const directions = ['in', 'out'] as const
+
 export class Counters {
   signals = 0
   stunAnswers = 0
   private readonly refused = new Map<string, number>()
+  private readonly frames = new Map<string, number>()
+
+  /** A frame of the mesh has passed a link of this helper. */
+  frame(lane: (typeof frameLanes)[number], direction: (typeof directions)[number]): void {
+    const key = `${lane} ${direction}`
+    this.frames.set(key, (this.frames.get(key) ?? 0) + 1)
+  }
 
   refuse(reason: string): void {
     this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1)
@@ -12,7 +30,7 @@ export class Counters {
     return this.refused.get(reason) ?? 0
   }
 
-  text(gauges: { readonly peers: number; readonly neighbors: number }): string {
+  text(gauges: Gauges): string {
     const lines = [
       '# HELP meshchat_peers Browsers with a proven socket at this helper.',
       '# TYPE meshchat_peers gauge',
@@ -28,10 +46,18 @@ export class Counters {
       `meshchat_stun_answers_total ${this.stunAnswers}`,
       '# HELP meshchat_frames_total Frames of the mesh that passed through this helper’s links.',
       '# TYPE meshchat_frames_total counter',
-      ...['control', 'chat', 'bulk'].flatMap((lane) =>
-        // No resident yet, so no link: these stay 0 until there is one.
-        ['in', 'out'].map((direction) => `meshchat_frames_total{lane="${lane}",direction="${direction}"} 0`),
+      ...frameLanes.flatMap((lane) =>
+        directions.map((direction) => {
+          const count = this.frames.get(`${lane} ${direction}`) ?? 0
+          return `meshchat_frames_total{lane="${lane}",direction="${direction}"} ${count}`
+        }),
       ),
+      '# HELP meshchat_links Links of the resident to browsers and to other residents.',
+      '# TYPE meshchat_links gauge',
+      `meshchat_links ${gauges.links}`,
+      '# HELP meshchat_events Events that the resident holds.',
+      '# TYPE meshchat_events gauge',
+      `meshchat_events ${gauges.events}`,
       '# HELP meshchat_refused_total What was cut off or not answered, by reason.',
       '# TYPE meshchat_refused_total counter',
       ...[...this.refused].map(([reason, count]) => `meshchat_refused_total{reason="${reason}"} ${count}`),

@@ -14,6 +14,12 @@ export interface Options {
   readonly base: string
   /** Undefined: keep nothing. */
   readonly dataDir: string | undefined
+  /** Whether this node takes part as a box that keeps what people said. */
+  readonly isResident: boolean
+  /** Older messages are let go of; undefined: never for their age. */
+  readonly keepDays: number | undefined
+  /** About how much of messages is kept. */
+  readonly keepBytes: number
   readonly maxPeers: number
   readonly origins: readonly string[]
   readonly hostNames: readonly string[]
@@ -55,8 +61,6 @@ type Flag = keyof typeof flags
 
 /** Accepted by the contract, refused until the feature exists, so that nobody believes in something absent. */
 const notBuilt: readonly Flag[] = [
-  'keep-days',
-  'keep-mb',
   'keep-files-mb',
   'no-discovery',
   'turn-url',
@@ -75,9 +79,11 @@ export const helpText = `Usage: npm start -- [options]
   --neighbor URL       another node's page; may be repeated
   --stun-port N        UDP port that tells browsers their address (3478)
   --base PATH          serve the page under this path (/)
-  --data DIR           where this node keeps its key (~/.local/share/meshchat)
-  --memory             keep nothing: a new key at each start
-  --no-resident        do not take part in the chat as a box
+  --data DIR           where this node keeps its key and what people said (~/.local/share/meshchat)
+  --memory             keep nothing after the end: a new key at each start
+  --no-resident        do not keep what people said; only introduce browsers to each other
+  --keep-days N        let go of messages that are older (never for their age)
+  --keep-mb N          keep about so much of messages (512; with --memory 32)
   --max-peers N        browsers at once (1000)
   --origin ORIGIN      also accept pages from here; may be repeated
   --host-name NAME     also answer to this name; may be repeated
@@ -113,6 +119,9 @@ export function parseOptions(
     stunPort: whole(values, 'stun-port', 3478, 65_535),
     base: basePath(text(values, 'base') ?? '/'),
     dataDir: values.memory === true ? undefined : (text(values, 'data') ?? defaultDataDir(env)),
+    isResident: values['no-resident'] !== true,
+    keepDays: values['keep-days'] === undefined ? undefined : whole(values, 'keep-days', 0, 36_500, 1),
+    keepBytes: whole(values, 'keep-mb', values.memory === true ? 32 : 512, 1_000_000, 1) * 1_000_000,
     maxPeers: whole(values, 'max-peers', 1_000, 100_000),
     origins: many(values, 'origin').map((origin) => origin.toLowerCase().replace(/\/$/, '')),
     hostNames: many(values, 'host-name').map((name) => name.toLowerCase()),
@@ -151,11 +160,11 @@ function many(values: Values, flag: Flag): string[] {
   return Array.isArray(value) ? value : []
 }
 
-function whole(values: Values, flag: Flag, otherwise: number, max: number): number {
+function whole(values: Values, flag: Flag, otherwise: number, max: number, min = 0): number {
   const value = text(values, flag)
   if (value === undefined) return otherwise
-  if (!/^\d+$/.test(value) || Number(value) > max) {
-    throw new BadOption(`--${flag} must be a whole number from 0 to ${max}, not “${value}”.`)
+  if (!/^\d+$/.test(value) || Number(value) > max || Number(value) < min) {
+    throw new BadOption(`--${flag} must be a whole number from ${min} to ${max}, not “${value}”.`)
   }
   return Number(value)
 }

@@ -2,18 +2,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer } from 'ws'
+import { WebSocketServer, type WebSocket } from 'ws'
 import { signPlainly, type PlainKey } from '../src/adapters/signature.ts'
 import { bytesToHex } from '#mesh/ids.ts'
+import { limits } from '#mesh/limits.ts'
 import { signalLimits } from '#runtime/signal-frame.ts'
 import { Assets } from './assets.ts'
-import { createDirectory, reachableSites } from './directory.ts'
+import { createDirectory, reachableSites, strandedSites } from './directory.ts'
 import { allowsHost, allowsOrigin, plainAddress, type Guard } from './guards.ts'
 import { Counters } from './metrics.ts'
 import { Neighbors } from './neighbors.ts'
 import type { Options } from './options.ts'
 import { createRelay, type Relay } from './relay.ts'
-import { Sockets, type Self } from './sockets.ts'
+import { linkMessageBytesMax, openKept, startResident, type Kept, type Resident } from './resident.ts'
+import { Sockets, socketLimits, type Self } from './sockets.ts'
 import { serveStun, type StunServer } from './stun.ts'
 import { TokenBuckets } from './token-bucket.ts'
 
@@ -37,12 +39,25 @@ interface Context {
   readonly self: Self
   readonly assets: Assets
   readonly buckets: TokenBuckets
+  /** Undefined with `--no-resident`. */
+  readonly resident: Resident | undefined
 }
 
-/** @param appDir the built app @throws when a port is taken */
-export async function serve(options: Options, key: PlainKey, appDir: string): Promise<Helper> {
+/**
+ * @param appDir the built app
+ * @param warn takes one plain sentence for whoever runs the node
+ * @throws when a port is taken
+ */
+export async function serve(
+  options: Options,
+  key: PlainKey,
+  appDir: string,
+  warn: (sentence: string) => void,
+): Promise<Helper> {
   const counters = new Counters()
   const assets = new Assets(appDir)
+  // What was kept is read before anybody is let in.
+  const kept = options.isResident ? await openKept(options, warn) : undefined
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 })
   server.maxHeadersCount = 64
   server.maxConnections = 4_096
@@ -58,26 +73,8 @@ export async function serve(options: Options, key: PlainKey, appDir: string): Pr
     maxPeers: options.maxPeers,
     stunPorts: () => [stun.port],
   }
-  const sign = (message: Uint8Array) => bytesToHex(signPlainly(key, message))
-  const place = { self: key.peer, name: options.name, url: self.url, sequence: Date.now(), sign }
-  const relay = createRelay(createDirectory(place))
-  const sockets = new Sockets(self, relay, counters)
-  const guard: Guard = {
-    names: [
-      'localhost',
-      hostname().toLowerCase(),
-      options.name.toLowerCase(),
-      ...options.hostNames,
-      ...ownAddresses(),
-    ],
-    origins: [...options.origins, ...options.neighbors.map((url) => new URL(url).origin)],
-    prefixes: options.prefixes,
-    ownTargets: options.neighbors,
-  }
-  const isLinked = (site: Self['key']['peer']) => relay.helpersBySite.has(site)
-  const neighbors = new Neighbors(options.neighbors, { sockets, guard, counters, isLinked })
-  const buckets = new TokenBuckets({ perSecond: 100, burst: 2_000, keysMax: 8_192 })
-  const context: Context = { options, guard, counters, relay, sockets, neighbors, self, assets, buckets }
+  const context = createContext(options, self, counters, assets, kept)
+  const { neighbors, sockets, resident } = context
   server.on('request', (request, response) => respond(context, request, response))
   const closeSockets = acceptSockets(context, server)
   return {
@@ -85,6 +82,7 @@ export async function serve(options: Options, key: PlainKey, appDir: string): Pr
     port,
     stunPort: stun.port,
     close: async () => {
+      await resident?.close()
       neighbors.close()
       sockets.close()
       closeSockets()
@@ -94,6 +92,37 @@ export async function serve(options: Options, key: PlainKey, appDir: string): Pr
         server.closeAllConnections()
       })
     },
+  }
+}
+
+function createContext(
+  options: Options,
+  self: Self,
+  counters: Counters,
+  assets: Assets,
+  kept: Kept | undefined,
+): Context {
+  const { key, name, url } = self
+  const sign = (message: Uint8Array) => bytesToHex(signPlainly(key, message))
+  const relay = createRelay(createDirectory({ self: key.peer, name, url, sequence: Date.now(), sign }))
+  const sockets = new Sockets(self, relay, counters)
+  const guard = guardFor(options)
+  const isLinked = (site: Self['key']['peer']) => relay.helpersBySite.has(site)
+  const stranded = () => strandedSites(relay.directory)
+  const neighbors = new Neighbors(options.neighbors, { sockets, guard, counters, isLinked, stranded })
+  const buckets = new TokenBuckets({ perSecond: 100, burst: 2_000, keysMax: 8_192 })
+  const base = { options, self, sockets, relay, guard, counters }
+  const resident = kept === undefined ? undefined : startResident(base, kept)
+  return { ...base, neighbors, assets, buckets, resident }
+}
+
+function guardFor(options: Options): Guard {
+  const own = ['localhost', hostname().toLowerCase(), options.name.toLowerCase()]
+  return {
+    names: [...own, ...options.hostNames, ...ownAddresses()],
+    origins: [...options.origins, ...options.neighbors.map((url) => new URL(url).origin)],
+    prefixes: options.prefixes,
+    ownTargets: options.neighbors,
   }
 }
 
@@ -186,13 +215,19 @@ function json(response: ServerResponse, value: unknown): void {
   response.end(JSON.stringify(value))
 }
 
-function metrics({ counters, relay }: Context, response: ServerResponse): void {
+function metrics({ counters, relay, sockets, resident }: Context, response: ServerResponse): void {
   response.setHeader('Content-Type', 'text/plain; version=0.0.4')
-  response.end(counters.text({ peers: relay.peersByKey.size, neighbors: relay.helpersBySite.size }))
+  const { eventCount: events = 0, linkCount: links = 0 } = resident ?? {}
+  response.end(
+    counters.text({ peers: sockets.peerCount, neighbors: relay.helpersBySite.size, links, events }),
+  )
 }
 
 /** `/api/node`: the contract on the design page. */
-function node({ options, relay, neighbors, sockets, self }: Context, response: ServerResponse): void {
+function node(
+  { options, relay, neighbors, sockets, self, resident }: Context,
+  response: ServerResponse,
+): void {
   const known = new Map(reachableSites(relay.directory).map((site) => [site.site, site]))
   const dialled = neighbors.status()
   const listed = dialled.map(({ url, site }) => {
@@ -215,31 +250,61 @@ function node({ options, relay, neighbors, sockets, self }: Context, response: S
     profile: 'open',
     url: self.url,
     neighbors: [...listed, ...incoming],
-    peers: relay.peersByKey.size,
-    rooms: 0,
+    peers: sockets.peerCount,
+    rooms: resident?.roomCount ?? 0,
     stunPorts: self.stunPorts(),
   })
 }
 
 /** @returns what closes the door */
 function acceptSockets(context: Context, server: Server): () => void {
-  const { guard, counters, options, sockets } = context
+  const { guard, counters, options, sockets, resident } = context
   // One byte above the limit is still read, so that it can be refused by name.
-  const maxPayload = signalLimits.frameBytesMax + 1_024
-  const webSockets = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false })
+  const signals = webSocketServer(signalLimits.frameBytesMax + 1_024)
+  const links = webSocketServer(linkMessageBytesMax + 1_024)
+  const linksByAddress = new Map<string, number>()
+  const doors = new Map([
+    [`${options.base}signal`, (socket: WebSocket, address: string) => sockets.accept(socket, address)],
+  ])
+  if (resident !== undefined) {
+    doors.set(`${options.base}link`, (socket, address) => {
+      linksByAddress.set(address, (linksByAddress.get(address) ?? 0) + 1)
+      socket.on('close', () => {
+        const left = (linksByAddress.get(address) ?? 1) - 1
+        if (left > 0) linksByAddress.set(address, left)
+        else linksByAddress.delete(address)
+      })
+      resident.accept(socket)
+    })
+  }
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => counters.refuse('socket-error'))
     const path = (request.url ?? '/').split('?')[0] ?? '/'
     const { host, origin } = request.headers
     if (!allowsHost(guard, host)) return refuseUpgrade(socket, counters, '421 Misdirected Request', 'host')
     if (!allowsOrigin(guard, origin)) return refuseUpgrade(socket, counters, '403 Forbidden', 'origin')
-    if (path !== `${options.base}signal`) return refuseUpgrade(socket, counters, '404 Not Found', 'path')
+    const enter = doors.get(path)
+    if (enter === undefined) return refuseUpgrade(socket, counters, '404 Not Found', 'path')
     const address = plainAddress(request.socket.remoteAddress ?? '')
+    const isLink = path === `${options.base}link`
+    const isCrowded =
+      isLink &&
+      ((linksByAddress.get(address) ?? 0) >= socketLimits.socketsPerAddressMax ||
+        (resident?.socketCount ?? 0) >= options.maxPeers + limits.radioLinksMax)
+    if (isCrowded) return refuseUpgrade(socket, counters, '503 Service Unavailable', 'too-many')
     // A WebSocket may be quiet for longer than a request.
     request.socket.setTimeout(0)
-    webSockets.handleUpgrade(request, socket, head, (webSocket) => sockets.accept(webSocket, address))
+    const server = isLink ? links : signals
+    server.handleUpgrade(request, socket, head, (webSocket) => enter(webSocket, address))
   })
-  return () => webSockets.close()
+  return () => {
+    signals.close()
+    links.close()
+  }
+}
+
+function webSocketServer(maxPayload: number): WebSocketServer {
+  return new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false })
 }
 
 function refuseUpgrade(socket: Duplex, counters: Counters, status: string, reason: string): void {

@@ -87,6 +87,15 @@ export interface Self {
   readonly stunPorts: () => readonly number[]
 }
 
+export interface LocalPeer {
+  send(frame: SignalFrame): void
+  detach(): void
+}
+
+function newId(): string {
+  return randomBytes(16).toString('hex')
+}
+
 export class Sockets {
   private readonly sessions = new Map<SocketId, Session>()
   private readonly socketsByAddress = new Map<string, number>()
@@ -96,6 +105,8 @@ export class Sockets {
   private readonly addressBuckets = new TokenBuckets(socketLimits.addressBucket)
   private readonly timer: NodeJS.Timeout
   private lastId = 0
+  /** Peers of this process. */
+  private readonly locals = new Map<SocketId, (frame: SignalFrame) => void>()
   readonly rttByHelper = new Map<PeerId, number>()
   private readonly self: Self
   private readonly relay: Relay
@@ -123,6 +134,27 @@ export class Sockets {
     const nonce = randomBytes(32).toString('hex')
     const session = this.open(socket, address, { type: 'dialed', nonce, challenge: undefined })
     return { site: () => session.site }
+  }
+
+  /** A peer of this process takes part like one behind a socket, and counts as none. */
+  attach(peer: PeerId, deliver: (frame: SignalFrame) => void): LocalPeer {
+    const id = ++this.lastId
+    this.locals.set(id, deliver)
+    this.perform(admitPeer(this.relay, id, peer))
+    return {
+      send: (frame) => {
+        this.perform(peerFrame(this.relay, id, frame, newId))
+      },
+      detach: () => {
+        this.locals.delete(id)
+        this.perform(dismiss(this.relay, id))
+      },
+    }
+  }
+
+  /** Browsers with a proven socket. */
+  get peerCount(): number {
+    return this.relay.peersByKey.size - this.locals.size
   }
 
   private open(socket: WebSocket, address: string, phase: Phase): Session {
@@ -201,7 +233,7 @@ export class Sockets {
       case 'dialed':
         return this.dialProceed(session, phase, frame)
       case 'peer':
-        return this.perform(peerFrame(this.relay, session.id, frame, () => randomBytes(16).toString('hex')))
+        return this.perform(peerFrame(this.relay, session.id, frame, newId))
       case 'helper':
         if (frame.type === 'pong') this.rttByHelper.set(phase.site, performance.now() - session.pingedMs)
         if (frame.type === 'site' && !this.isSigned(frame)) return this.refuse(session, 'bad-proof')
@@ -237,7 +269,7 @@ export class Sockets {
       this.send(session, { type: 'accept', signature: Buffer.from(own).toString('hex'), name, url })
       return this.admitNeighbor(session, frame.peer, frame.peer)
     }
-    const isFull = this.relay.peersByKey.size >= this.self.maxPeers && !this.relay.peersByKey.has(frame.peer)
+    const isFull = this.peerCount >= this.self.maxPeers && !this.relay.peersByKey.has(frame.peer)
     if (isFull) return this.refuse(session, 'too-many')
     session.phase = { type: 'peer', peer: frame.peer }
     this.send(session, {
@@ -287,6 +319,9 @@ export class Sockets {
   private perform(actions: readonly Action[]): void {
     for (const action of actions) {
       const session = this.sessions.get(action.socket)
+      const local = this.locals.get(action.socket)
+      // Not within whatever it was doing when it said something itself.
+      if (local !== undefined && action.type === 'send') queueMicrotask(() => local(action.frame))
       if (session === undefined) continue
       if (action.type === 'send') this.send(session, action.frame)
       else this.refuse(session, action.reason)

@@ -54,15 +54,34 @@ export class WsLinks implements Links {
   private lastLink = 0
   private readonly keys: Keys
   private readonly open: (peer: PeerId) => FrameSocket | undefined
+  private readonly onFrame: (lane: Lane, direction: 'in' | 'out') => void
 
-  /** @param open a new socket towards a peer, or undefined where none is known */
-  constructor(keys: Keys, open: (peer: PeerId) => FrameSocket | undefined) {
+  /**
+   * @param open a new socket towards a peer, or undefined where none is known
+   * @param onFrame is told of each frame that passes
+   */
+  constructor(
+    keys: Keys,
+    open: (peer: PeerId) => FrameSocket | undefined,
+    onFrame: (lane: Lane, direction: 'in' | 'out') => void = () => undefined,
+  ) {
     this.keys = keys
     this.open = open
+    this.onFrame = onFrame
   }
 
   start(events: LinkEvents): void {
     this.events = events
+  }
+
+  /** Links that stand. */
+  get linkCount(): number {
+    return this.byLink.size
+  }
+
+  /** Sockets of links and of those that are being made. */
+  get socketCount(): number {
+    return this.connections.size
   }
 
   dial(peer: PeerId): void {
@@ -131,6 +150,7 @@ export class WsLinks implements Links {
     if (lane === undefined || message.length > limits.frameBytesMax + 1)
       return this.end(connection, 'bad-proof')
     const bytes = message.slice(1)
+    this.onFrame(lane, 'in')
     if (connection.link !== undefined) return this.events?.frame(connection.link, lane, bytes)
     if (lane === 'control' && connection.proofs < 2) {
       connection.proofs += 1
@@ -143,6 +163,7 @@ export class WsLinks implements Links {
   send(link: LinkId, lane: Lane, bytes: Uint8Array): boolean {
     const connection = this.byLink.get(link)
     if (connection === undefined) return true
+    this.onFrame(lane, 'out')
     this.enqueue(connection, lane, bytes)
     if (lane !== 'bulk') return true
     connection.isCongested ||= connection.queuedBytes.bulk > wsLimits.bulkQueueBytesMax

@@ -7,7 +7,7 @@ import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
 import { LateLinks } from '#adapters/browser/late-links.ts'
 import type { SignalClient } from '#adapters/browser/signal-client.ts'
 import { TabLock } from '#adapters/browser/tab-lock.ts'
-import { createTimers } from '#adapters/browser/timers.ts'
+import { createTimers } from '#adapters/timers.ts'
 import type { Command, MeshEvent, RoomRecord } from '#mesh/effects.ts'
 import type { RoomId } from '#mesh/ids.ts'
 import type { Store } from '#runtime/ports.ts'
@@ -96,8 +96,8 @@ export function startMesh(home: string): Mesh {
     const keys = await openKeys(store.keyPlace())
     if (start !== starts) return
     const links = new LateLinks(async () => {
-      const { PackedRtcLinks, RtcLinks } = await import('#adapters/browser/rtc-links.ts')
-      return new PackedRtcLinks(new RtcLinks(keys, loadSimplePeer))
+      const { BrowserLinks } = await import('#adapters/browser/browser-links.ts')
+      return new BrowserLinks(keys, loadSimplePeer, (peer) => helpers?.linkUrl(peer))
     })
     helpers = new SignalClient({ keys, home, onVantage: (vantage) => links.setVantage(vantage) })
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0

@@ -49,6 +49,12 @@ export function statusWords(person: Pick<Person, 'status' | 'sinceMs'>, nowMs: n
   return minutes <= 60 ? `left ${minutes} min ago` : `left ${timeOfDay(person.sinceMs)}`
 }
 
+/** How what comes from somebody gets here. */
+export function wayWords(person: Pick<Person, 'direct' | 'through' | 'status'>): string {
+  if (person.direct) return 'direct'
+  return person.through === undefined || person.status === 'left' ? '' : `through ${person.through}`
+}
+
 export const statusMarks = { here: '●', asleep: '◐', left: '○' } as const
 
 export function storageWords(failure: StoreFailure): string {

@@ -113,6 +113,8 @@ function sayOwn(engine: Engine, nowMs: number, out: Effect[]): void {
 }
 
 function confirmAndTell(engine: Engine, nowMs: number, out: Effect[]): void {
+  // B4: what may be gone at the next start is nobody's.
+  if (engine.isForgetful) engine.delivery.unconfirmed.clear()
   if (engine.delivery.unconfirmed.size > 0) engine.tellAtMs ??= nowMs + limits.batchDelayMs
   if (engine.tellAtMs === undefined || nowMs < engine.tellAtMs) return
   engine.tellAtMs = undefined

@@ -4,7 +4,7 @@
  * Source: "Message states" on the design page. Nothing here is inferred from a frame having been sent.
  */
 import { bytesEqual } from './bytes.ts'
-import { bytesToHex, feedAuthor, isLoose, type FeedId, type PeerId, type RoomId } from './ids.ts'
+import { bytesToHex, feedAuthor, isDerived, type FeedId, type PeerId, type RoomId } from './ids.ts'
 import { limits } from './limits.ts'
 import { feedsOf, heldRanges } from './log.ts'
 import { covers, joinRanges, subtractRanges, type FeedRecord, type Log } from './sync/held.ts'
@@ -205,8 +205,8 @@ export function holdersOf(delivery: Delivery, log: Log, room: RoomId, own: FeedI
     const ranges = receipt.entries
       .filter((entry) => entry.feed === feed && entry.first < end)
       .map(({ first, last: to }) => ({ first, last: Math.min(to, end - 1) }))
-    // L9: a loose end that has found its place is confirmed there.
-    if (isLoose(feed) && heldRanges(log, room, feed).length === 0) continue
+    // L8, L9: what has found its place, or become one again, is confirmed there.
+    if (isDerived(feed) && heldRanges(log, room, feed).length === 0) continue
     if (feed === own && ranges.some((range) => range.last > last)) continue
     holders.push({ device: receipt.device, role: receipt.role, feed, ranges })
   }

@@ -145,6 +145,8 @@ export type Input =
       readonly incarnation: Uint8Array
       /** A box that keeps history, and no person. */
       readonly box?: boolean
+      /** What it stores does not outlast the process: it confirms nothing. */
+      readonly isForgetful?: boolean
       /** Whether a screen shows people; a box has none. */
       readonly isWatched?: boolean
       /** 32 bits for choices that need chance. */
@@ -171,7 +173,14 @@ export type Input =
   | { readonly type: 'congested'; readonly link: LinkId }
   | { readonly type: 'drained'; readonly link: LinkId }
   | { readonly type: 'dial-failed'; readonly peer: PeerId }
-  | { readonly type: 'helper-up'; readonly helper: string; readonly site: PeerId; readonly node: string }
+  | {
+      readonly type: 'helper-up'
+      readonly helper: string
+      readonly site: PeerId
+      readonly node: string
+      /** The helper's own site, where it stands in for the one of this device's. */
+      readonly at?: PeerId
+    }
   | { readonly type: 'helper-down'; readonly helper: string }
   | {
       readonly type: 'helper-peers'
@@ -216,6 +225,8 @@ export interface Person {
   readonly sinceMs: number
   /** Linked to this device without anybody between. */
   readonly direct: boolean
+  /** The node whose box passes on what comes from this person, where that is the way. */
+  readonly through: string | undefined
   readonly inReach: boolean
   readonly box: boolean
   readonly rooms: readonly RoomId[]

@@ -120,6 +120,8 @@ export const limits = {
   // Overlay
   /** design decision: live connections of one browser. */
   linksMax: 16,
+  /** guess: WebSockets are cheap; as many as a helper has browsers. */
+  residentLinksMax: 1_024,
   /** design (gossip.md 7.5) */
   dialsPerMinuteMax: 24,
   /** measured: 9 to 18 s on the worst link measured, so not less. */

@@ -195,6 +195,8 @@ export function isAlive(state: PresenceState, known: Known): boolean {
 /** What else is known of where people are: links, sites. */
 export interface Reachability {
   readonly isLinked: (peer: PeerId) => boolean
+  /** The node of the box at the other end of a link. */
+  readonly nodeOf: (link: LinkId) => string | undefined
   /** Whether the site can be reached and says nothing else of this person. */
   readonly isHeardThere: (site: PeerId | undefined, hint: string) => boolean
 }
@@ -240,6 +242,7 @@ export function listPeople(
       status,
       sinceMs,
       direct,
+      through: direct || known.via === undefined ? undefined : reach.nodeOf(known.via),
       inReach: !record.box && (status === 'here' || awake),
       box: record.box,
       rooms: record.rooms,

@@ -119,6 +119,8 @@ export interface Engine {
   readonly busyLanes: Set<LinkId>
   /** Whether anybody looks at the list of people. */
   readonly isWatched: boolean
+  /** What is stored does not outlast the process: nothing is confirmed. */
+  readonly isForgetful: boolean
   /** When collected changes are announced and confirmed, ms; undefined while there are none. */
   tellAtMs: number | undefined
   /** Events fetched and not told to others yet, by room. */
@@ -153,7 +155,7 @@ function createParts({ self, stored, box, seed }: Extract<Input, { type: 'start'
     readMarks: createReadMarks(stored.readMarks),
     delivery: createDelivery(stored.receipts, stored.counts),
     presence: createPresence(stored.presences, self, { name: stored.name, box: box === true }),
-    overlay: createOverlay(self),
+    overlay: createOverlay(self, box === true),
     membership: createMembership(seed, nowMs),
     sites: createSites(),
     gateways: createGateways(),
@@ -210,6 +212,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     branchesMadeFor: { cache: {}, role: 'none', links: '' },
     busyLanes: new Set(),
     isWatched: input.isWatched ?? input.box !== true,
+    isForgetful: input.isForgetful === true,
     tellAtMs: undefined,
     fetched: new Map(),
     promoted: new Set(),

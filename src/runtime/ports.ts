@@ -99,7 +99,8 @@ export interface Placed {
 }
 
 export interface HelperEvents {
-  up(helper: string, site: PeerId, node: string): void
+  /** @param at the helper's own site, where it stands in for the one of this device's */
+  up(helper: string, site: PeerId, node: string, at: PeerId): void
   down(helper: string): void
   peers(helper: string, up: readonly Placed[], down: readonly PeerId[]): void
   /** The sites beside this one, and what the way there costs. */

@@ -25,6 +25,10 @@ export interface Platform {
   readonly timers: Timers
   /** 32 random bits. */
   readonly seed: number
+  /** A box that keeps history, and no person. */
+  readonly box?: boolean
+  /** What it stores does not outlast the process. */
+  readonly isForgetful?: boolean
 }
 
 export interface Runtime {
@@ -70,8 +74,8 @@ export function startRuntime(
   emit: (event: MeshEvent) => void,
   traffic: Traffic,
 ): Runtime {
-  const { keys, links, helpers, timers, seed } = platform
-  const input: Extract<Input, { type: 'start' }> = { type: 'start', self: keys.self, seed, ...opened }
+  const { keys, links, helpers, timers, seed, box = false, isForgetful = false } = platform
+  const input = { type: 'start', self: keys.self, seed, box, isForgetful, ...opened } as const
   const state: State = {
     platform,
     emit,
@@ -99,7 +103,7 @@ export function startRuntime(
     refused: (_peer, reason) => traffic.refused.set(reason, (traffic.refused.get(reason) ?? 0) + 1),
   })
   helpers.start({
-    up: (helper, site, node) => feed(state, { type: 'helper-up', helper, site, node }),
+    up: (helper, site, node, at) => feed(state, { type: 'helper-up', helper, site, node, at }),
     down: (helper) => feed(state, { type: 'helper-down', helper }),
     peers: (helper, up, down) => feed(state, { type: 'helper-peers', helper, up, down }),
     sites: (helper, near) => feed(state, { type: 'helper-sites', helper, near }),

@@ -50,6 +50,10 @@ export class Lans {
         if (from === to) return
         const via = from < to ? `10.77.${101 + from}.2` : `10.77.${100 + from}.1`
         run(`ip -n ${this.node(side)} route add 10.77.${to + 1}.0/24 via ${via}`)
+        // A mesh's routing tells of the links between nodes too.
+        const beyond = from < to ? to - 1 : to
+        const isNear = beyond === from || beyond === from - 1
+        if (!isNear) run(`ip -n ${this.node(side)} route replace 10.77.${101 + beyond}.0/24 via ${via}`)
       })
     })
   }
@@ -89,6 +93,18 @@ export class Lans {
   block(one: string, other: string): void {
     run(`ip netns exec ${this.node('a')} iptables -I FORWARD -s ${one} -d ${other} -j DROP`)
     run(`ip netns exec ${this.node('a')} iptables -I FORWARD -s ${other} -d ${one} -j DROP`)
+  }
+
+  /** @returns what a page at the node of a LAN answers */
+  fetch(side: string, url: string): string {
+    const script = `fetch('${url}').then(async (r) => process.stdout.write(await r.text()))`
+    const args = ['netns', 'exec', this.node(side), process.execPath, '-e', script]
+    return execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] }).toString()
+  }
+
+  /** A browser there finds no way of its own to others: WebRTC is UDP. */
+  blockUdp(namespace: string): void {
+    run(`ip netns exec ${namespace} iptables -A OUTPUT -p udp -j DROP`)
   }
 
   unblock(): void {

@@ -26,7 +26,15 @@ export class Peer {
   private readonly linked: Peer[] = []
   private readonly inbox: Input[] = []
 
-  constructor(seed: number, runs: readonly Run[] = [], nowMs = 1_000) {
+  /** Every other effect. */
+  private readonly effects: Effect[] = []
+
+  constructor(
+    seed: number,
+    runs: readonly Run[] = [],
+    nowMs = 1_000,
+    kind: { readonly box?: boolean; readonly isForgetful?: boolean } = {},
+  ) {
     this.seed = seed
     this.nowMs = nowMs
     const rooms = [{ room: general, name: 'general', joinedAtMs: 0 }]
@@ -46,6 +54,7 @@ export class Peer {
       incarnation,
       seed,
       stored: this.tables.state(),
+      ...kind,
     }
     this.engine = createEngine(input, this.nowMs)
     this.give(input)
@@ -77,7 +86,12 @@ export class Peer {
     return inputs.length > 0
   }
 
+  of<Type extends Effect['type']>(type: Type): Extract<Effect, { type: Type }>[] {
+    return this.effects.filter((one): one is Extract<Effect, { type: Type }> => one.type === type)
+  }
+
   private execute(effect: Effect): void {
+    if (effect.type !== 'send') this.effects.push(effect)
     if (effect.type === 'sign') {
       const signature = signPlainly(keyOf(this.seed), effect.message)
       this.give({ type: 'signed', token: effect.token, signature })

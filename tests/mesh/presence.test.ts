@@ -27,7 +27,11 @@ function atSite(): PresenceState {
   return state
 }
 
-const nobody: Reachability = { isLinked: () => false, isHeardThere: () => false }
+const nobody: Reachability = {
+  isLinked: () => false,
+  isHeardThere: () => false,
+  nodeOf: (link) => (link === 9 ? 'n9' : undefined),
+}
 const linkedTo = (one: PeerId): Reachability => ({ ...nobody, isLinked: (peer) => peer === one })
 const people = (state: PresenceState, nowMs: number, reach = nobody) =>
   listPeople(state, reach, new Set(), nowMs)

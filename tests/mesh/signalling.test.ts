@@ -35,7 +35,7 @@ describe('signals in-band', () => {
     const { signalling, ways, presence } = withLink()
     acceptPresence(presence, presenceOf(1), 7, 0)
     expect(routeSignal(signalling, ways, to, 'x', 0)).toMatchObject({ type: 'send', link: 7 })
-    signalling.helpers.set('h', { peers: new Map([[to, keyOf(99).peer]]) })
+    signalling.helpers.set('h', { peers: new Map([[to, keyOf(99).peer]]), at: keyOf(99).peer })
     expect(routeSignal(signalling, ways, to, 'x', 0)).toMatchObject({ type: 'signal-helper', helper: 'h' })
   })
 

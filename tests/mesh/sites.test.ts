@@ -111,21 +111,21 @@ describe('sites', () => {
   })
 
   it('[X5] every site finds the same spanning tree, and one spare beside it', () => {
-    expect(treeNeighbors(triangle(0))).toMatchObject({ tree: [site(1)], spare: site(2) })
-    expect(new Set(treeNeighbors(triangle(1)).tree)).toEqual(new Set([site(0), site(2)]))
-    expect(treeNeighbors(triangle(2))).toMatchObject({ tree: [site(1)], spare: site(0) })
+    expect(treeNeighbors(triangle(0), 'primary')).toMatchObject({ tree: [site(1)], spare: site(2) })
+    expect(new Set(treeNeighbors(triangle(1), 'primary').tree)).toEqual(new Set([site(0), site(2)]))
+    expect(treeNeighbors(triangle(2), 'primary')).toMatchObject({ tree: [site(1)], spare: site(0) })
     const cut = triangle(0)
     acceptWord(cut, wordOf(1, [], { counter: 2 }))
-    expect(treeNeighbors(cut)).toMatchObject({ tree: [site(2)], spare: undefined })
+    expect(treeNeighbors(cut, 'primary')).toMatchObject({ tree: [site(2)], spare: undefined })
     cut.listed = new Set([site(1)])
     changed(cut)
-    expect(treeNeighbors(cut).tree).toContain(site(1))
+    expect(treeNeighbors(cut, 'primary').tree).toContain(site(1))
     expect(costTo(cut, site(2))).toBe(30)
     expect(costTo(cut, site(0))).toBe(limits.lanCost)
   })
 
   it('[X5] what a site says that nobody reaches counts only where another one says it too', () => {
-    const far = (sites: Sites) => treeNeighbors(sites).costs.get(site(2))
+    const far = (sites: Sites) => treeNeighbors(sites, 'primary').costs.get(site(2))
     // 0 and 2 live; 1 and 3 do not, and stand between.
     const sites = createSites()
     sites.own = site(0)

@@ -17,7 +17,7 @@ describe('[H2] hostile frames at /signal', () => {
     const args = ['--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--memory', '--name', 'n']
     const options = parseOptions(args, {})
     if (options === undefined) throw new Error('no options')
-    helper = await serve(options, plainKey(new Uint8Array(32).fill(200)), folder)
+    helper = await serve(options, plainKey(new Uint8Array(32).fill(200)), folder, () => undefined)
     calm = new TestPeer(helper.urls[0] ?? '', 5_000)
     await calm.enter()
   })

@@ -6,6 +6,7 @@ import {
   createDirectory,
   directoryLimits,
   placesOf,
+  strandedSites,
   waysOf,
   wordsOf,
   type Directory,
@@ -148,6 +149,27 @@ describe('relay', () => {
     wires.run(c, dismiss(wires.at(c), cb))
     expect(bc).toBeGreaterThan(0)
     expect(placesOf(wires.at(a).directory).has(bill)).toBe(false)
+  })
+
+  it('[H10] sites whose helpers in between are gone are gone to directly, until there is another way', () => {
+    const wires = new Wires()
+    for (const key of [a, b, c]) wires.helper(key)
+    const [ab] = wires.link(a, b)
+    const [, cb] = wires.link(b, c)
+    const stranded = () => strandedSites(wires.at(a).directory).map(({ site }) => site)
+    // b is reached over the link to it alone: whether that one is needed, who holds it knows.
+    expect(stranded()).toEqual([b])
+    wires.relays.delete(b)
+    wires.run(a, dismiss(wires.at(a), ab))
+    wires.run(c, dismiss(wires.at(c), cb))
+    expect(stranded().sort()).toEqual([b, c].sort())
+    wires.link(a, c)
+    expect(stranded().sort()).toEqual([b, c].sort())
+    wires.helper(b)
+    wires.link(a, b)
+    wires.link(b, c)
+    // Round the ring each is reached without the link to it.
+    expect(stranded()).toEqual([])
   })
 
   it('[H8] a helper outdoes a later word of an earlier life, but not faster than every three seconds', () => {

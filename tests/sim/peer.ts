@@ -107,7 +107,8 @@ export class SimPeer {
     this.site = site
     this.box = box
     this.key = random.bytes(32)
-    this.self = peerIdFromBytes(this.key)
+    // B1: a resident carries the name of its site.
+    this.self = box ? site.key : peerIdFromBytes(this.key)
     this.incarnation = random.bytes(16)
   }
 }

@@ -28,6 +28,8 @@ const quietMs = 180_000
 /** Where a gateway keeps little, or not to the protocol, history goes another way, which waits before it is used (R14). */
 const quietDetourMs = 420_000
 const lookEveryMs = 20_000
+/** A word gets everywhere within it. */
+const wordMs = 10_000
 /** Every so many seeds the quiet lasts to its end although all is well. */
 const fullQuietEvery = 8
 
@@ -147,7 +149,7 @@ function play(world: World, seed: number): Outcome {
   const posts = random.between(5, 60)
   for (let i = 0; i < posts; i++) {
     schedule.after(random.between(2_000, troubleMs), () => {
-      const peer = random.pick(world.peers)
+      const peer = random.pick(world.peers.filter((one) => !one.box))
       if (peer !== undefined) say(world, peer, `${i} of seed ${seed}`)
     })
   }
@@ -186,7 +188,13 @@ function problemsAfterQuiet(
     found = [...world.problems, ...checks.flatMap((check) => check(world))]
     const isDone = found.length === 0 && world.disagreed.size === 0
     if (isDone && (!isWhole || ms >= troubleMs + quietMs)) return found
-    if (found.length > 0 && wasClean) return found.map((problem) => `after all was well: ${problem}`)
+    if (found.length === 0 || !wasClean) continue
+    // Who lets go of something says so, and others believe the older word until they hear it.
+    if (!world.schedule.run(ms + lookEveryMs + wordMs, stepsMax))
+      return [`storm at ${world.schedule.nowMs} ms`]
+    const lasting = new Set([...world.problems, ...checks.flatMap((check) => check(world))])
+    found = found.filter((problem) => lasting.has(problem))
+    if (found.length > 0) return found.map((problem) => `after all was well: ${problem}`)
   }
   return found
 }

@@ -8,6 +8,7 @@ import { encodeUtf8 } from '../../src/mesh/bytes.ts'
 import { unclearFrame } from '../../src/mesh/gossip/complete.ts'
 import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import { encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
+import { keepAll } from '../../src/mesh/sync/retention.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
 import { peerIdFromBytes, type PeerId, type RoomId } from '../../src/mesh/ids.ts'
 import { Counters } from './counters.ts'
@@ -43,6 +44,9 @@ export function fakeSignature(signer: string, message: Uint8Array): Uint8Array {
 function cheapSignature(count: number): Uint8Array {
   return new Prng(count).bytes(64)
 }
+
+/** A resident keeps what others say, and is in no room. */
+const carriesAll = { carriedRoomsMax: 64, carriedBytesMax: Number.POSITIVE_INFINITY }
 
 export class World {
   readonly random: Prng
@@ -128,9 +132,10 @@ export class World {
     peer.engine = peer.code.createEngine(input, this.clock(peer))
     this.input(peer, input)
     this.input(peer, { type: 'command', command: { type: 'rename', name: `peer ${peer.index}` } })
-    this.input(peer, { type: 'command', command: { type: 'join', name: 'general' } })
-    if (peer.retention !== undefined) {
-      const command = { type: 'set-retention', retention: peer.retention } as const
+    if (!peer.box) this.input(peer, { type: 'command', command: { type: 'join', name: 'general' } })
+    const retention = peer.box ? { ...(peer.retention ?? keepAll), ...carriesAll } : peer.retention
+    if (retention !== undefined) {
+      const command = { type: 'set-retention', retention } as const
       this.input(peer, { type: 'command', command })
     }
     if (peer.site.helperAlive) this.meetHelper(peer)
@@ -173,7 +178,7 @@ export class World {
     peer.tables = new MemoryTables()
     peer.disk += 1
     peer.incarnation = this.random.bytes(16)
-    if (keepKey) return
+    if (keepKey || peer.box) return
     peer.backup = undefined
     this.byId.delete(peer.self)
     peer.key = this.random.bytes(32)
@@ -183,6 +188,11 @@ export class World {
 
   setHelper(alive: boolean, site: SimSite): void {
     site.helperAlive = alive
+    // A resident lives in its helper.
+    for (const peer of site.peers) {
+      if (peer.box && alive && peer.engine === undefined) this.start(peer)
+      else if (peer.box && !alive && peer.engine !== undefined) this.crash(peer)
+    }
     for (const peer of site.peers) {
       if (peer.engine === undefined) continue
       if (alive) this.meetHelper(peer)

@@ -47,6 +47,8 @@ export class SignalClient implements Helpers {
   private lastHeardMs = 0
   private connectedAtMs = 0
   private known: string[]
+  /** By site: the address of its helper. */
+  private readonly urls = new Map<PeerId, string>()
   /** The site of this page's own helper; speaking through another one does not move the device (decision 12). */
   /** Connected to the helper of the own site, not to another one in its stead. */
   private isAtSite = false
@@ -126,7 +128,9 @@ export class SignalClient implements Helpers {
     if (url === this.parts.home) this.place = { site: frame.site, node: frame.node }
     const { site, node } = this.place ?? frame
     this.isAtSite = site === frame.site
-    this.events?.up(url, site, node)
+    this.urls.set(frame.site, url)
+    this.events?.up(url, site, node, frame.site)
+    this.learn(frame.neighbors)
     this.tellSites(url, frame.neighbors)
   }
 
@@ -140,11 +144,25 @@ export class SignalClient implements Helpers {
     )
   }
 
+  /** Where the resident of a site can be dialled; undefined for other peers, and where this page may not dial. */
+  linkUrl(resident: PeerId): string | undefined {
+    const url = this.urls.get(resident)
+    return url === undefined ? undefined : `${url.replace(/^http/, 'ws')}link`
+  }
+
   private learn(neighbors: readonly Neighbor[]): void {
     const isSecure = location.protocol === 'https:'
-    const usable = neighbors.map(({ url }) => url).filter((url) => url !== '')
     // A secure page may only talk to secure helpers (mixed content).
-    const allowed = usable.filter((url) => !isSecure || url.startsWith('https:'))
+    const usable = neighbors.filter(({ url }) => url !== '' && (!isSecure || url.startsWith('https:')))
+    for (const { site, url } of usable) {
+      // The way that this page itself speaks to a helper by is known to work.
+      if (!this.urls.has(site)) this.urls.set(site, url)
+    }
+    for (const oldest of this.urls.keys()) {
+      if (this.urls.size <= signalLimits.neighborsMax * 2) break
+      this.urls.delete(oldest)
+    }
+    const allowed = usable.map(({ url }) => url)
     this.known = [...new Set([this.parts.home, ...allowed, ...this.known])].slice(0, knownHelpersMax)
     try {
       localStorage.setItem(knownHelpersName, JSON.stringify(this.known))

@@ -9,7 +9,7 @@ const namePattern = /^(\d{8})\.journal$/
 export class DiskVolume implements Volume {
   private readonly folder: string
   private readonly today: () => Date
-  private readonly handles = new Map<number, FileHandle>()
+  private readonly handles = new Map<number, Promise<FileHandle>>()
   private readonly readers = new Map<number, number>()
   private readonly lengths = new Map<number, number>()
 
@@ -43,7 +43,9 @@ export class DiskVolume implements Volume {
 
   async create(segment: number): Promise<void> {
     await guarded(async () => {
-      this.handles.set(segment, await open(this.path(segment), 'wx+', 0o600))
+      const handle = open(this.path(segment), 'wx+', 0o600)
+      this.handles.set(segment, handle)
+      await handle
       this.lengths.set(segment, 0)
       await this.syncFolder()
     })
@@ -59,19 +61,19 @@ export class DiskVolume implements Volume {
     }
   }
 
-  private async handle(segment: number): Promise<FileHandle> {
+  /** Opened once, whoever asks first. */
+  private handle(segment: number): Promise<FileHandle> {
     const known = this.handles.get(segment)
     if (known !== undefined) return known
-    const handle = await open(this.path(segment), 'r+')
+    const handle = open(this.path(segment), 'r+')
     this.handles.set(segment, handle)
-    if (!this.lengths.has(segment)) this.lengths.set(segment, (await handle.stat()).size)
     return handle
   }
 
   async append(segment: number, bytes: Uint8Array): Promise<void> {
     await guarded(async () => {
       const handle = await this.handle(segment)
-      const at = this.lengths.get(segment) ?? 0
+      const at = this.lengths.get(segment) ?? (await handle.stat()).size
       try {
         for (let done = 0; done < bytes.length;) {
           const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done)
@@ -130,7 +132,7 @@ export class DiskVolume implements Volume {
     const handle = this.handles.get(segment)
     this.handles.delete(segment)
     this.lengths.delete(segment)
-    await handle?.close()
+    await (await handle)?.close()
   }
 
   async setAside(): Promise<string> {

@@ -77,6 +77,11 @@ export class JournalStore implements Store {
     return this.state.index.count
   }
 
+  /** Rooms of which something is held. */
+  get roomCount(): number {
+    return new Set([...this.state.tables.feeds.values()].map(({ room }) => room)).size
+  }
+
   open(): Promise<OpenedStore> {
     return this.inTurn(async () => {
       if (!this.isOpen) await this.readBack()

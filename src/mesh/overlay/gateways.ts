@@ -109,7 +109,7 @@ export function gatewayWishes(
   nowMs: number,
 ): Wish[] {
   if (role === 'none') return []
-  const { tree, spare } = treeNeighbors(sites)
+  const { tree, spare } = treeNeighbors(sites, role)
   const wanted = role === 'primary' && spare !== undefined ? [...tree, spare] : tree
   const wishes: Wish[] = []
   for (const site of wanted.slice(0, limits.radioLinksMax)) {
@@ -136,7 +136,10 @@ function speakersOf(
   if (role === 'standby') return word === undefined ? [] : [word.standby ?? word.primary]
   const named =
     word === undefined ? [] : [word.primary, ...(word.standby === undefined ? [] : [word.standby])]
-  return [...new Set([...named, ...(listed.get(site) ?? []).slice(0, limits.radioLinksMax)])]
+  const there = listed.get(site) ?? []
+  // B1: a resident speaks for its site as soon as it is there.
+  const first = there.includes(site) ? [site] : []
+  return [...new Set([...named, ...first, ...there.slice(0, limits.radioLinksMax)])]
 }
 
 /** Until it is to be tried again. */
@@ -153,7 +156,7 @@ function isServed(overlay: Overlay, site: PeerId, target: PeerId): boolean {
 /** Y8: @returns whether this device still has a use for a link between sites that it dialled. */
 export function isLinkUseful(role: Role, sites: Sites, overlay: Overlay, link: Link): boolean {
   if (role === 'none' || link.site === undefined) return false
-  const { tree, spare } = treeNeighbors(sites)
+  const { tree, spare } = treeNeighbors(sites, role)
   const word = sites.words.get(link.site)
   const isTree = tree.includes(link.site)
   if (role === 'standby') return isTree && link.peer === (word?.standby ?? word?.primary)
@@ -164,9 +167,9 @@ export function isLinkUseful(role: Role, sites: Sites, overlay: Overlay, link: L
 }
 
 /** Y7: @returns the link that has to go when there are too many: the newest outside of the tree, else the new one. */
-export function crowdedOut(sites: Sites, links: readonly Link[], newest: Link): Link | undefined {
+export function crowdedOut(role: Role, sites: Sites, links: readonly Link[], newest: Link): Link | undefined {
   if (links.length <= limits.radioLinksMax) return undefined
-  const { tree } = treeNeighbors(sites)
+  const { tree } = treeNeighbors(sites, role === 'standby' ? role : 'primary')
   const isTree = (link: Link) => link.site !== undefined && tree.includes(link.site)
   return isTree(newest) ? (links.filter((link) => !isTree(link)).at(-1) ?? newest) : newest
 }

@@ -16,7 +16,7 @@ export function routeSignals(engine: Engine, input: SignalInput, nowMs: number, 
   const { signalling, presence } = engine
   switch (input.type) {
     case 'helper-up':
-      signalling.helpers.set(input.helper, { peers: new Map() })
+      signalling.helpers.set(input.helper, { peers: new Map(), at: input.at ?? input.site })
       engine.nodes.set(input.helper, input.node)
       presence.own.stale ||= presence.own.site !== input.site || presence.own.node !== input.node
       presence.own.node = input.node

@@ -7,8 +7,8 @@ import { createLane, type Lane } from '../gossip/lane.ts'
 import type { PeerId, RoomId } from '../ids.ts'
 import { limits } from '../limits.ts'
 
-/** What a link is for: the view inside a site, the primaries of two sites, their standbys. */
-export type Purpose = 'view' | 'gateway' | 'standby'
+/** What a link is for: the view inside a site, the primaries of two sites, their standbys, a site's resident. */
+export type Purpose = 'view' | 'gateway' | 'standby' | 'resident'
 
 export interface Link {
   readonly id: LinkId
@@ -62,6 +62,8 @@ export interface Wish {
 
 export interface Overlay {
   readonly self: PeerId
+  /** O2, B2 */
+  readonly linksMax: number
   readonly links: Map<LinkId, Link>
   readonly linksByPeer: Map<PeerId, Link>
   readonly dials: Map<PeerId, DialPlan>
@@ -71,9 +73,10 @@ export interface Overlay {
   recentDialsMs: number[]
 }
 
-export function createOverlay(self: PeerId): Overlay {
+export function createOverlay(self: PeerId, isResident = false): Overlay {
   return {
     self,
+    linksMax: isResident ? limits.residentLinksMax : limits.linksMax,
     links: new Map(),
     linksByPeer: new Map(),
     dials: new Map(),
@@ -232,7 +235,7 @@ export function declined(overlay: Overlay, peer: PeerId, nowMs: number): void {
 
 /** O2: the budget of links and of dials. */
 function mayDial(overlay: Overlay): boolean {
-  const hasSlot = overlay.links.size + dialingCount(overlay) + overlay.incoming.size < limits.linksMax
+  const hasSlot = overlay.links.size + dialingCount(overlay) + overlay.incoming.size < overlay.linksMax
   return hasSlot && overlay.recentDialsMs.length < limits.dialsPerMinuteMax
 }
 
@@ -241,7 +244,7 @@ export function admitConnection(overlay: Overlay, peer: PeerId, nowMs: number): 
   for (const [one, untilMs] of overlay.incoming) if (untilMs <= nowMs) overlay.incoming.delete(one)
   const isKnown = overlay.linksByPeer.has(peer) || overlay.incoming.has(peer)
   if (isKnown || overlay.dials.get(peer)?.phase === 'dialing') return true
-  if (overlay.links.size + dialingCount(overlay) + overlay.incoming.size >= limits.linksMax) return false
+  if (overlay.links.size + dialingCount(overlay) + overlay.incoming.size >= overlay.linksMax) return false
   overlay.incoming.set(peer, nowMs + limits.promiseMs)
   return true
 }

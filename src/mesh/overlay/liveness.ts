@@ -174,6 +174,11 @@ export function reachabilityOf(engine: Engine): Reachability {
   const reachable = reachableSites(engine.sites)
   return {
     isLinked: (peer) => engine.overlay.linksByPeer.has(peer),
+    nodeOf: (id) => {
+      const peer = engine.overlay.links.get(id)?.peer
+      const record = peer === undefined ? undefined : engine.presence.known.get(peer)?.record
+      return record?.box === true ? record.node : undefined
+    },
     isHeardThere: (site, hint) => {
       if (site === undefined) return false
       return reachable.has(site) && engine.sites.words.get(site)?.gone.includes(hint) !== true

@@ -172,7 +172,7 @@ export function promise(
 ): boolean {
   for (const [one, untilMs] of membership.promised) if (untilMs <= nowMs) membership.promised.delete(one)
   const taken = viewLinks(overlay).length + membership.promised.size + dialingCount(overlay)
-  const free = taken < viewTarget(others) && overlay.links.size < limits.linksMax - 1
+  const free = taken < viewTarget(others) && overlay.links.size < overlay.linksMax - 1
   if (free) membership.promised.set(peer, nowMs + limits.promiseMs)
   return free || membership.promised.has(peer)
 }

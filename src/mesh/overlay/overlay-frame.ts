@@ -57,7 +57,7 @@ const codes = {
   'shuffle-reply': 15,
   linked: 16,
 } as const
-const purposes: readonly (Purpose | undefined)[] = [undefined, 'view', 'gateway', 'standby']
+const purposes: readonly (Purpose | undefined)[] = [undefined, 'view', 'gateway', 'standby', 'resident']
 const sampleMax = 1 + limits.shuffleActive + limits.shufflePassive
 export const hintBytesLength = 8
 

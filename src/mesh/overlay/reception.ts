@@ -22,6 +22,7 @@ import {
 import type { OverlayFrame } from './overlay-frame.ts'
 import { notePath, passSignal } from './signalling.ts'
 import { costTo } from './sites.ts'
+import { isGuestLink } from './residents.ts'
 import { endLink, isSpareLink, othersCount } from './upkeep.ts'
 
 export function sayHello(engine: Engine, link: Link, isUrgent: boolean, out: Effect[]): void {
@@ -100,8 +101,10 @@ function receiveHello(engine: Engine, link: Link, frame: Hello, nowMs: number, o
   if (isRadioLink) engine.isWordStale = true
   sendHeartbeat(engine, link, nowMs, out)
   if (link.isOwn) return
+  if (link.purpose === 'resident') return
   if (link.purpose !== 'view') {
-    const crowded = crowdedOut(sites, radioLinks(overlay, sites.own), link)
+    const radio = radioLinks(overlay, sites.own).filter((one) => !isGuestLink(one))
+    const crowded = crowdedOut(engine.gateways.role, sites, radio, link)
     if (crowded !== undefined) endLink(engine, crowded, nowMs, out)
     return
   }

@@ -19,6 +19,8 @@ interface Path {
 interface Helper {
   /** Site by peer. */
   readonly peers: Map<PeerId, PeerId>
+  /** The site that it serves. */
+  readonly at: PeerId
 }
 
 export interface Signalling {

@@ -17,6 +17,8 @@ export interface Sites {
   readonly near: Map<PeerId, number>
   /** Sites in which a helper lists peers now. */
   listed: ReadonlySet<PeerId>
+  /** Those of them in which it lists more than a resident. */
+  peopled: ReadonlySet<PeerId>
   /** Computed from the rest, until something changes. */
   cache: Computed
 }
@@ -27,10 +29,19 @@ interface Computed {
   people?: number
   isLarge?: boolean
   tree?: Span
+  /** The same over sites that have people. */
+  standbyTree?: Span
 }
 
 export function createSites(): Sites {
-  return { own: undefined, words: new Map(), near: new Map(), listed: new Set(), cache: {} }
+  return {
+    own: undefined,
+    words: new Map(),
+    near: new Map(),
+    listed: new Set(),
+    peopled: new Set(),
+    cache: {},
+  }
 }
 
 export function changed(sites: Sites): void {
@@ -65,15 +76,28 @@ export function reachableSites(sites: Sites): ReadonlySet<PeerId> {
   return cache.reachable
 }
 
-/** X5: @returns the neighbours to hold links to: those of the spanning tree, and one spare. */
-export function treeNeighbors(sites: Sites): Span {
+/**
+ * X5: @returns the neighbours to hold links to: those of the spanning tree, and one spare. Standbys span the sites that
+ * have people: where there are only residents, nobody is left when all helpers die.
+ */
+export function treeNeighbors(sites: Sites, role: 'primary' | 'standby'): Span {
   const { own, cache } = sites
   if (own === undefined) return { tree: [], spare: undefined, costs: new Map() }
-  if (cache.tree === undefined) {
-    const live = liveSites(sites, own)
-    cache.tree = spanningTree(own, live, waysOf(sites, own, live))
+  if (role === 'standby') {
+    cache.standbyTree ??= spanOver(sites, own, peopledSites(sites, own))
+    return cache.standbyTree
   }
+  cache.tree ??= spanOver(sites, own, liveSites(sites, own))
   return cache.tree
+}
+
+function spanOver(sites: Sites, own: PeerId, live: ReadonlySet<PeerId>): Span {
+  return spanningTree(own, live, waysOf(sites, own, live))
+}
+
+function peopledSites(sites: Sites, own: PeerId): Set<PeerId> {
+  const hasPeople = (site: PeerId) => sites.peopled.has(site) || (sites.words.get(site)?.people ?? 0) > 0
+  return new Set([...liveSites(sites, own)].filter(hasPeople)).add(own)
 }
 
 function nearOf(sites: Sites, site: PeerId): readonly NearSite[] {
@@ -142,7 +166,7 @@ function waysOf(sites: Sites, own: PeerId, live: ReadonlySet<PeerId>): Way[] {
 export function costTo(sites: Sites, site: PeerId | undefined): number {
   if (site === undefined || sites.own === undefined || site === sites.own) return limits.lanCost
   const back = nearOf(sites, site).find((near) => near.site === sites.own)?.cost
-  return sites.near.get(site) ?? treeNeighbors(sites).costs.get(site) ?? back ?? limits.radioCost
+  return sites.near.get(site) ?? treeNeighbors(sites, 'primary').costs.get(site) ?? back ?? limits.radioCost
 }
 
 /** X7: more people than are told of by name, as this site's own gateway counts them. */

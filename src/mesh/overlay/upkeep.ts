@@ -40,6 +40,7 @@ import {
   type SiteWord,
   type SiteWordFields,
 } from './site-word.ts'
+import { isGuestLink, isResident, residentWish, wantedResident } from './residents.ts'
 import { changed, peopleCount, treeNeighbors } from './sites.ts'
 
 export function upkeep(engine: Engine, nowMs: number, out: Effect[]): void {
@@ -88,21 +89,26 @@ function refreshNear(engine: Engine): void {
   engine.listed.clear()
   for (const { peers } of signalling.helpers.values()) {
     for (const [peer, site] of peers) {
-      all.add(peer)
-      if (site === sites.own) near.add(peer)
+      // B2: residents stand beside the view.
+      if (!isResident(peer, site)) all.add(peer)
+      if (!isResident(peer, site) && site === sites.own) near.add(peer)
       const there = engine.listed.get(site) ?? []
       engine.listed.set(site, there)
       there.push(peer)
     }
   }
   for (const list of engine.listed.values()) list.sort()
+  const isListed = (site: PeerId) => !engine.listed.get(site)?.every((peer) => isResident(peer, site))
   const listedSites = new Set(engine.listed.keys())
-  if (listedSites.size !== sites.listed.size || [...listedSites].some((site) => !sites.listed.has(site))) {
+  const peopled = new Set([...listedSites].filter(isListed))
+  if (!sameSites(listedSites, sites.listed) || !sameSites(peopled, sites.peopled)) {
     sites.listed = listedSites
+    sites.peopled = peopled
     changed(sites)
   }
   for (const [peer, known] of presence.known) {
     if (known.goneSinceMs !== undefined || known.record.status === 'left') continue
+    if (isResident(peer, known.record.site)) continue
     all.add(peer)
     if (isAlive(presence, known) && known.via !== undefined) near.add(peer)
   }
@@ -110,6 +116,10 @@ function refreshNear(engine: Engine): void {
   all.delete(engine.self)
   // Decision 5: up to five browsers in the whole mesh simply hold all links.
   if (all.size < limits.fullMeshMax) for (const peer of all) near.add(peer)
+}
+
+function sameSites(a: ReadonlySet<PeerId>, b: ReadonlySet<PeerId>): boolean {
+  return a.size === b.size && [...a].every((site) => b.has(site))
 }
 
 function candidates(engine: Engine): Candidate[] {
@@ -241,9 +251,11 @@ function dialDue(engine: Engine, nowMs: number, out: Effect[]): void {
 
 function wishes(engine: Engine, nowMs: number): Wish[] {
   const { membership, overlay, sites, gateways, near } = engine
-  const list: Wish[] = []
+  const list: Wish[] = residentWish(engine)
+  // B1: who is in the site dials its resident; it dials only for the site.
+  if (engine.presence.own.box) return gatewayWishes(gateways.role, sites, overlay, engine.listed, nowMs)
   const pair = pairPeer(engine)
-  if (pair !== undefined) list.push({ peer: pair, purpose: 'view', isUrgent: true })
+  if (pair !== undefined && pair !== sites.own) list.push({ peer: pair, purpose: 'view', isUrgent: true })
   list.push(...gatewayWishes(gateways.role, sites, overlay, engine.listed, nowMs))
   for (const [peer, untilMs] of membership.invited) {
     if (untilMs <= nowMs || overlay.linksByPeer.has(peer)) membership.invited.delete(peer)
@@ -267,8 +279,8 @@ export function isSpareLink(engine: Engine, link: Link): boolean {
   if (!isRadio(link, sites.own) || link.site === undefined) return false
   const word = sites.words.get(link.site)
   // Before the sites have spoken, and among a few people, every link carries.
-  if (word === undefined || engine.near.has(link.peer)) return false
-  if (gateways.role !== 'primary' || !treeNeighbors(sites).tree.includes(link.site)) return true
+  if (word === undefined || engine.near.has(link.peer) || isGuestLink(link)) return false
+  if (gateways.role !== 'primary' || !treeNeighbors(sites, 'primary').tree.includes(link.site)) return true
   // Until there is a link to who speaks there, whoever else is linked there stands in.
   return word.primary !== link.peer && engine.overlay.linksByPeer.has(word.primary)
 }
@@ -298,7 +310,9 @@ function endIdle(engine: Engine, nowMs: number, out: Effect[]): void {
   const { overlay, sites, gateways, near } = engine
   for (const link of [...overlay.links.values()]) {
     if (!link.isOwn || link.purpose === undefined || !isRadio(link, sites.own)) continue
-    const isUseful = near.has(link.peer) || isLinkUseful(gateways.role, sites, overlay, link)
+    const isUseful = isGuestLink(link)
+      ? wantedResident(engine) === link.peer
+      : near.has(link.peer) || isLinkUseful(gateways.role, sites, overlay, link)
     if (isUseful) link.idleSinceMs = undefined
     else link.idleSinceMs ??= nowMs
     if (link.idleSinceMs !== undefined && nowMs - link.idleSinceMs >= limits.linkIdleMs) {

@@ -110,8 +110,11 @@ export function takeFound(
   const ids = new Set(held.map((event) => event.id))
   const isHere =
     run.events.some((event) => ids.has(event.id)) || (first?.prev !== undefined && ids.has(first.prev))
-  if (feed === undefined || !isHere) return void findPlace(engine, { ...search, feeds }, nowMs, out)
   const last = run.events.at(-1)
+  // A loose end has a place for what it holds itself, and for nothing that only looks like it.
+  const isOther = feed !== undefined && isLoose(feed) && last !== undefined && !ids.has(last.id)
+  if (feed === undefined || !isHere || isOther)
+    return void findPlace(engine, { ...search, feeds }, nowMs, out)
   if (last !== undefined && ids.has(last.id)) {
     const isAll = run.events.every((event) => ids.has(event.id))
     // Its end is here already, alone; the rest may fit, or hangs on nothing.

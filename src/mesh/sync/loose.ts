@@ -69,16 +69,21 @@ export function takeLoose(
   return findPlace(engine, search, nowMs, out)
 }
 
-/** @returns feeds that hold events of these numbers, or the one before; undefined while one of them is being written */
+/**
+ * @returns feeds that hold events of these numbers, or the one before, and loose ends that go on above; undefined while
+ * one of them is being written
+ */
 export function placesFor(engine: Engine, run: Run): FeedId[] | undefined {
   const first = run.events[0]?.seq ?? 0
   const last = first + run.events.length - 1
   const isNear = (range: Range) => range.first <= last && range.last >= first - 1
-  const feeds = [...feedsOf(engine.log, run.room)].filter(
-    ([feed, state]) => (feed === run.feed || state.origin === run.feed) && !isLoose(feed),
-  )
-  if (feeds.some(([, state]) => state.pending.some(isNear))) return undefined
-  return feeds.filter(([, state]) => state.ranges.some(isNear)).map(([feed]) => feed)
+  // What is part of a longer loose end has its place there.
+  const isInside = (range: Range) => range.first <= last && range.last > last
+  const feeds = [...feedsOf(engine.log, run.room)]
+    .filter(([feed, state]) => feed === run.feed || state.origin === run.feed)
+    .map(([feed, state]) => ({ feed, state, isPlace: isLoose(feed) ? isInside : isNear }))
+  if (feeds.some(({ state, isPlace }) => state.pending.some(isPlace))) return undefined
+  return feeds.filter(({ state, isPlace }) => state.ranges.some(isPlace)).map(({ feed }) => feed)
 }
 
 /** @returns whether it brought something new */

@@ -1,0 +1,70 @@
+/** Links of two makes as one: which make a peer is dialled by is decided by who it is. */
+import type { HangUpReason, LinkId } from '#mesh/effects.ts'
+import type { FrameFault, Lane } from '#mesh/frame.ts'
+import type { PeerId } from '#mesh/ids.ts'
+import type { LinkEvents, Links } from '#runtime/ports.ts'
+
+/** A resident cannot dial a browser, which has no address; it asks it by a signal to dial instead. */
+export const comeHere = '{"come":1}'
+
+export class JoinedLinks<First extends Links, Second extends Links> implements Links {
+  protected readonly first: First
+  private readonly second: Second
+  private readonly isSecond: (peer: PeerId) => boolean
+
+  /** @param isSecond whether this peer is dialled by the second make */
+  constructor(first: First, second: Second, isSecond: (peer: PeerId) => boolean) {
+    this.first = first
+    this.second = second
+    this.isSecond = isSecond
+  }
+
+  start(events: LinkEvents): void {
+    this.first.start(numbered(events, 0))
+    this.second.start(numbered(events, 1))
+  }
+
+  dial(peer: PeerId): void {
+    if (this.isSecond(peer)) this.second.dial(peer)
+    else this.first.dial(peer)
+  }
+
+  signal(from: PeerId, payload: string): void {
+    if (payload !== comeHere) this.first.signal(from, payload)
+    else if (this.isSecond(from)) this.second.dial(from)
+  }
+
+  signalLost(to: PeerId): void {
+    this.first.signalLost(to)
+    this.second.signalLost(to)
+  }
+
+  private of(link: LinkId): Links {
+    return link % 2 === 0 ? this.first : this.second
+  }
+
+  send(link: LinkId, lane: Lane, bytes: Uint8Array): boolean {
+    return this.of(link).send(Math.floor(link / 2), lane, bytes)
+  }
+
+  hangUp(link: LinkId, reason: HangUpReason | FrameFault): void {
+    this.of(link).hangUp(Math.floor(link / 2), reason)
+  }
+
+  close(): void {
+    this.first.close()
+    this.second.close()
+  }
+}
+
+/** Link ids of two makes would meet; here they are even and odd. */
+function numbered(events: LinkEvents, rest: 0 | 1): LinkEvents {
+  const outer = (link: LinkId) => 2 * link + rest
+  return {
+    ...events,
+    up: (link, peer, version) => events.up(outer(link), peer, version),
+    down: (link) => events.down(outer(link)),
+    frame: (link, lane, bytes) => events.frame(outer(link), lane, bytes),
+    drained: (link) => events.drained(outer(link)),
+  }
+}

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest'
+import { limits } from '../../src/mesh/limits.ts'
+import type { PeerId } from '../../src/mesh/ids.ts'
+import { listPeople } from '../../src/mesh/presence.ts'
+import { acceptPresence } from '../../src/mesh/presence.ts'
+import { reachabilityOf } from '../../src/mesh/overlay/liveness.ts'
+import { createSites, acceptWord, changed, treeNeighbors } from '../../src/mesh/overlay/sites.ts'
+import type { SiteWord } from '../../src/mesh/overlay/site-word.ts'
+import { keyOf, presenceOf } from './make.ts'
+import { Peer } from './peer.ts'
+
+const site = keyOf(99).peer
+const other = keyOf(98).peer
+const far = keyOf(97).peer
+
+function placed(peer: Peer, up: readonly { peer: PeerId; site: PeerId }[], at?: PeerId): Peer {
+  peer.give({ type: 'helper-up', helper: 'h', site, node: 'north', ...(at === undefined ? {} : { at }) })
+  peer.give({ type: 'helper-peers', helper: 'h', up, down: [] })
+  return peer
+}
+
+/** Passes so much time. */
+function run(peer: Peer, forMs: number): void {
+  for (let ms = 0; ms < forMs; ms += 250) peer.pass(250)
+}
+
+const dialled = (peer: Peer) => peer.of('dial').map((effect) => effect.peer)
+
+describe('residents', () => {
+  it('[B2] everybody with a name dials the resident of the own site, beside the view and without asking', () => {
+    const ana = placed(new Peer(50), [{ peer: site, site }])
+    run(ana, 4_000)
+    expect(dialled(ana)).toContain(site)
+    ana.give({ type: 'link-up', link: 1, peer: site, version: 1 })
+    expect(ana.engine.overlay.links.get(1)?.purpose).toBe('resident')
+    expect(ana.engine.near.has(site)).toBe(false)
+  })
+
+  it('[B2] a resident takes part with more links than a browser, and dials nobody of its site', () => {
+    const box = new Peer(51, [], 1_000, { box: true })
+    box.give({ type: 'helper-up', helper: 'h', site: box.engine.self, node: 'north' })
+    const people = Array.from({ length: 40 }, (_, i) => keyOf(i + 100).peer)
+    const up = people.map((peer) => ({ peer, site: box.engine.self }))
+    box.give({ type: 'helper-peers', helper: 'h', up, down: [] })
+    run(box, 10_000)
+    expect(dialled(box)).toEqual([])
+    people.forEach((peer, i) => {
+      box.give({ type: 'link-up', link: i + 1, peer, version: 1 })
+      const hello = { type: 'hello', purpose: 'resident', isUrgent: true, site: box.engine.self } as const
+      box.give({ type: 'received', link: i + 1, frame: hello })
+    })
+    run(box, 2_000)
+    expect(box.engine.overlay.links.size).toBe(40)
+    expect(box.of('hang-up')).toEqual([])
+    expect(box.engine.overlay.linksMax).toBe(limits.residentLinksMax)
+  })
+
+  it('[B1] a resident speaks for its site as soon as it is listed', () => {
+    const box = new Peer(51, [], 1_000, { box: true })
+    box.give({ type: 'helper-up', helper: 'h', site: box.engine.self, node: 'north' })
+    box.give({ type: 'helper-sites', helper: 'h', near: [{ site: other, cost: 10 }] })
+    const up = [keyOf(3).peer, keyOf(4).peer, other].map((peer) => ({ peer, site: other }))
+    box.give({ type: 'helper-peers', helper: 'h', up, down: [] })
+    run(box, 8_000)
+    expect(dialled(box)[0]).toBe(other)
+  })
+
+  it('[B3] who is alone at its site links to the resident of the helper that it speaks through, until it is not', () => {
+    const ana = placed(new Peer(50), [{ peer: other, site: other }], other)
+    run(ana, 4_000)
+    expect(dialled(ana)).toContain(other)
+    ana.give({ type: 'link-up', link: 1, peer: other, version: 1 })
+    ana.give({
+      type: 'received',
+      link: 1,
+      frame: { type: 'hello', purpose: undefined, isUrgent: false, site: other },
+    })
+    expect(ana.engine.tree.branches.get(1)).toMatchObject({ isSpare: false })
+    ana.give({ type: 'link-up', link: 2, peer: keyOf(5).peer, version: 1 })
+    ana.give({ type: 'received', link: 2, frame: { type: 'hello', purpose: 'view', isUrgent: false, site } })
+    for (let ms = 0; ms < limits.linkIdleMs + 3_000; ms += 1_000) {
+      ana.pass(1_000)
+      for (const link of [1, 2]) {
+        const digests = { log: '0000000000000000', sites: 0, presences: 0, receipts: 0, alive: 0 }
+        ana.give({ type: 'received', link, frame: { type: 'heartbeat', nowMs: 0, digests } })
+      }
+    }
+    const guest = ana.engine.overlay.links.get(1)
+    expect(guest === undefined || guest.closingSinceMs !== undefined).toBe(true)
+    expect(ana.engine.overlay.links.get(2)?.closingSinceMs).toBeUndefined()
+  })
+
+  it('[B4] what is in memory only is confirmed to nobody', () => {
+    const box = new Peer(51, [], 1_000, { box: true, isForgetful: true })
+    box.engine.delivery.unconfirmed.set('00'.repeat(16) as never, new Set())
+    run(box, 3_000)
+    expect(box.engine.delivery.unconfirmed.size).toBe(0)
+    expect(box.of('sign').length).toBeLessThanOrEqual(2)
+  })
+
+  it('[X5] standbys span the sites that have people, also across one where there is only a resident', () => {
+    const word = (at: PeerId, people: number, near: readonly PeerId[]): SiteWord => ({
+      site: at,
+      primary: at,
+      standby: undefined,
+      counter: 1,
+      people,
+      meshPeople: people,
+      near: near.map((one) => ({ site: one, cost: 10, linked: true })),
+      rooms: '00'.repeat(16),
+      gone: [],
+      signature: new Uint8Array(64),
+    })
+    const sites = createSites()
+    sites.own = site
+    acceptWord(sites, word(site, 1, [other]))
+    acceptWord(sites, word(other, 0, [site, far]))
+    acceptWord(sites, word(far, 2, [other]))
+    changed(sites)
+    expect(treeNeighbors(sites, 'primary').tree).toEqual([other])
+    expect(treeNeighbors(sites, 'standby').tree).toEqual([far])
+  })
+
+  it('[P6] says through which node what comes from somebody gets here', () => {
+    const ana = placed(new Peer(50), [{ peer: site, site }])
+    ana.give({ type: 'link-up', link: 7, peer: site, version: 1 })
+    const { presence } = ana.engine
+    acceptPresence(presence, { ...presenceOf(99, { site, node: 'north' }), box: true }, 7, 0)
+    acceptPresence(presence, presenceOf(2, { site }), 7, 0)
+    const people = listPeople(presence, reachabilityOf(ana.engine), new Set(), 0)
+    expect(people.map(({ direct, through }) => [direct, through])).toEqual([
+      [true, undefined],
+      [false, 'north'],
+    ])
+  })
+})

@@ -1,0 +1,197 @@
+/** A person without a browser: the shipped engine, with links to residents only, as where WebRTC is blocked. */
+import { WebSocket } from 'ws'
+import { createMemoryStore } from '../../src/adapters/memory/memory-store.ts'
+import { createNodeKeys } from '../../src/adapters/node/keys.ts'
+import { wrapWebSocket } from '../../src/adapters/node/ws-socket.ts'
+import { PackedLinks } from '../../src/adapters/packed-links.ts'
+import { signPlainly, type PlainKey } from '../../src/adapters/signature.ts'
+import { createTimers } from '../../src/adapters/timers.ts'
+import { WsLinks } from '../../src/adapters/ws-links.ts'
+import type { Command, MeshEvent } from '../../src/mesh/effects.ts'
+import { bytesToHex, feedAuthor, openRoomId, type PeerId } from '../../src/mesh/ids.ts'
+import { messageState, type MessageState } from '../../src/mesh/delivery.ts'
+import type { HelperEvents, Helpers, Store } from '../../src/runtime/ports.ts'
+import { startRuntime, type Runtime, type Traffic } from '../../src/runtime/runtime.ts'
+import { proofBytes, signalVersion, type SignalFrame } from '../../src/runtime/signal-frame.ts'
+import { keyOf } from '../mesh/make.ts'
+
+export const general = openRoomId('general')
+const utf8 = new TextDecoder()
+
+/** One socket to one helper; when it ends the next one is tried after a second. The first one's site is the person's. */
+class TestHelpers implements Helpers {
+  private events: HelperEvents | undefined
+  private socket: WebSocket | undefined
+  private timer: NodeJS.Timeout | undefined
+  readonly urls = new Map<PeerId, string>()
+  private readonly all: readonly string[]
+  private at = 0
+  private place: { readonly site: PeerId; readonly node: string } | undefined
+  private readonly key: PlainKey
+
+  constructor(all: readonly string[], key: PlainKey) {
+    this.all = all
+    this.key = key
+  }
+
+  private get url(): string {
+    return this.all[this.at % this.all.length] ?? ''
+  }
+
+  start(events: HelperEvents): void {
+    this.events = events
+    this.open()
+  }
+
+  private open(): void {
+    const socket = new WebSocket(`${this.url.replace(/^http/, 'ws')}signal`)
+    this.socket = socket
+    socket.on('message', (data: Buffer) => this.received(JSON.parse(data.toString()) as SignalFrame))
+    socket.on('error', () => socket.terminate())
+    socket.on('close', () => {
+      this.events?.down(this.url)
+      this.at += 1
+      if (this.events !== undefined) this.timer = setTimeout(() => this.open(), 1_000)
+    })
+  }
+
+  private received(frame: SignalFrame): void {
+    const { events, url, key } = this
+    if (frame.type === 'challenge') {
+      const nonce = '22'.repeat(32)
+      const proof = signPlainly(key, proofBytes(frame.helper, frame.nonce, key.peer, nonce))
+      const prove = { type: 'prove', version: signalVersion, peer: key.peer, nonce } as const
+      this.say({ ...prove, signature: bytesToHex(proof) })
+    } else if (frame.type === 'welcome') {
+      this.urls.set(frame.site, url)
+      this.place ??= frame
+      events?.up(url, this.place.site, this.place.node, frame.site)
+    } else if (frame.type === 'peers') events?.peers(url, frame.up, frame.down)
+    else if (frame.type === 'neighbors') {
+      const near = frame.neighbors.filter(({ linked }) => linked).map(({ site }) => ({ site, cost: 10 }))
+      events?.sites(url, near)
+    } else if (frame.type === 'signal') events?.signal(url, frame.peer, frame.payload)
+    else if (frame.type === 'unreachable') events?.unreachable(url, frame.peer)
+  }
+
+  private say(frame: SignalFrame): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame))
+  }
+
+  signal(_helper: string, to: PeerId, payload: string): void {
+    this.say({ type: 'signal', peer: to, payload })
+  }
+
+  retry(): void {}
+
+  close(): void {
+    this.events = undefined
+    clearTimeout(this.timer)
+    this.socket?.terminate()
+  }
+}
+
+export class Person {
+  readonly key: PlainKey
+  readonly store: Store
+  private readonly runtime: Runtime
+  readonly traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
+  private holders: Extract<MeshEvent, { type: 'holders' }>['holders'] = []
+  people: Extract<MeshEvent, { type: 'people' }>['people'] = []
+  readonly texts: string[] = []
+  private readonly own = new Map<string, { readonly feed: string; readonly seq: number }>()
+  private readonly waiting = new Set<() => void>()
+
+  private constructor(
+    urls: readonly string[],
+    key: PlainKey,
+    name: string,
+    opened: Awaited<ReturnType<Store['open']>>,
+    store: Store,
+  ) {
+    this.key = key
+    this.store = store
+    const keys = createNodeKeys(key)
+    const helpers = new TestHelpers(urls, key)
+    const wsLinks = new WsLinks(keys, (peer) => {
+      const at = helpers.urls.get(peer)
+      return at === undefined ? undefined : wrapWebSocket(new WebSocket(`${at.replace(/^http/, 'ws')}link`))
+    })
+    const platform = {
+      keys,
+      store,
+      links: new PackedLinks(wsLinks),
+      helpers,
+      timers: createTimers(),
+      seed: key.secret[0] ?? 1,
+    }
+    this.runtime = startRuntime(platform, opened, (event) => this.told(event), this.traffic)
+    this.command({ type: 'set-visible', visible: true })
+    this.command({ type: 'rename', name })
+    this.command({ type: 'join', name: 'general' })
+  }
+
+  /** @param urls the own node's, and others to go to when it is silent */
+  static async come(urls: readonly string[], seed: number, name = `person ${seed}`): Promise<Person> {
+    const store = createMemoryStore(new Uint8Array(16).fill(seed & 127), () => Date.now())
+    return new Person(urls, keyOf(seed), name, await store.open(), store)
+  }
+
+  private told(event: MeshEvent): void {
+    if (event.type === 'messages') {
+      for (const { body, feed, seq, kind } of event.added) {
+        if (kind !== 1) continue
+        const text = utf8.decode(body)
+        this.texts.push(text)
+        if (feedAuthor(feed) === this.key.peer) this.own.set(text, { feed, seq })
+      }
+    } else if (event.type === 'holders') this.holders = event.holders
+    else if (event.type === 'people') this.people = event.people
+    for (const look of [...this.waiting]) look()
+  }
+
+  command(command: Command): void {
+    this.runtime.command(command)
+  }
+
+  say(text: string): void {
+    this.command({ type: 'post', token: text, room: general, body: { type: 'message', text } })
+  }
+
+  stateOf(text: string): MessageState | undefined {
+    const own = this.own.get(text)
+    if (own === undefined) return undefined
+    const message = { ...own, audience: [] } as unknown as Parameters<typeof messageState>[0]
+    return messageState(message, this.holders, false)
+  }
+
+  carriersOf(text: string): number {
+    const own = this.own.get(text)
+    const covers = ({ feed, ranges }: (typeof this.holders)[number]) =>
+      feed === own?.feed && ranges.some(({ first, last }) => first <= own.seq && own.seq <= last)
+    return own === undefined ? 0 : this.holders.filter(covers).length
+  }
+
+  /** Looks again at each thing that is told. */
+  async until(what: string, look: () => boolean, withinMs = 20_000): Promise<void> {
+    if (look()) return
+    await new Promise<void>((resolve, reject) => {
+      const done = () => {
+        if (!look()) return
+        this.waiting.delete(done)
+        clearTimeout(timer)
+        resolve()
+      }
+      const timer = setTimeout(() => {
+        this.waiting.delete(done)
+        reject(new Error(`never: ${what}; has ${this.texts.join(', ').slice(0, 200)}`))
+      }, withinMs)
+      this.waiting.add(done)
+    })
+  }
+
+  leave(): void {
+    this.command({ type: 'depart' })
+    this.runtime.close()
+  }
+}
