@@ -9,6 +9,10 @@ export interface Options {
   readonly host: string
   readonly name: string
   readonly neighbors: readonly string[]
+  /** Whether other helpers are looked for on the LAN and in the list of an AREDN node. */
+  readonly discovers: boolean
+  /** Where an AREDN node tells of services, if not at its usual address: `MESHCHAT_SYSINFO`. */
+  readonly sysinfoUrl: string | undefined
   readonly stunPort: number
   /** Starts and ends with a slash. */
   readonly base: string
@@ -62,7 +66,6 @@ type Flag = keyof typeof flags
 /** Accepted by the contract, refused until the feature exists, so that nobody believes in something absent. */
 const notBuilt: readonly Flag[] = [
   'keep-files-mb',
-  'no-discovery',
   'turn-url',
   'turn-secret',
   'tls-port',
@@ -77,6 +80,7 @@ export const helpText = `Usage: npm start -- [options]
   --host ADDRESS       address to listen on (0.0.0.0)
   --name NODE          this node's name on the screen (the machine's name)
   --neighbor URL       another node's page; may be repeated
+  --no-discovery       do not look for other nodes on the LAN or in an AREDN node's list
   --stun-port N        UDP port that tells browsers their address (3478)
   --base PATH          serve the page under this path (/)
   --data DIR           where this node keeps its key and what people said (~/.local/share/meshchat)
@@ -116,6 +120,8 @@ export function parseOptions(
     host: text(values, 'host') ?? '0.0.0.0',
     name: nodeName(text(values, 'name') ?? (hostname().slice(0, 32) || 'node')),
     neighbors: many(values, 'neighbor').map(neighborUrl),
+    discovers: values['no-discovery'] !== true,
+    sysinfoUrl: env['MESHCHAT_SYSINFO'],
     stunPort: whole(values, 'stun-port', 3478, 65_535),
     base: basePath(text(values, 'base') ?? '/'),
     dataDir: values.memory === true ? undefined : (text(values, 'data') ?? defaultDataDir(env)),

@@ -4,7 +4,7 @@
  */
 import type { PeerId } from '#mesh/ids.ts'
 import type { Placed } from '#runtime/ports.ts'
-import type { SignalFrame, SignalRefusal } from '#runtime/signal-frame.ts'
+import type { Neighbor, SignalFrame, SignalRefusal } from '#runtime/signal-frame.ts'
 import {
   applySite,
   changeOwn,
@@ -54,6 +54,8 @@ export const relayLimits = {
 
 export interface Relay {
   readonly directory: Directory
+  /** What the way to a neighbour costs, where that is known. */
+  readonly costOf: (site: PeerId) => number | undefined
   readonly peersBySocket: Map<SocketId, PeerSession>
   readonly peersByKey: Map<PeerId, PeerSession>
   readonly helpersBySocket: Map<SocketId, HelperSession>
@@ -65,9 +67,13 @@ export interface Relay {
   changed: boolean
 }
 
-export function createRelay(directory: Directory): Relay {
+export function createRelay(
+  directory: Directory,
+  costOf: (site: PeerId) => number | undefined = () => undefined,
+): Relay {
   return {
     directory,
+    costOf,
     peersBySocket: new Map(),
     peersByKey: new Map(),
     helpersBySocket: new Map(),
@@ -221,7 +227,7 @@ export function flush(relay: Relay): Action[] {
   relay.came.clear()
   relay.went.clear()
   if (word !== undefined) actions.push(...toHelpers(relay, word, undefined))
-  const neighbors = reachableSites(relay.directory)
+  const neighbors = neighborsOf(relay)
   const list = JSON.stringify(neighbors)
   const shares = sampleShares(relay.directory)
   for (const session of relay.peersBySocket.values()) {
@@ -231,6 +237,14 @@ export function flush(relay: Relay): Action[] {
     actions.push({ type: 'send', socket: session.socket, frame: { type: 'neighbors', neighbors } })
   }
   return actions
+}
+
+/** @returns the reachable sites, and what the ways to the near ones cost */
+export function neighborsOf({ directory, costOf }: Relay): Neighbor[] {
+  return reachableSites(directory).map((one) => {
+    const cost = one.linked ? costOf(one.site) : undefined
+    return cost === undefined ? one : { ...one, cost }
+  })
 }
 
 /**

@@ -8,13 +8,20 @@ import { bytesToHex } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
 import { signalLimits } from '#runtime/signal-frame.ts'
 import { Assets } from './assets.ts'
+import { discover } from './discovery/discovery.ts'
 import { createDirectory, reachableSites, strandedSites } from './directory.ts'
 import { allowsHost, allowsOrigin, plainAddress, type Guard } from './guards.ts'
 import { Counters } from './metrics.ts'
-import { Neighbors } from './neighbors.ts'
+import { Neighbors } from './discovery/neighbors.ts'
 import type { Options } from './options.ts'
 import { createRelay, type Relay } from './relay.ts'
-import { linkMessageBytesMax, openKept, startResident, type Kept, type Resident } from './resident.ts'
+import {
+  linkMessageBytesMax,
+  openKept,
+  startResident,
+  type Kept,
+  type Resident,
+} from './resident/resident.ts'
 import { Sockets, socketLimits, type Self } from './sockets.ts'
 import { serveStun, type StunServer } from './stun.ts'
 import { TokenBuckets } from './token-bucket.ts'
@@ -74,7 +81,10 @@ export async function serve(
     stunPorts: () => [stun.port],
   }
   const context = createContext(options, self, counters, assets, kept)
-  const { neighbors, sockets, resident } = context
+  const { neighbors, sockets, resident, guard } = context
+  const discovery = options.discovers
+    ? discover({ options, self, port, guard, counters, neighbors })
+    : undefined
   server.on('request', (request, response) => respond(context, request, response))
   const closeSockets = acceptSockets(context, server)
   return {
@@ -82,6 +92,7 @@ export async function serve(
     port,
     stunPort: stun.port,
     close: async () => {
+      await discovery?.close()
       await resident?.close()
       neighbors.close()
       sockets.close()
@@ -104,7 +115,8 @@ function createContext(
 ): Context {
   const { key, name, url } = self
   const sign = (message: Uint8Array) => bytesToHex(signPlainly(key, message))
-  const relay = createRelay(createDirectory({ self: key.peer, name, url, sequence: Date.now(), sign }))
+  const directory = createDirectory({ self: key.peer, name, url, sequence: Date.now(), sign })
+  const relay = createRelay(directory, (site) => neighbors.costOf(site))
   const sockets = new Sockets(self, relay, counters)
   const guard = guardFor(options)
   const isLinked = (site: Self['key']['peer']) => relay.helpersBySite.has(site)
@@ -122,7 +134,7 @@ function guardFor(options: Options): Guard {
     names: [...own, ...options.hostNames, ...ownAddresses()],
     origins: [...options.origins, ...options.neighbors.map((url) => new URL(url).origin)],
     prefixes: options.prefixes,
-    ownTargets: options.neighbors,
+    ownTargets: [...options.neighbors, ...(options.sysinfoUrl === undefined ? [] : [options.sysinfoUrl])],
   }
 }
 

@@ -93,6 +93,7 @@ const layers: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[
       /^src\/adapters\/(node\/|[^/]+$)/,
       /^node:/,
       /^ws$/,
+      /^bonjour-service$/,
     ],
   },
 ]

@@ -30,6 +30,8 @@ export interface Neighbor {
   readonly url: string
   /** The helper that says so is linked to it without another one between. */
   readonly linked: boolean
+  /** What the way there costs, where it is known. */
+  readonly cost?: number
 }
 
 export type SignalFrame =
@@ -253,7 +255,9 @@ function parseNeighbor(value: unknown): Neighbor | undefined {
   const name = text(f?.['name'], 64)
   const address = url(f?.['url'])
   if (site === undefined || name === undefined || address === undefined) return undefined
-  return { site, name, url: address, linked: f?.['linked'] === true }
+  const cost = f?.['cost'] === undefined ? undefined : integer(f['cost'], limits.pathCostMax)
+  const base = { site, name, url: address, linked: f?.['linked'] === true }
+  return cost === undefined || cost === 0 ? base : { ...base, cost }
 }
 
 function parseAccept(f: Fields): SignalFrame | undefined {

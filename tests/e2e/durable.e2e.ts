@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene, type Browser } from './harness.ts'
 
-const helperArgs = ['--stun-port', '0', '--memory', '--no-resident']
+const helperArgs = ['--stun-port', '0', '--memory']
 
 /** E2E 4, 5 and 6. */
 describe('nothing is lost', () => {
@@ -110,7 +110,7 @@ describe('nothing is lost', () => {
 
   it('shows a newcomer the newest first and then all, and gives a returner only what it missed', async () => {
     scene = new Scene()
-    const helper = await scene.helper({ args: ['--port', '0', ...helperArgs] })
+    const helper = await scene.helper({ args: ['--port', '0', '--no-resident', ...helperArgs] })
     const ana = await Person.arrive(await scene.browser(), helper.url, 'Ana')
     await ana.page.evaluate(typeMany, { from: 1, to: 1000 })
     await ana.sees('message 1000')

@@ -15,7 +15,7 @@ describe('first load', () => {
   ])('%s: at most 100 kB until one can type, 180 kB five seconds later', async (_tier, host) => {
     scene = new Scene()
     const helper = await scene.helper({
-      args: ['--port', '0', '--stun-port', '0', '--memory', '--no-resident'],
+      args: ['--port', '0', '--stun-port', '0', '--memory'],
     })
     await Person.arrive(await scene.browser(), helper.url, 'Somebody')
     const { context } = await scene.browser({ args: ['--host-resolver-rules=MAP *.local.mesh 127.0.0.1'] })

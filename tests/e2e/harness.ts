@@ -59,7 +59,9 @@ export class Scene {
   }
 
   async helper({ args = [], namespace, env = {} }: HelperOptions = {}): Promise<HelperProcess> {
-    const command = [process.execPath, join(root, 'signal/dist/signal.mjs'), ...args]
+    // Nothing of a test is told to the network that this machine is in.
+    const quiet = namespace === undefined ? ['--no-discovery'] : []
+    const command = [process.execPath, join(root, 'signal/dist/signal.mjs'), ...args, ...quiet]
     const full = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command]
     const [program = '', ...rest] = full
     const child = spawn(program, rest, {

@@ -102,6 +102,15 @@ export class Lans {
     return execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'] }).toString()
   }
 
+  /** The same, or why there is no answer. */
+  tryFetch(side: string, url: string): string {
+    try {
+      return this.fetch(side, url)
+    } catch (error) {
+      return String(error)
+    }
+  }
+
   /** A browser there finds no way of its own to others: WebRTC is UDP. */
   blockUdp(namespace: string): void {
     run(`ip netns exec ${namespace} iptables -A OUTPUT -p udp -j DROP`)

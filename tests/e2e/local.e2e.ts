@@ -9,7 +9,7 @@ describe('one node on this machine', () => {
   it('first run, a message each way, states up to delivered, unread counts, history after a reload', async () => {
     scene = new Scene()
     const helper = await scene.helper({
-      args: ['--port', '0', '--stun-port', '0', '--memory', '--no-resident'],
+      args: ['--port', '0', '--stun-port', '0', '--memory'],
     })
     const ana = await Person.arrive(await scene.browser(), helper.url, 'Ana')
     const bill = await Person.arrive(await scene.browser(), helper.url, 'Bill')

@@ -86,6 +86,41 @@ describe.skipIf(missing !== undefined)('residents', () => {
     }
   })
 
+  it('are not needed: the chat goes on when both helpers and their residents are killed', async () => {
+    scene = new Scene()
+    lans = new Lans(['a', 'b'])
+    const helpers = [await helper('a'), await helper('b')]
+    const people: Person[] = []
+    for (const side of ['a', 'b']) {
+      const browsers = await scene.people(3, lans.host(side))
+      for (const [i, browser] of browsers.entries()) {
+        people.push(await Person.arrive(browser, url(side), `${side}${i}`))
+      }
+    }
+    for (const person of people) await person.reaches(5)
+    const [ana, , , bill] = people
+    if (ana === undefined || bill === undefined) throw new Error('nobody came')
+    await ana.say('everybody?')
+    await ana.seesState('everybody?', 'delivered 5 of 5')
+    // Residents alone carry between the sites; the standby link waits beside them.
+    await expect
+      .poll(async () => (await Promise.all(people.map((one) => one.connections()))).flat().length / 2, {
+        timeout: 60_000,
+      })
+      .toBe(3 + 3 + 1)
+
+    for (const one of helpers) await one.kill('SIGKILL')
+    const killedMs = performance.now()
+    await ana.say('still there?')
+    for (const person of people) await person.sees('still there?')
+    await bill.say('yes')
+    await bill.seesState('yes', 'delivered 5 of 5')
+    await ana.seesState('still there?', 'delivered 5 of 5')
+    const seconds = (performance.now() - killedMs) / 1_000
+    console.log(`both helpers dead: said, answered and confirmed by all in ${seconds.toFixed(1)} s`)
+    for (const person of people) await person.reaches(5)
+  })
+
   it('keep what somebody said who left, for somebody who comes later, elsewhere, and after everything was restarted', async () => {
     scene = new Scene()
     lans = new Lans(['a', 'b'])

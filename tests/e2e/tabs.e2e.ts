@@ -12,7 +12,7 @@ describe('several tabs of one browser', () => {
   ])('%s: write in either, close the first, nothing is lost or doubled', async (_tier, host) => {
     scene = new Scene()
     const helper = await scene.helper({
-      args: ['--port', '0', '--stun-port', '0', '--memory', '--no-resident'],
+      args: ['--port', '0', '--stun-port', '0', '--memory'],
     })
     const url = helper.url.replace('localhost', host)
     const mesh = { args: ['--host-resolver-rules=MAP *.local.mesh 127.0.0.1'] }

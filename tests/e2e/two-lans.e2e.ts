@@ -20,16 +20,10 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
     scene.onClose(() => undefined)
   }
 
-  function helper(side: string): Promise<HelperProcess> {
+  /** @param more beside what each needs */
+  function helper(side: string, ...more: string[]): Promise<HelperProcess> {
     const other = lans.address(side === 'a' ? 'b' : 'a')
-    const args = [
-      '--name',
-      `node-${side}`,
-      '--memory',
-      '--no-resident',
-      '--neighbor',
-      `http://${other}:8080/`,
-    ]
+    const args = ['--name', `node-${side}`, '--memory', '--neighbor', `http://${other}:8080/`, ...more]
     return scene.helper({ args, namespace: lans.node(side) })
   }
 
@@ -52,8 +46,8 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
 
   it('connects directly, and ten messages each way arrive in one order', async () => {
     open()
-    await helper('a')
-    await helper('b')
+    await helper('a', '--no-resident')
+    await helper('b', '--no-resident')
     const ana = await arrive('a', 'Ana')
     const bill = await arrive('b', 'Bill')
     expect(await ana.page.evaluate(() => isSecureContext)).toBe(false)

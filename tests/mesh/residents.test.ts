@@ -6,7 +6,8 @@ import { acceptPresence } from '../../src/mesh/presence.ts'
 import { reachabilityOf } from '../../src/mesh/overlay/liveness.ts'
 import { createSites, acceptWord, changed, treeNeighbors } from '../../src/mesh/overlay/sites.ts'
 import type { SiteWord } from '../../src/mesh/overlay/site-word.ts'
-import { keyOf, presenceOf } from './make.ts'
+import { noteDurable } from '../../src/mesh/delivery.ts'
+import { general, keyOf, presenceOf, runOf } from './make.ts'
 import { Peer } from './peer.ts'
 
 const site = keyOf(99).peer
@@ -17,6 +18,21 @@ function placed(peer: Peer, up: readonly { peer: PeerId; site: PeerId }[], at?: 
   peer.give({ type: 'helper-up', helper: 'h', site, node: 'north', ...(at === undefined ? {} : { at }) })
   peer.give({ type: 'helper-peers', helper: 'h', up, down: [] })
   return peer
+}
+
+function wordOf(at: PeerId, people: number, near: readonly PeerId[]): SiteWord {
+  return {
+    site: at,
+    primary: at,
+    standby: undefined,
+    counter: 1,
+    people,
+    meshPeople: people,
+    near: near.map((one) => ({ site: one, cost: 10, linked: true })),
+    rooms: '00'.repeat(16),
+    gone: [],
+    signature: new Uint8Array(64),
+  }
 }
 
 /** Passes so much time. */
@@ -34,6 +50,28 @@ describe('residents', () => {
     ana.give({ type: 'link-up', link: 1, peer: site, version: 1 })
     expect(ana.engine.overlay.links.get(1)?.purpose).toBe('resident')
     expect(ana.engine.near.has(site)).toBe(false)
+  })
+
+  it('[B2] dials that failed do not keep anybody from the own resident', () => {
+    const up = Array.from({ length: 15 }, (_, i) => ({ peer: keyOf(i + 100).peer, site }))
+    const ana = placed(new Peer(50), [{ peer: site, site }, ...up])
+    const stumble = () => {
+      for (let ms = 0; ms < 20_000; ms += 250) {
+        ana.pass(250)
+        for (const peer of dialled(ana).slice(-4)) ana.give({ type: 'dial-failed', peer })
+        // The node comes and goes.
+        if (ms % 2_000 !== 0) continue
+        ana.give({ type: 'helper-down', helper: 'h' })
+        placed(ana, [{ peer: site, site }, ...up])
+      }
+    }
+    stumble()
+    const before = dialled(ana)
+    expect(before.filter((peer) => peer !== site).length).toBe(limits.dialsPerMinuteMax)
+    stumble()
+    const since = dialled(ana).slice(before.length)
+    expect(since.length).toBeGreaterThan(4)
+    expect(since.every((peer) => peer === site)).toBe(true)
   })
 
   it('[B2] a resident takes part with more links than a browser, and dials nobody of its site', () => {
@@ -67,6 +105,7 @@ describe('residents', () => {
 
   it('[B3] who is alone at its site links to the resident of the helper that it speaks through, until it is not', () => {
     const ana = placed(new Peer(50), [{ peer: other, site: other }], other)
+    acceptWord(ana.engine.sites, wordOf(other, 1, []))
     run(ana, 4_000)
     expect(dialled(ana)).toContain(other)
     ana.give({ type: 'link-up', link: 1, peer: other, version: 1 })
@@ -91,31 +130,26 @@ describe('residents', () => {
   })
 
   it('[B4] what is in memory only is confirmed to nobody', () => {
-    const box = new Peer(51, [], 1_000, { box: true, isForgetful: true })
-    box.engine.delivery.unconfirmed.set('00'.repeat(16) as never, new Set())
-    run(box, 3_000)
-    expect(box.engine.delivery.unconfirmed.size).toBe(0)
-    expect(box.of('sign').length).toBeLessThanOrEqual(2)
+    const run7 = runOf({ seed: 7, count: 2 })
+    const confirmed = (isForgetful: boolean) => {
+      const box = new Peer(51, [run7], 1_000, { box: true, isForgetful })
+      noteDurable(box.engine.delivery, general, run7.feed)
+      run(box, 3_000)
+      const domain = 'meshchat/1/sign/receipt'
+      return box
+        .of('sign')
+        .filter(({ message }) => new TextDecoder().decode(message.slice(0, domain.length)) === domain)
+    }
+    expect(confirmed(false).length).toBe(1)
+    expect(confirmed(true).length).toBe(0)
   })
 
   it('[X5] standbys span the sites that have people, also across one where there is only a resident', () => {
-    const word = (at: PeerId, people: number, near: readonly PeerId[]): SiteWord => ({
-      site: at,
-      primary: at,
-      standby: undefined,
-      counter: 1,
-      people,
-      meshPeople: people,
-      near: near.map((one) => ({ site: one, cost: 10, linked: true })),
-      rooms: '00'.repeat(16),
-      gone: [],
-      signature: new Uint8Array(64),
-    })
     const sites = createSites()
     sites.own = site
-    acceptWord(sites, word(site, 1, [other]))
-    acceptWord(sites, word(other, 0, [site, far]))
-    acceptWord(sites, word(far, 2, [other]))
+    acceptWord(sites, wordOf(site, 1, [other]))
+    acceptWord(sites, wordOf(other, 0, [site, far]))
+    acceptWord(sites, wordOf(far, 2, [other]))
     changed(sites)
     expect(treeNeighbors(sites, 'primary').tree).toEqual([other])
     expect(treeNeighbors(sites, 'standby').tree).toEqual([far])

@@ -14,7 +14,18 @@ describe('[H2] hostile frames at /signal', () => {
   let calm: TestPeer
   beforeAll(async () => {
     writeFileSync(join(folder, 'index.html'), '')
-    const args = ['--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--memory', '--name', 'n']
+    const args = [
+      '--port',
+      '0',
+      '--stun-port',
+      '0',
+      '--host',
+      '127.0.0.1',
+      '--no-discovery',
+      '--memory',
+      '--name',
+      'n',
+    ]
     const options = parseOptions(args, {})
     if (options === undefined) throw new Error('no options')
     helper = await serve(options, plainKey(new Uint8Array(32).fill(200)), folder, () => undefined)

@@ -172,6 +172,17 @@ export class Person {
     return own === undefined ? 0 : this.holders.filter(covers).length
   }
 
+  /** Own events that a box has confirmed, as `feed/seq`. */
+  carriedByBoxes(): string[] {
+    return this.holders
+      .filter(({ role, feed }) => role === 'carrier' && feedAuthor(feed) === this.key.peer)
+      .flatMap(({ feed, ranges }) =>
+        ranges.flatMap(({ first, last }) =>
+          Array.from({ length: last - first + 1 }, (_, i) => `${feed}/${first + i}`),
+        ),
+      )
+  }
+
   /** Looks again at each thing that is told. */
   async until(what: string, look: () => boolean, withinMs = 20_000): Promise<void> {
     if (look()) return

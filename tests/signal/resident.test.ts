@@ -19,7 +19,7 @@ afterEach(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 async function open(name: string, ...args: string[]): Promise<Helper> {
-  const base = ['--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--name', name]
+  const base = ['--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--no-discovery', '--name', name]
   const data = args.includes('--memory') ? [] : ['--data', join(folder, name)]
   const options = parseOptions([...base, ...data, ...args], {})
   if (options === undefined) throw new Error('no options')

@@ -28,7 +28,18 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 async function open(...args: string[]): Promise<Helper> {
   made += 1
-  const base = ['--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--memory', '--name', `n${made}`]
+  const base = [
+    '--port',
+    '0',
+    '--stun-port',
+    '0',
+    '--host',
+    '127.0.0.1',
+    '--no-discovery',
+    '--memory',
+    '--name',
+    `n${made}`,
+  ]
   const options = parseOptions([...base, ...args], {})
   if (options === undefined) throw new Error('no options')
   const helper = await serve(options, plainKey(new Uint8Array(32).fill(made)), folder, () => undefined)

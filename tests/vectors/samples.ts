@@ -177,6 +177,7 @@ export const samples: Readonly<Record<string, Frame>> = {
     digests: { log: '0011223344556677', sites: 1, presences: 2, receipts: 0xffff_ffff, alive: 4 },
   },
   hello: { type: 'hello', purpose: 'gateway', isUrgent: true, site: keyOf(99).peer },
+  'hello to a resident': { type: 'hello', purpose: 'resident', isUrgent: true, site: keyOf(99).peer },
   'hello-answer': { type: 'hello', purpose: undefined, isUrgent: false, site: undefined },
   roster: { type: 'roster', hints: ['8899aabbccddeeff'] },
   linked: { type: 'linked', sites: [keyOf(98).peer] },

@@ -140,7 +140,7 @@ export class SignalClient implements Helpers {
     const near = neighbors.filter((one) => one.linked)
     this.events?.sites(
       url,
-      near.map(({ site }) => ({ site, cost: limits.radioCost })),
+      near.map(({ site, cost = limits.radioCost }) => ({ site, cost })),
     )
   }
 

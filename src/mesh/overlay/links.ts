@@ -188,7 +188,9 @@ export function dueDials(overlay: Overlay, wishes: readonly Wish[], nowMs: numbe
     const plan = planFor(overlay, peer, nowMs)
     plan.purpose = purpose
     plan.isUrgent = isUrgent
-    if (plan.phase !== 'waiting' || plan.atMs > nowMs || !mayDial(overlay)) continue
+    // B2: a WebSocket costs little, and nothing else may keep a device from its resident.
+    const isFree = purpose === 'resident' || mayDial(overlay)
+    if (plan.phase !== 'waiting' || plan.atMs > nowMs || !isFree) continue
     if (purpose === 'view' && !isUrgent && isInvited !== true) {
       plan.phase = 'asking'
       plan.atMs = nowMs + limits.askTimeoutMs
@@ -214,7 +216,7 @@ function planFor(overlay: Overlay, peer: PeerId, nowMs: number): DialPlan {
 function startDial(overlay: Overlay, plan: DialPlan, nowMs: number): void {
   plan.phase = 'dialing'
   plan.atMs = nowMs + limits.dialTimeoutMs
-  overlay.recentDialsMs.push(nowMs)
+  if (plan.purpose !== 'resident') overlay.recentDialsMs.push(nowMs)
 }
 
 /** The other side has a place. @returns whether to dial now */

@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { WebSocket } from 'ws'
-import { allowsTarget, type Guard } from './guards.ts'
+import { allowsTarget, type Guard } from '../guards.ts'
 
 const handshakeTimeoutMs = 4_000
 

@@ -3,15 +3,21 @@ import type { WebSocket } from 'ws'
 import { signalLimits } from '#runtime/signal-frame.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import { openTo, resolveTarget } from './dial.ts'
-import type { Guard } from './guards.ts'
-import type { Counters } from './metrics.ts'
-import type { Sockets } from './sockets.ts'
+import type { Guard } from '../guards.ts'
+import type { Counters } from '../metrics.ts'
+import type { Sockets } from '../sockets.ts'
 
 const backoffMinMs = 500
 /** design: a neighbour that comes back is noticed within 10 s, so the wait stays below. */
 const backoffMaxMs = 5_000
 /** guess: sites that were found by others' words; whoever has been away for long is tried seldom. */
-export const learnedLimits = { countMax: 16, backoffMaxMs: 60_000, lookMs: 2_000 } as const
+export const learnedLimits = {
+  countMax: 16,
+  backoffMaxMs: 60_000,
+  lookMs: 2_000,
+  /** guess: helpers that were found on the LAN or in a node's list. */
+  foundMax: 32,
+} as const
 
 export interface NeighborStatus {
   readonly url: string
@@ -29,8 +35,9 @@ class Neighbor {
   private readonly context: Context
   private readonly waitMaxMs: number
 
-  constructor(url: string, context: Context, waitMaxMs: number = backoffMaxMs) {
+  constructor(url: string, context: Context, waitMaxMs: number = backoffMaxMs, site?: PeerId) {
     this.url = url
+    this.site = site
     this.context = context
     this.waitMaxMs = waitMaxMs
     this.schedule(0)
@@ -89,6 +96,8 @@ export class Neighbors {
   private readonly list: Neighbor[]
   /** By site: those whom others named, and to whom there is no other way now. */
   private readonly learned = new Map<PeerId, Neighbor>()
+  /** By address: those that were found, and what the way to them costs where that is known. */
+  private readonly found = new Map<string, { readonly neighbor: Neighbor; cost: number | undefined }>()
   private readonly timer: NodeJS.Timeout
   private readonly context: Context
 
@@ -106,7 +115,8 @@ export class Neighbors {
       neighbor.close()
       this.learned.delete(site)
     }
-    const named = new Set(this.list.flatMap(({ url, site }) => [url, site]))
+    const found = [...this.found.values()].map(({ neighbor }) => neighbor)
+    const named = new Set([...this.list, ...found].flatMap(({ url, site }) => [url, site]))
     for (const [site, url] of stranded) {
       const isKnown = named.has(url) || named.has(site) || this.learned.has(site)
       if (isKnown || this.context.isLinked(site) || this.learned.size >= learnedLimits.countMax) continue
@@ -114,12 +124,47 @@ export class Neighbors {
     }
   }
 
+  /** Somebody or something says that there is a helper; who it is, its proof will tell. */
+  offer(
+    url: string,
+    known: { readonly site?: PeerId | undefined; readonly cost?: number | undefined } = {},
+  ): void {
+    const before = this.found.get(url)
+    if (before !== undefined) before.cost = known.cost
+    const isNamed = this.list.some(
+      (one) => one.url === url || (known.site !== undefined && one.site === known.site),
+    )
+    if (before !== undefined || isNamed || this.found.size >= learnedLimits.foundMax) return
+    const neighbor = new Neighbor(url, this.context, learnedLimits.backoffMaxMs, known.site)
+    this.found.set(url, { neighbor, cost: known.cost })
+  }
+
+  /** It is not named any more. */
+  withdraw(url: string): void {
+    this.found.get(url)?.neighbor.close()
+    this.found.delete(url)
+  }
+
+  /** @returns what the node's own list says that the way to a site costs */
+  costOf(site: PeerId): number | undefined {
+    for (const { neighbor, cost } of this.found.values()) if (neighbor.site === site) return cost
+    return undefined
+  }
+
+  private all(): Neighbor[] {
+    const found = [...this.found.values()].map(({ neighbor }) => neighbor)
+    return [...this.list, ...this.learned.values(), ...found]
+  }
+
+  /** Of those that were found, only who has answered. */
   status(): NeighborStatus[] {
-    return [...this.list, ...this.learned.values()].map(({ url, site }) => ({ url, site }))
+    return this.all()
+      .filter((one) => !this.found.has(one.url) || one.site !== undefined)
+      .map(({ url, site }) => ({ url, site }))
   }
 
   close(): void {
     clearInterval(this.timer)
-    for (const neighbor of [...this.list, ...this.learned.values()]) neighbor.close()
+    for (const neighbor of this.all()) neighbor.close()
   }
 }

@@ -3,7 +3,7 @@ import { limits } from '#mesh/limits.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import type { HelperEvents, Helpers } from '#runtime/ports.ts'
 import type { Neighbor, SignalFrame } from '#runtime/signal-frame.ts'
-import type { LocalPeer, Self, Sockets } from './sockets.ts'
+import type { LocalPeer, Self, Sockets } from '../sockets.ts'
 
 export class ResidentHelpers implements Helpers {
   private events: HelperEvents | undefined
@@ -42,7 +42,7 @@ export class ResidentHelpers implements Helpers {
     const near = neighbors.filter((one) => one.linked)
     this.events?.sites(
       this.self.name,
-      near.map(({ site }) => ({ site, cost: limits.radioCost })),
+      near.map(({ site, cost = limits.radioCost }) => ({ site, cost })),
     )
   }
 
