@@ -2,7 +2,9 @@
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { isTurnUrl } from '#runtime/signal-frame.ts'
 import { parseCidr, type Cidr } from './guards.ts'
+import type { TurnServer } from './turn.ts'
 
 export interface Options {
   readonly port: number
@@ -25,6 +27,8 @@ export interface Options {
   /** About how much of messages is kept. */
   readonly keepBytes: number
   readonly maxPeers: number
+  /** An existing TURN server that browsers are told of. */
+  readonly turn: TurnServer | undefined
   readonly origins: readonly string[]
   readonly hostNames: readonly string[]
   readonly prefixes: readonly Cidr[]
@@ -64,15 +68,7 @@ const flags = {
 type Flag = keyof typeof flags
 
 /** Accepted by the contract, refused until the feature exists, so that nobody believes in something absent. */
-const notBuilt: readonly Flag[] = [
-  'keep-files-mb',
-  'turn-url',
-  'turn-secret',
-  'tls-port',
-  'tls-cert',
-  'tls-key',
-  'tls',
-]
+const notBuilt: readonly Flag[] = ['keep-files-mb', 'tls-port', 'tls-cert', 'tls-key', 'tls']
 
 export const helpText = `Usage: npm start -- [options]
 
@@ -89,6 +85,8 @@ export const helpText = `Usage: npm start -- [options]
   --keep-days N        let go of messages that are older (never for their age)
   --keep-mb N          keep about so much of messages (512; with --memory 32)
   --max-peers N        browsers at once (1000)
+  --turn-url URL       an existing TURN server (coturn) for browsers, turn:HOST:PORT
+  --turn-secret S      its shared secret (use-auth-secret)
   --origin ORIGIN      also accept pages from here; may be repeated
   --host-name NAME     also answer to this name; may be repeated
   --allow-prefix CIDR  also a network of ours; may be repeated
@@ -129,6 +127,7 @@ export function parseOptions(
     keepDays: values['keep-days'] === undefined ? undefined : whole(values, 'keep-days', 0, 36_500, 1),
     keepBytes: whole(values, 'keep-mb', values.memory === true ? 32 : 512, 1_000_000, 1) * 1_000_000,
     maxPeers: whole(values, 'max-peers', 1_000, 100_000),
+    turn: turnServer(text(values, 'turn-url'), text(values, 'turn-secret')),
     origins: many(values, 'origin').map((origin) => origin.toLowerCase().replace(/\/$/, '')),
     hostNames: many(values, 'host-name').map((name) => name.toLowerCase()),
     prefixes: many(values, 'allow-prefix').map(prefix),
@@ -181,6 +180,15 @@ function nodeName(value: string): string {
     throw new BadOption(`--name must be 1 to 32 letters, digits, dots or dashes, not “${value}”.`)
   }
   return name
+}
+
+function turnServer(url: string | undefined, secret: string | undefined): TurnServer | undefined {
+  if (url === undefined && secret === undefined) return undefined
+  if (url === undefined || secret === undefined || secret === '') {
+    throw new BadOption('--turn-url and --turn-secret belong together.')
+  }
+  if (!isTurnUrl(url)) throw new BadOption(`--turn-url must be like turn:10.1.2.3:3478, not “${url}”.`)
+  return { url, secret }
 }
 
 function neighborUrl(value: string): string {

@@ -4,6 +4,7 @@ import { hostname, networkInterfaces } from 'node:os'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { signPlainly, type PlainKey } from '../src/adapters/signature.ts'
+import { VolumeFault } from '#adapters/node/volume.ts'
 import { bytesToHex } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
 import { signalLimits } from '#runtime/signal-frame.ts'
@@ -64,7 +65,7 @@ export async function serve(
   const counters = new Counters()
   const assets = new Assets(appDir)
   // What was kept is read before anybody is let in.
-  const kept = options.isResident ? await openKept(options, warn) : undefined
+  const kept = options.isResident ? await readKept(options, warn) : undefined
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 })
   server.maxHeadersCount = 64
   server.maxConnections = 4_096
@@ -78,6 +79,7 @@ export async function serve(
     name: options.name,
     url: announcedUrl(options, urls),
     maxPeers: options.maxPeers,
+    turn: options.turn,
     stunPorts: () => [stun.port],
   }
   const context = createContext(options, self, counters, assets, kept)
@@ -103,6 +105,19 @@ export async function serve(
         server.closeAllConnections()
       })
     },
+  }
+}
+
+/** A node whose disk fails still introduces browsers to each other. */
+async function readKept(options: Options, warn: (sentence: string) => void): Promise<Kept | undefined> {
+  try {
+    return await openKept(options, warn)
+  } catch (error) {
+    if (!(error instanceof VolumeFault)) throw error
+    warn(
+      'The disk of this node cannot be read or written: it keeps nothing until that is mended and it is started again.',
+    )
+    return undefined
   }
 }
 

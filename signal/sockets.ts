@@ -30,6 +30,7 @@ import {
   type SocketId,
 } from './relay.ts'
 import { TokenBuckets } from './token-bucket.ts'
+import { turnFrame, turnLimits, type TurnServer } from './turn.ts'
 
 export const socketLimits = {
   /** design: a shelter behind one address has 64; twice that. */
@@ -77,6 +78,8 @@ interface Session {
   lastHeardMs: number
   pingedMs: number
   pings: number
+  /** When it was last told of the TURN server. */
+  turnMs: number
 }
 
 export interface Self {
@@ -84,6 +87,7 @@ export interface Self {
   readonly name: string
   url: string
   readonly maxPeers: number
+  readonly turn: TurnServer | undefined
   readonly stunPorts: () => readonly number[]
 }
 
@@ -169,6 +173,7 @@ export class Sockets {
       lastHeardMs: nowMs,
       pingedMs: nowMs,
       pings: 0,
+      turnMs: Number.NEGATIVE_INFINITY,
     }
     this.sessions.set(session.id, session)
     this.socketsByAddress.set(address, (this.socketsByAddress.get(address) ?? 0) + 1)
@@ -280,6 +285,7 @@ export class Sockets {
       stunPorts: this.self.stunPorts(),
       neighbors: [],
     })
+    this.tellTurn(session, frame.peer, performance.now())
     this.perform(admitPeer(this.relay, session.id, frame.peer))
   }
 
@@ -358,10 +364,18 @@ export class Sockets {
         if (silentMs > socketLimits.neighborSilentMs) session.socket.terminate()
         else if (nowMs - session.pingedMs >= socketLimits.neighborPingMs) this.ping(session, nowMs)
       } else if (type === 'peer') {
+        this.tellTurn(session, session.phase.peer, nowMs)
         if (nowMs - session.pingedMs >= socketLimits.peerPingMs) this.ping(session, nowMs)
       } else if (type !== 'closed' && nowMs - session.openedMs > socketLimits.proofTimeoutMs)
         this.refuse(session, 'timeout')
     }
+  }
+
+  private tellTurn(session: Session, peer: PeerId, nowMs: number): void {
+    const { turn } = this.self
+    if (turn === undefined || nowMs - session.turnMs < turnLimits.renewMs) return
+    session.turnMs = nowMs
+    this.send(session, turnFrame(turn, peer, Date.now()))
   }
 
   private ping(session: Session, nowMs: number): void {

@@ -67,7 +67,14 @@ export class DnsSd {
     mdns.on('warning', failed)
     this.speakers.set(address, speaker)
     const txt = { v: '1', site, base }
-    speaker.publish({ name: `${name} ${site.slice(0, 6)}`, type: serviceType, port, txt, disableIPv6: true })
+    speaker.publish({
+      name: `${name} ${site.slice(0, 6)}`,
+      type: serviceType,
+      port,
+      txt,
+      disableIPv6: true,
+      probe: false,
+    })
     const browser = speaker.find({ type: serviceType })
     browser.on('up', (service) => this.heard(service, (helper) => this.parts.found(helper)))
     browser.on('down', (service) => this.heard(service, ({ url }) => this.parts.lost(url)))

@@ -53,6 +53,7 @@ class Neighbor {
     if (this.site !== undefined && this.context.isLinked(this.site)) return this.schedule(backoffMaxMs)
     const { guard, counters } = this.context
     const target = await resolveTarget(guard, this.url, () => counters.refuse('neighbor-address'))
+    if (this.isClosed) return
     if (target === undefined) return this.retry()
     const socket = openTo(this.url, 'signal', target, signalLimits.frameBytesMax)
     this.socket = socket

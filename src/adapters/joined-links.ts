@@ -7,10 +7,17 @@ import type { LinkEvents, Links } from '#runtime/ports.ts'
 /** A resident cannot dial a browser, which has no address; it asks it by a signal to dial instead. */
 export const comeHere = '{"come":1}'
 
+/** guess: a browser is asked by one resident, when it is the gateway of a site that has none. */
+const comeIntervalMs = 5_000
+
 export class JoinedLinks<First extends Links, Second extends Links> implements Links {
   protected readonly first: First
   private readonly second: Second
   private readonly isSecond: (peer: PeerId) => boolean
+  /** Links of the second make. */
+  private readonly linked = new Map<LinkId, PeerId>()
+  /** When somebody last asked to be dialled, ms. */
+  private askedMs = Number.NEGATIVE_INFINITY
 
   /** @param isSecond whether this peer is dialled by the second make */
   constructor(first: First, second: Second, isSecond: (peer: PeerId) => boolean) {
@@ -21,7 +28,18 @@ export class JoinedLinks<First extends Links, Second extends Links> implements L
 
   start(events: LinkEvents): void {
     this.first.start(numbered(events, 0))
-    this.second.start(numbered(events, 1))
+    const second = numbered(events, 1)
+    this.second.start({
+      ...second,
+      up: (link, peer, version) => {
+        this.linked.set(link, peer)
+        second.up(link, peer, version)
+      },
+      down: (link) => {
+        this.linked.delete(link)
+        second.down(link)
+      },
+    })
   }
 
   dial(peer: PeerId): void {
@@ -31,7 +49,15 @@ export class JoinedLinks<First extends Links, Second extends Links> implements L
 
   signal(from: PeerId, payload: string): void {
     if (payload !== comeHere) this.first.signal(from, payload)
-    else if (this.isSecond(from)) this.second.dial(from)
+    else if (this.isSecond(from)) this.come(from)
+  }
+
+  /** Anybody can say that a resident asks: one that is linked does not, and not many do at once. */
+  private come(from: PeerId): void {
+    const nowMs = performance.now()
+    if ([...this.linked.values()].includes(from) || nowMs - this.askedMs < comeIntervalMs) return
+    this.askedMs = nowMs
+    this.second.dial(from)
   }
 
   signalLost(to: PeerId): void {
@@ -48,6 +74,7 @@ export class JoinedLinks<First extends Links, Second extends Links> implements L
   }
 
   hangUp(link: LinkId, reason: HangUpReason | FrameFault): void {
+    if (link % 2 === 1) this.linked.delete(Math.floor(link / 2))
     this.of(link).hangUp(Math.floor(link / 2), reason)
   }
 

@@ -29,6 +29,8 @@ export const wsLimits = {
   bulkQueueBytesMax: 65_536,
   queueBytesMax: 4_194_304,
   pollMs: 10,
+  /** guess: what a side may say before it has proven who it is; more ends the connection. */
+  earlyBytesMax: 131_072,
 } as const
 
 interface Connection {
@@ -42,6 +44,7 @@ interface Connection {
   proofs: number
   isCongested: boolean
   isClosed: boolean
+  earlyBytes: number
   readonly early: { readonly lane: Lane; readonly bytes: Uint8Array }[]
   timer: ReturnType<typeof setTimeout> | undefined
   poll: ReturnType<typeof setTimeout> | undefined
@@ -112,6 +115,7 @@ export class WsLinks implements Links {
       proofs: 0,
       isCongested: false,
       isClosed: false,
+      earlyBytes: 0,
       early: [],
       timer: setTimeout(() => this.end(connection, 'timeout'), limits.dialTimeoutMs),
       poll: undefined,
@@ -157,7 +161,9 @@ export class WsLinks implements Links {
       return connection.handshake?.receive(bytes)
     }
     connection.early.push({ lane, bytes })
-    if (connection.early.length > 256) this.end(connection, 'bad-proof')
+    connection.earlyBytes += bytes.length
+    const isTooMuch = connection.early.length > 256 || connection.earlyBytes > wsLimits.earlyBytesMax
+    if (isTooMuch) this.end(connection, 'bad-proof')
   }
 
   send(link: LinkId, lane: Lane, bytes: Uint8Array): boolean {

@@ -61,6 +61,8 @@ export type SignalFrame =
       readonly stunPorts: readonly number[]
       readonly neighbors: readonly Neighbor[]
     }
+  /** Helper to peer: a TURN server of this mesh, and what opens it for some hours. */
+  | { readonly type: 'turn'; readonly url: string; readonly username: string; readonly credential: string }
   /** Helper to helper: you are in, and this proves me. */
   | { readonly type: 'accept'; readonly signature: string; readonly name: string; readonly url: string }
   /** Helper to peer: a bounded sample of who can be signalled to. */
@@ -151,6 +153,7 @@ const parsers = new Map<string, (fields: Fields) => SignalFrame | undefined>([
   ['challenge', parseChallenge],
   ['prove', parseProve],
   ['welcome', parseWelcome],
+  ['turn', parseTurn],
   ['accept', parseAccept],
   ['peers', parsePeers],
   ['neighbors', parseNeighbors],
@@ -258,6 +261,19 @@ function parseNeighbor(value: unknown): Neighbor | undefined {
   const cost = f?.['cost'] === undefined ? undefined : integer(f['cost'], limits.pathCostMax)
   const base = { site, name, url: address, linked: f?.['linked'] === true }
   return cost === undefined || cost === 0 ? base : { ...base, cost }
+}
+
+/** @returns whether this can be the address of a TURN server (RFC 7065), for UDP, TCP or TLS */
+export function isTurnUrl(address: string): boolean {
+  return /^turns?:[A-Za-z0-9.\-_[\]:]+(\?transport=(udp|tcp))?$/.test(address)
+}
+
+function parseTurn(f: Fields): SignalFrame | undefined {
+  const address = text(f['url'], signalLimits.urlCharactersMax)
+  const username = text(f['username'], 64)
+  const credential = text(f['credential'], 64)
+  if (address === undefined || username === undefined || credential === undefined) return undefined
+  return isTurnUrl(address) ? { type: 'turn', url: address, username, credential } : undefined
 }
 
 function parseAccept(f: Fields): SignalFrame | undefined {

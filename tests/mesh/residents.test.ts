@@ -93,6 +93,14 @@ describe('residents', () => {
     expect(box.engine.overlay.linksMax).toBe(limits.residentLinksMax)
   })
 
+  it('[B2] who is no resident has no links to one: such a link needs a place in the view', () => {
+    const ana = placed(new Peer(50), [{ peer: keyOf(3).peer, site }])
+    ana.give({ type: 'link-up', link: 1, peer: keyOf(3).peer, version: 1 })
+    const hello = { type: 'hello', purpose: 'resident', isUrgent: false, site } as const
+    ana.give({ type: 'received', link: 1, frame: hello })
+    expect(ana.engine.overlay.links.get(1)?.purpose).toBe('view')
+  })
+
   it('[B1] a resident speaks for its site as soon as it is listed', () => {
     const box = new Peer(51, [], 1_000, { box: true })
     box.give({ type: 'helper-up', helper: 'h', site: box.engine.self, node: 'north' })

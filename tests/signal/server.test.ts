@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -61,6 +62,35 @@ async function metric(helper: Helper, line: string): Promise<number> {
       .at(-1) ?? 0,
   )
 }
+
+describe('TURN', () => {
+  it('is told to browsers with a password that expires, when there is one', async () => {
+    const args = ['--turn-url', 'turn:10.1.2.3:3478?transport=udp', '--turn-secret', 'north']
+    const peer = new TestPeer(url(await open(...args)), 1)
+    await peer.enter()
+    const { url: at, username, credential } = await peer.frame('turn')
+    expect(at).toBe('turn:10.1.2.3:3478?transport=udp')
+    const [until = '', who] = username.split(':')
+    expect(who).toBe(peer.key.peer.slice(0, 12))
+    const hours = (Number(until) * 1_000 - Date.now()) / 3_600_000
+    expect(hours).toBeGreaterThan(11)
+    expect(hours).toBeLessThanOrEqual(12)
+    expect(credential).toBe(createHmac('sha1', 'north').update(username).digest('base64'))
+    peer.socket.terminate()
+  })
+
+  it('is not spoken of when there is none', async () => {
+    const helper = await open()
+    const peer = new TestPeer(url(helper), 2)
+    await peer.enter()
+    const other = new TestPeer(url(helper), 3)
+    await other.enter()
+    await peer.frame('peers')
+    other.socket.terminate()
+    expect(peer.frames.map(({ type }) => type)).not.toContain('turn')
+    peer.socket.terminate()
+  })
+})
 
 describe('HTTP', () => {
   it('serves the app at once, precompressed, and the API as the contract says', async () => {

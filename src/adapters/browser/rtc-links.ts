@@ -18,6 +18,13 @@ export interface Vantage {
   readonly address: string | undefined
   /** `stun:host:port` */
   readonly stunUrls: readonly string[]
+  /** Where the mesh has one. */
+  readonly turn?: { readonly urls: string; readonly username: string; readonly credential: string }
+}
+
+function iceServers({ stunUrls, turn }: Vantage): RTCIceServer[] {
+  const stun = stunUrls.map((urls) => ({ urls }))
+  return turn === undefined ? stun : [...stun, { ...turn }]
 }
 
 /** guess */
@@ -122,7 +129,7 @@ export class RtcLinks implements Links {
       attempt,
       keys: this.keys,
       library,
-      rtcConfig: { iceServers: this.vantage.stunUrls.map((urls) => ({ urls })) },
+      rtcConfig: { iceServers: iceServers(this.vantage) },
       onSignal: (data) => this.sendSignal(peer, attempt, data),
       onUp: () => this.linked(connection),
       onFrame: (lane, bytes) => this.frame(connection, lane, bytes),

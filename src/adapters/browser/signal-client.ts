@@ -18,8 +18,9 @@ import type { Vantage } from './rtc-links.ts'
 
 const backoffMinMs = 500
 const backoffMaxMs = 15_000
-const pingIntervalMs = 10_000
-const silentMs = 25_000
+const pingIntervalMs = 5_000
+/** design: a node that is silent for 20 s is left; it is looked at every `pingIntervalMs`. */
+const silentMs = 15_000
 /** guess: how often a page that speaks through another helper tries its own again. */
 const homeRetryMs = 30_000
 const knownHelpersName = 'meshchat:helpers'
@@ -52,6 +53,7 @@ export class SignalClient implements Helpers {
   /** The site of this page's own helper; speaking through another one does not move the device (decision 12). */
   /** Connected to the helper of the own site, not to another one in its stead. */
   private isAtSite = false
+  private vantage: Vantage = { address: undefined, stunUrls: [] }
   private place: { readonly site: PeerId; readonly node: string } | undefined
 
   constructor(parts: SignalClientParts) {
@@ -93,6 +95,10 @@ export class SignalClient implements Helpers {
         return this.welcomed(socket, url, frame)
       case 'peers':
         return this.events?.peers(url, frame.up, frame.down)
+      case 'turn': {
+        const turn = { urls: frame.url, username: frame.username, credential: frame.credential }
+        return this.parts.onVantage({ ...this.vantage, turn })
+      }
       case 'neighbors':
         this.learn(frame.neighbors)
         return this.tellSites(url, frame.neighbors)
@@ -124,7 +130,8 @@ export class SignalClient implements Helpers {
     this.connectedAtMs = performance.now()
     const { hostname } = new URL(url)
     const stunUrls = frame.stunPorts.map((port) => `stun:${hostname}:${port}`)
-    this.parts.onVantage({ address: frame.address, stunUrls })
+    this.vantage = { address: frame.address, stunUrls }
+    this.parts.onVantage(this.vantage)
     if (url === this.parts.home) this.place = { site: frame.site, node: frame.node }
     const { site, node } = this.place ?? frame
     this.isAtSite = site === frame.site

@@ -35,7 +35,7 @@ export class DiskVolume implements Volume {
   }
 
   async readAll(segment: number): Promise<Uint8Array> {
-    const bytes = await readFile(this.path(segment))
+    const bytes = await guarded(() => readFile(this.path(segment)))
     this.lengths.set(segment, bytes.length)
     // A slice of a Buffer is no copy: what is kept of it would keep all of it.
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -43,9 +43,7 @@ export class DiskVolume implements Volume {
 
   async create(segment: number): Promise<void> {
     await guarded(async () => {
-      const handle = open(this.path(segment), 'wx+', 0o600)
-      this.handles.set(segment, handle)
-      await handle
+      await this.keepHandle(segment, open(this.path(segment), 'wx+', 0o600))
       this.lengths.set(segment, 0)
       await this.syncFolder()
     })
@@ -65,8 +63,13 @@ export class DiskVolume implements Volume {
   private handle(segment: number): Promise<FileHandle> {
     const known = this.handles.get(segment)
     if (known !== undefined) return known
-    const handle = open(this.path(segment), 'r+')
+    return this.keepHandle(segment, open(this.path(segment), 'r+'))
+  }
+
+  /** One that did not open is tried again. */
+  private keepHandle(segment: number, handle: Promise<FileHandle>): Promise<FileHandle> {
     this.handles.set(segment, handle)
+    handle.catch(() => this.handles.delete(segment))
     return handle
   }
 
@@ -110,19 +113,22 @@ export class DiskVolume implements Volume {
   }
 
   readNow(segment: number, offset: number, length: number): Uint8Array {
-    let reader = this.readers.get(segment)
-    if (reader === undefined) {
-      reader = openSync(this.path(segment), 'r')
+    try {
+      const reader = this.readers.get(segment) ?? openSync(this.path(segment), 'r')
       this.readers.set(segment, reader)
+      const bytes = new Uint8Array(length)
+      if (readSync(reader, bytes, 0, length, offset) < length) throw new VolumeFault('closed')
+      return bytes
+    } catch (error) {
+      throw faultOf(error)
     }
-    const bytes = new Uint8Array(length)
-    if (readSync(reader, bytes, 0, length, offset) < length) throw new VolumeFault('closed')
-    return bytes
   }
 
   async remove(segment: number): Promise<void> {
-    await this.forget(segment)
-    await rm(this.path(segment), { force: true })
+    await guarded(async () => {
+      await this.forget(segment)
+      await rm(this.path(segment), { force: true })
+    })
   }
 
   private async forget(segment: number): Promise<void> {
@@ -155,8 +161,12 @@ async function guarded<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof VolumeFault) throw error
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    throw new VolumeFault(code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : 'closed', { cause: error })
+    throw faultOf(error)
   }
+}
+
+function faultOf(error: unknown): VolumeFault {
+  if (error instanceof VolumeFault) return error
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return new VolumeFault(code === 'ENOSPC' || code === 'EDQUOT' ? 'full' : 'closed', { cause: error })
 }

@@ -10,6 +10,8 @@ export interface Plan {
   readonly placement: Placement
   /** Held events that go to another feed, and where they go. */
   readonly placeOf: ReadonlyMap<Slot, number>
+  /** Those of them that no split row moves. */
+  readonly rekeyed: ReadonlySet<Slot>
   readonly gone: ReadonlySet<Slot>
   /** Held events whose signature has come. */
   readonly signatures: ReadonlyMap<Slot, Uint8Array>
@@ -30,6 +32,7 @@ class Planner {
   private readonly placeOf = new Map<Slot, number>()
   /** What is to stand under a number that nothing stood under. */
   private readonly arrived = new Map<string, Slot>()
+  private readonly rekeyed = new Set<Slot>()
   private readonly gone = new Set<Slot>()
   private readonly signatures = new Map<Slot, Uint8Array>()
   private readonly taken = new Map<string, EventId>()
@@ -89,7 +92,10 @@ class Planner {
       if (slot === undefined) {
         this.fresh.set(event.id, event)
         this.taken.set(key, event.id)
-      } else if (occupant === undefined) this.move(slot, place)
+      } else if (occupant === undefined) {
+        this.move(slot, place)
+        this.rekeyed.add(slot)
+      }
     }
     if (slot === undefined || event.signature === undefined || index.isSigned(slot)) return true
     this.signatures.set(slot, event.signature)
@@ -101,8 +107,8 @@ class Planner {
   }
 
   finish(storedAtMs: number): Plan {
-    const { placeOf, gone, signatures, taken } = this
-    return { placement: this.place(storedAtMs), placeOf, gone, signatures, taken }
+    const { placeOf, rekeyed, gone, signatures, taken } = this
+    return { placement: this.place(storedAtMs), placeOf, rekeyed, gone, signatures, taken }
   }
 
   private place(storedAtMs: number): Placement {
@@ -142,7 +148,7 @@ export function* rowsFor(state: JournalState, write: StoreWrite, plan: Plan): Ge
     yield* state.declare(place)
     yield { type: 'cut', place, below }
   }
-  for (const slot of new Set([...plan.placeOf.keys(), ...plan.signatures.keys()])) {
+  for (const slot of new Set([...plan.rekeyed, ...plan.signatures.keys()])) {
     if (plan.gone.has(slot)) continue
     const place = plan.placeOf.get(slot) ?? index.placeOf(slot)
     const row = state.rowAt(slot)

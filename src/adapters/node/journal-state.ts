@@ -27,6 +27,8 @@ export class JournalState {
   readonly liveBytes = new Map<number, number>()
   /** Places that have their number in the segment that is written to. */
   readonly declared = new Set<number>()
+  /** Those that the transaction being made gives one. */
+  private readonly declaring = new Set<number>()
   private readonly placeNumbers = new Map<string, number>()
   private readonly feedRows = new Map<number, FeedRow>()
   private readonly volume: Volume
@@ -147,13 +149,21 @@ export class JournalState {
     return this.complete(slot, this.rowAt(slot))
   }
 
+  /** What is let go of, or written again, while it is read is left out or read once more. */
   async readAll(slots: readonly Slot[]): Promise<PlacedEvent[]> {
-    return Promise.all(
-      slots.map(async (slot) => {
-        const { segment, offset, length } = this.index.spanOf(slot)
-        return this.complete(slot, readEventRow(await this.volume.read(segment, offset, length)))
+    const wanted = slots.map((slot) => ({ slot, id: this.index.idOf(slot), span: this.index.spanOf(slot) }))
+    const read = await Promise.all(
+      wanted.map(async ({ slot, id, span: { segment, offset, length } }) => {
+        const bytes = await this.volume.read(segment, offset, length).catch((error: unknown) => {
+          // Its segment may have gone meanwhile, after it had been written again.
+          if (this.index.find(id) === slot && this.index.spanOf(slot).segment !== segment) return undefined
+          throw error
+        })
+        if (this.index.find(id) !== slot) return []
+        return [bytes === undefined ? this.eventAt(slot) : this.complete(slot, readEventRow(bytes))]
       }),
     )
+    return read.flat()
   }
 
   /** As it stands now: its feed and its place in the order may have changed since it was written. */
@@ -165,10 +175,16 @@ export class JournalState {
     }
   }
 
+  /** The transaction is written down, or nothing of it is. */
+  settleDeclared(isWritten: boolean): void {
+    if (isWritten) for (const place of this.declaring) this.declared.add(place)
+    this.declaring.clear()
+  }
+
   /** Rows that give a place its number, where it has none in this segment yet. */
   *declare(place: number): Generator<JournalRow> {
-    if (this.declared.has(place)) return
-    this.declared.add(place)
+    if (this.declared.has(place) || this.declaring.has(place)) return
+    this.declaring.add(place)
     yield { type: 'place', place, ...this.placeOf(place) }
   }
 

@@ -63,6 +63,7 @@ export class JournalStore implements Store {
   private readonly statements = new Map<string, LazyRow>()
   private statementsTimer: ReturnType<typeof setTimeout> | undefined
   private isTidying = false
+  private isStuck = false
   /** For figures: everything that was handed to the volume, and how often it was flushed. */
   readonly written = { bytes: 0, flushes: 0 }
 
@@ -145,6 +146,7 @@ export class JournalStore implements Store {
     const plan = planWrite(state, write, Math.max(0, Math.floor(this.options.nowMs())))
     if (plan === undefined) return { result: 'conflict', isDurable: true }
     await this.makeRoom()
+    state.settleDeclared(false)
     const rows = [...rowsFor(state, write, plan)]
     await this.append(rows)
     for (const record of write.feeds) putFeed(state.tables, record)
@@ -174,9 +176,10 @@ export class JournalStore implements Store {
       await this.volume.append(segment, bytes)
     } catch (error) {
       // Nothing of it is there, and so are no names.
-      for (const row of rows) if (row.type === 'place') state.declared.delete(row.place)
+      state.settleDeclared(false)
       throw error
     }
+    state.settleDeclared(true)
     this.written.bytes += bytes.length
     this.lengths.set(segment, at + bytes.length)
     rows.forEach((row, i) => {
@@ -192,12 +195,19 @@ export class JournalStore implements Store {
     const { state } = this
     if (this.segment > 0) await this.sync()
     const segment = this.segment + 1
-    await this.volume.create(segment)
-    await this.volume.append(segment, segmentMark)
+    try {
+      await this.volume.create(segment)
+      await this.volume.append(segment, segmentMark)
+    } catch (error) {
+      // So that it can be begun again when there is room.
+      await this.volume.remove(segment)
+      throw error
+    }
     this.segment = segment
     this.lengths.set(segment, segmentMark.length)
     state.liveBytes.set(segment, 0)
     state.declared.clear()
+    state.settleDeclared(false)
     const feeds = [...state.tables.feeds.values()]
     await this.append([...rowsOf(state.tables), ...feeds.flatMap((record) => [...state.feedRow(record)])])
     this.statements.clear()
@@ -217,6 +227,8 @@ export class JournalStore implements Store {
   }
 
   private async sync(): Promise<void> {
+    // A disk that failed once says yes the second time, and means nothing by it.
+    if (this.isBroken) throw new VolumeFault('closed')
     this.written.flushes += 1
     try {
       await this.volume.sync(this.segment)
@@ -249,7 +261,7 @@ export class JournalStore implements Store {
   // Making room
 
   private tidy(): void {
-    if (this.isTidying) return
+    if (this.isTidying || this.isStuck) return
     const oldest = Math.min(...this.lengths.keys())
     const slack = this.options.slackBytes ?? journalLimits.slackBytes
     const isSpacious = sum(this.lengths.values()) <= 2 * sum(this.state.liveBytes.values()) + slack
@@ -260,10 +272,10 @@ export class JournalStore implements Store {
         this.isTidying = false
         this.tidy()
       },
-      (error: unknown) => {
+      () => {
+        // What cannot be read or written again stays where it is, and so does all that is newer; writes say it themselves.
+        this.isStuck = true
         this.isTidying = false
-        // A volume that takes nothing more is found out by the next write, which can say so.
-        if (!(error instanceof VolumeFault)) throw error
       },
     )
   }
@@ -289,6 +301,7 @@ export class JournalStore implements Store {
     const { state } = this
     if (!this.isOpen || this.isBroken) throw new VolumeFault('closed')
     await this.makeRoom()
+    state.settleDeclared(false)
     const rows: JournalRow[] = []
     for (const slot of slots) {
       // It may have gone, or moved, since it was listed.

@@ -85,7 +85,7 @@ function receiveHello(engine: Engine, link: Link, frame: Hello, nowMs: number, o
   if (link.closingSinceMs !== undefined) return
   link.purpose = link.isOwn
     ? (link.purpose ?? frame.purpose ?? 'view')
-    : (frame.purpose ?? link.purpose ?? 'view')
+    : (saidPurpose(engine, frame) ?? link.purpose ?? 'view')
   hear(engine.presence, link.peer)
   if (!isFirst) return
   const isRadioLink = isRadio(link, sites.own)
@@ -120,6 +120,11 @@ function receiveHello(engine: Engine, link: Link, frame: Hello, nowMs: number, o
   for (const target of forwardJoinTargets(overlay, link.peer)) {
     send(out, target.id, { type: 'forward-join', peer: link.peer, ttl: limits.activeWalk })
   }
+}
+
+/** B2: only a resident has links to a resident; to anybody else it is a link of the view, and needs a place there. */
+function saidPurpose(engine: Engine, { purpose }: Hello): Hello['purpose'] {
+  return purpose === 'resident' && !engine.presence.own.box ? 'view' : purpose
 }
 
 /** Whether this peer speaks for the own site, as primary or standby. */
