@@ -742,7 +742,7 @@ export const bugs = [
     name: 'failed dials keep a device from its resident',
     by: 'residents',
     file: 'overlay/links.ts',
-    find: "purpose === 'resident' || mayDial(overlay)",
-    put: 'mayDial(overlay)',
+    find: "(purpose === 'resident' || overlay.recentDialsMs.length < limits.dialsPerMinuteMax)",
+    put: 'overlay.recentDialsMs.length < limits.dialsPerMinuteMax',
   },
 ]

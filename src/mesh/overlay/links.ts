@@ -188,9 +188,7 @@ export function dueDials(overlay: Overlay, wishes: readonly Wish[], nowMs: numbe
     const plan = planFor(overlay, peer, nowMs)
     plan.purpose = purpose
     plan.isUrgent = isUrgent
-    // B2: a WebSocket costs little, and nothing else may keep a device from its resident.
-    const isFree = purpose === 'resident' || mayDial(overlay)
-    if (plan.phase !== 'waiting' || plan.atMs > nowMs || !isFree) continue
+    if (plan.phase !== 'waiting' || plan.atMs > nowMs || !mayDial(overlay, purpose)) continue
     if (purpose === 'view' && !isUrgent && isInvited !== true) {
       plan.phase = 'asking'
       plan.atMs = nowMs + limits.askTimeoutMs
@@ -235,10 +233,10 @@ export function declined(overlay: Overlay, peer: PeerId, nowMs: number): void {
   plan.atMs = nowMs + limits.declinedMs
 }
 
-/** O2: the budget of links and of dials. */
-function mayDial(overlay: Overlay): boolean {
+/** O2: the budget of links and of dials. B2: what others cost in dials does not keep a device from its resident. */
+function mayDial(overlay: Overlay, purpose?: Purpose): boolean {
   const hasSlot = overlay.links.size + dialingCount(overlay) + overlay.incoming.size < overlay.linksMax
-  return hasSlot && overlay.recentDialsMs.length < limits.dialsPerMinuteMax
+  return hasSlot && (purpose === 'resident' || overlay.recentDialsMs.length < limits.dialsPerMinuteMax)
 }
 
 /** O2: somebody else dials. @returns whether there is a place; it is kept while the connection is made */
