@@ -157,11 +157,16 @@ export class Neighbors {
     return [...this.list, ...this.learned.values(), ...found]
   }
 
-  /** Of those that were found, only who has answered. */
+  /** Of those that were found, only who has answered; a site that was found under two addresses is one. */
   status(): NeighborStatus[] {
-    return this.all()
-      .filter((one) => !this.found.has(one.url) || one.site !== undefined)
-      .map(({ url, site }) => ({ url, site }))
+    const seen = new Set<PeerId>()
+    return this.all().flatMap((one) => {
+      const { url, site } = one
+      const isFound = this.found.get(url)?.neighbor === one
+      if (isFound && (site === undefined || seen.has(site))) return []
+      if (site !== undefined) seen.add(site)
+      return [{ url, site }]
+    })
   }
 
   close(): void {

@@ -37,7 +37,8 @@ describe.skipIf(missing !== undefined)('helpers that nobody told of each other',
     await expect.poll(() => neighborsOf('a', two ?? ''), { timeout: 20_000 }).toEqual([`one ${one}`])
   })
 
-  it('find each other in the list of an AREDN node', async () => {
+  /** Node a is told of node b by a list as an AREDN node gives it. */
+  async function startWithList(): Promise<string> {
     scene = new Scene()
     lans = new Lans(['a', 'b'])
     const url = (side: string) => `http://${lans.address(side)}:8080/`
@@ -51,12 +52,31 @@ describe.skipIf(missing !== undefined)('helpers that nobody told of each other',
     await expect
       .poll(() => lans.tryFetch('a', `http://${lans.address('a')}:9000/`), { timeout: 10_000 })
       .toBe(answer)
-    await scene.helper({
-      args: ['--memory', '--name', 'node-a'],
-      namespace: lans.node('a'),
-      env: { MESHCHAT_SYSINFO: `http://${lans.address('a')}:9000/a/sysinfo` },
-    })
-    await expect.poll(() => neighborsOf('a', url('a')), { timeout: 20_000 }).toEqual([`node-b ${url('b')}`])
+    return url('b')
+  }
+
+  async function startListed(): Promise<string> {
+    const url = `http://${lans.address('a')}:8080/`
+    const env = { MESHCHAT_SYSINFO: `http://${lans.address('a')}:9000/a/sysinfo` }
+    await scene.helper({ args: ['--memory', '--name', 'node-a'], namespace: lans.node('a'), env })
+    return url
+  }
+
+  it('find each other in the list of an AREDN node', async () => {
+    const listed = await startWithList()
+    // The cable between the two would carry DNS-SD too; here only the list tells.
+    lans.blockUdp(lans.node('a'))
+    const url = await startListed()
+    await expect.poll(() => neighborsOf('a', url), { timeout: 20_000 }).toEqual([`node-b ${listed}`])
+  })
+
+  it('are one neighbour when they are found in two ways', async () => {
+    await startWithList()
+    const url = await startListed()
+    const names = () => neighborsOf('a', url).map((line) => line.split(' ')[0])
+    await expect.poll(names, { timeout: 20_000 }).toEqual(['node-b'])
+    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    expect(names()).toEqual(['node-b'])
   })
 
   it('look for nobody with --no-discovery', async () => {

@@ -111,7 +111,7 @@ export class Lans {
     }
   }
 
-  /** A browser there finds no way of its own to others: WebRTC is UDP. */
+  /** Nobody there says anything by UDP: neither WebRTC nor DNS-SD. */
   blockUdp(namespace: string): void {
     run(`ip netns exec ${namespace} iptables -A OUTPUT -p udp -j DROP`)
   }

@@ -121,6 +121,14 @@ export function rejoinFeed(log: Log, room: RoomId, feed: FeedId): Split[] {
   if (branches.length > 1 || (only !== undefined && only[1].pending.length > 0)) return []
   const held = only?.[1].ranges ?? []
   const end = only?.[1].endsAt
+  // A branch has no holes: what stood there as its end could be of any other.
+  if (only !== undefined && isBranch(feed) && tail === undefined) {
+    if (end !== undefined) return []
+    changeFeed(roomLog, room, feed, { newest, ranges, pending: [], origin: state.origin, endsAt: undefined })
+    const splits = loosen(log, room, only[0], held)
+    forgetFeed(log, room, only[0])
+    return splits
+  }
   changeFeed(roomLog, room, feed, {
     newest: Math.max(newest, only?.[1].newest ?? 0),
     ranges: mergeRanges([...ranges, ...held]),
