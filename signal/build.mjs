@@ -12,7 +12,7 @@ await build({
     outDir: 'signal/dist',
     target: 'node20',
     minify: true,
-    rollupOptions: { output: { entryFileNames: 'signal.mjs' } },
+    rollupOptions: { output: { entryFileNames: 'signal.mjs', inlineDynamicImports: true } },
   },
   ssr: { noExternal: true },
 })

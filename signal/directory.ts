@@ -15,6 +15,7 @@ interface Site {
   sequence: number
   name: string
   url: string
+  secureUrl: string
   neighbors: readonly PeerId[]
   readonly peers: Set<PeerId>
   /** A whole word and the changes since, as they were signed: what is given to those who ask. */
@@ -51,13 +52,15 @@ export interface DirectoryParts {
   readonly self: PeerId
   readonly name: string
   readonly url: string
+  /** On https, or the empty string. */
+  readonly secureUrl: string
   /** To start from; a clock that went back is outdone by `applySite`. */
   readonly sequence: number
   readonly sign: (message: Uint8Array) => string
 }
 
-export function createDirectory({ self, name, url, sequence, sign }: DirectoryParts): Directory {
-  const own: Site = { sequence, name, url, neighbors: [], peers: new Set(), words: [] }
+export function createDirectory({ self, name, url, secureUrl, sequence, sign }: DirectoryParts): Directory {
+  const own: Site = { sequence, name, url, secureUrl, neighbors: [], peers: new Set(), words: [] }
   const directory: Directory = {
     self,
     sign,
@@ -109,8 +112,9 @@ function whole(site: Site): Part {
 }
 
 function tell(directory: Directory, site: Site, part: Part): SiteFrame {
-  const { sequence, name, url, neighbors } = site
-  const word = { type: 'site', site: directory.self, sequence, name, url, neighbors, ...part } as const
+  const { sequence, name, url, secureUrl, neighbors } = site
+  const said = { sequence, name, url, secureUrl, neighbors, ...part }
+  const word = { type: 'site', site: directory.self, ...said } as const
   const signed = { ...word, signature: directory.sign(siteBytes(word)) }
   site.words = part.full ? [signed] : [...site.words, signed]
   directory.computed = undefined
@@ -141,9 +145,10 @@ export function applySite(directory: Directory, frame: SiteFrame, nowMs: number)
   const peers = frame.full ? new Set<PeerId>() : (known?.peers ?? new Set<PeerId>())
   for (const peer of frame.down) peers.delete(peer)
   for (const peer of frame.up) if (peers.size < signalLimits.peersPerFrameMax) peers.add(peer)
-  const { sequence, name, url, neighbors } = frame
+  const { sequence, name, url, secureUrl, neighbors } = frame
   const before = frame.full ? [] : (known?.words ?? []).slice(-2 * directoryLimits.changesMax)
-  directory.sites.set(frame.site, { sequence, name, url, neighbors, peers, words: [...before, frame] })
+  const words = [...before, frame]
+  directory.sites.set(frame.site, { sequence, name, url, secureUrl, neighbors, peers, words })
   directory.computed = undefined
   return { type: 'news' }
 }
@@ -239,6 +244,9 @@ function reaches({ self, sites }: Directory, neighbor: PeerId): boolean {
 export function reachableSites(directory: Directory): Neighbor[] {
   return [...waysOf(directory)].slice(0, signalLimits.neighborsMax).flatMap(([id, next]) => {
     const site = directory.sites.get(id)
-    return site === undefined ? [] : [{ site: id, name: site.name, url: site.url, linked: next === id }]
+    if (site === undefined) return []
+    const { name, url, secureUrl } = site
+    const known = { site: id, name, url, linked: next === id }
+    return [secureUrl === '' ? known : { ...known, secureUrl }]
   })
 }

@@ -29,7 +29,7 @@ export function parseCidr(text: string): Cidr | undefined {
   return { address, bits }
 }
 
-const privatePrefixes: readonly Cidr[] = [
+export const privatePrefixes: readonly Cidr[] = [
   { address: '10.0.0.0', bits: 8 },
   { address: '172.16.0.0', bits: 12 },
   { address: '192.168.0.0', bits: 16 },
@@ -39,7 +39,7 @@ const privatePrefixes: readonly Cidr[] = [
   { address: 'fe80::', bits: 10 },
 ]
 
-function contains(prefixes: readonly Cidr[], address: string): boolean {
+export function isWithin(prefixes: readonly Cidr[], address: string): boolean {
   const list = new BlockList()
   for (const prefix of prefixes) {
     list.addSubnet(prefix.address, prefix.bits, isIP(prefix.address) === 4 ? 'ipv4' : 'ipv6')
@@ -88,12 +88,12 @@ export function allowsOrigin(guard: Guard, header: string | undefined): boolean 
   }
   if (host === 'localhost' || isMeshName(host) || guard.names.includes(host)) return true
   if (isIP(host) === 0) return false
-  return isLoopback(host) || contains([...privatePrefixes, ...guard.prefixes], host)
+  return isLoopback(host) || isWithin([...privatePrefixes, ...guard.prefixes], host)
 }
 
 /** @param address what a neighbour's name resolved to */
 export function allowsTarget(guard: Guard, address: string, url: string): boolean {
   if (isIP(plainAddress(address)) === 0) return false
   if (isLoopback(address)) return guard.ownTargets.includes(url)
-  return contains([...privatePrefixes, ...guard.prefixes], address)
+  return isWithin([...privatePrefixes, ...guard.prefixes], address)
 }

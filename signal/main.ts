@@ -1,9 +1,10 @@
-/** Composition root of the helper: command line → serve; SIGTERM → close. */
+/** Composition root of the helper: command line → serve, or one of the commands beside it; SIGTERM → close. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openHelperKey } from './helper-key.ts'
 import { BadOption, helpText, parseOptions, type Options } from './options.ts'
 import { serve, type Helper } from './server.ts'
+import { TlsFault } from './tls/certificates.ts'
 
 function fail(code: 1 | 2, sentence: string): never {
   console.error(sentence)
@@ -29,10 +30,12 @@ async function start(options: Options): Promise<Helper> {
     const warn = (sentence: string) => console.error(sentence)
     return await serve(options, openHelperKey(options.dataDir, warn), appDir, warn)
   } catch (error) {
+    if (error instanceof TlsFault) fail(1, error.message)
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EADDRINUSE') {
-      const { port, stunPort } = options
-      fail(1, `Port ${port} (TCP) or ${stunPort} (UDP) is taken; choose others with --port and --stun-port.`)
+      const { port, stunPort, tlsPort, tls } = options
+      const ports = `${port}${tls === undefined ? '' : `, ${tlsPort}`} (TCP) or ${stunPort} (UDP)`
+      fail(1, `Port ${ports} is taken; choose others with --port, --tls-port and --stun-port.`)
     }
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
       fail(1, `--host ${options.host} is no address of this machine.`)
@@ -41,14 +44,30 @@ async function start(options: Options): Promise<Helper> {
   }
 }
 
-const options = readOptions()
-const helper = await start(options)
-console.log(`meshchat ${options.name} ready at ${helper.urls.join(', ')}`)
-if (options.name.endsWith('.local.mesh')) {
-  console.error('On amateur radio only clear text is allowed; a profile for that is not built yet.')
+async function command(args: readonly string[]): Promise<void> {
+  try {
+    const { runAuthority } = await import('./tls/authority-command.ts')
+    process.stdout.write(await runAuthority(args, process.env, Date.now()))
+  } catch (error) {
+    if (error instanceof BadOption) fail(2, error.message)
+    throw error
+  }
 }
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    void helper.close().then(() => process.exit(0))
-  })
+
+async function run(): Promise<void> {
+  const options = readOptions()
+  const helper = await start(options)
+  console.log(`meshchat ${options.name} ready at ${helper.urls.join(', ')}`)
+  if (options.name.endsWith('.local.mesh')) {
+    console.error('On amateur radio only clear text is allowed; a profile for that is not built yet.')
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      void helper.close().then(() => process.exit(0))
+    })
+  }
 }
+
+const [verb, ...args] = process.argv.slice(2)
+if (verb === 'ca') await command(args)
+else await run()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { isTurnUrl } from '#runtime/signal-frame.ts'
 import { parseCidr, type Cidr } from './guards.ts'
+import { authorityFolder, type TlsOptions } from './tls/certificates.ts'
 import type { TurnServer } from './turn.ts'
 
 export interface Options {
@@ -32,6 +33,9 @@ export interface Options {
   readonly origins: readonly string[]
   readonly hostNames: readonly string[]
   readonly prefixes: readonly Cidr[]
+  readonly tlsPort: number
+  /** Undefined: plain http only. */
+  readonly tls: TlsOptions | undefined
 }
 
 /** One plain sentence for the person at the terminal; the process ends with 2. */
@@ -68,7 +72,7 @@ const flags = {
 type Flag = keyof typeof flags
 
 /** Accepted by the contract, refused until the feature exists, so that nobody believes in something absent. */
-const notBuilt: readonly Flag[] = ['keep-files-mb', 'tls-port', 'tls-cert', 'tls-key', 'tls']
+const notBuilt: readonly Flag[] = ['keep-files-mb']
 
 export const helpText = `Usage: npm start -- [options]
 
@@ -87,6 +91,10 @@ export const helpText = `Usage: npm start -- [options]
   --max-peers N        browsers at once (1000)
   --turn-url URL       an existing TURN server (coturn) for browsers, turn:HOST:PORT
   --turn-secret S      its shared secret (use-auth-secret)
+  --tls auto           also serve https, with a certificate of this mesh's own authority (see docs/operators.md)
+  --tls-cert FILE      also serve https with this certificate, its chain included (PEM)
+  --tls-key FILE       the certificate's key (PEM)
+  --tls-port N         port of the secure page (8443)
   --origin ORIGIN      also accept pages from here; may be repeated
   --host-name NAME     also answer to this name; may be repeated
   --allow-prefix CIDR  also a network of ours; may be repeated
@@ -113,16 +121,18 @@ export function parseOptions(
   if (values.memory === true && values.data !== undefined) {
     throw new BadOption('--data and --memory exclude each other.')
   }
+  const dataDir = values.memory === true ? undefined : (text(values, 'data') ?? dataDirOf(env))
+  const name = nodeName(text(values, 'name') ?? (hostname().slice(0, 32) || 'node'))
   return {
     port: whole(values, 'port', 8080, 65_535),
     host: text(values, 'host') ?? '0.0.0.0',
-    name: nodeName(text(values, 'name') ?? (hostname().slice(0, 32) || 'node')),
+    name,
     neighbors: many(values, 'neighbor').map(neighborUrl),
     discovers: values['no-discovery'] !== true,
     sysinfoUrl: env['MESHCHAT_SYSINFO'],
     stunPort: whole(values, 'stun-port', 3478, 65_535),
     base: basePath(text(values, 'base') ?? '/'),
-    dataDir: values.memory === true ? undefined : (text(values, 'data') ?? defaultDataDir(env)),
+    dataDir,
     isResident: values['no-resident'] !== true,
     keepDays: values['keep-days'] === undefined ? undefined : whole(values, 'keep-days', 0, 36_500, 1),
     keepBytes: whole(values, 'keep-mb', values.memory === true ? 32 : 512, 1_000_000, 1) * 1_000_000,
@@ -131,6 +141,8 @@ export function parseOptions(
     origins: many(values, 'origin').map((origin) => origin.toLowerCase().replace(/\/$/, '')),
     hostNames: many(values, 'host-name').map((name) => name.toLowerCase()),
     prefixes: many(values, 'allow-prefix').map(prefix),
+    tlsPort: whole(values, 'tls-port', 8443, 65_535),
+    tls: tlsOptions(values, name, dataDir),
   }
 }
 
@@ -191,6 +203,27 @@ function turnServer(url: string | undefined, secret: string | undefined): TurnSe
   return { url, secret }
 }
 
+function tlsOptions(values: Values, name: string, dataDir: string | undefined): TlsOptions | undefined {
+  const auto = text(values, 'tls')
+  const [certificateFile, keyFile] = [text(values, 'tls-cert'), text(values, 'tls-key')]
+  if (auto !== undefined && auto !== 'auto') throw new BadOption(`--tls can only be auto, not “${auto}”.`)
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    throw new BadOption('--tls-cert and --tls-key belong together.')
+  }
+  if (certificateFile !== undefined && keyFile !== undefined) {
+    if (auto !== undefined) throw new BadOption('--tls auto and --tls-cert exclude each other.')
+    return { type: 'files', certificateFile, keyFile }
+  }
+  if (auto === undefined) {
+    if (values['tls-port'] === undefined) return undefined
+    throw new BadOption('--tls-port needs --tls auto, or --tls-cert and --tls-key.')
+  }
+  if (dataDir === undefined) {
+    throw new BadOption('--tls auto needs a data directory: devices trust an authority that stays.')
+  }
+  return { type: 'auto', folder: authorityFolder(dataDir), meshName: `${name} mesh` }
+}
+
 function neighborUrl(value: string): string {
   if (!URL.canParse(value) || !/^https?:/.test(value)) {
     throw new BadOption(`--neighbor must be an address like http://10.1.2.3:8080/, not “${value}”.`)
@@ -213,7 +246,10 @@ function prefix(value: string): Cidr {
   return cidr
 }
 
-function defaultDataDir(env: Readonly<Record<string, string | undefined>>): string {
+/** @returns where a node keeps its things unless a flag says otherwise */
+export function dataDirOf(env: Readonly<Record<string, string | undefined>>): string {
+  const own = env['MESHCHAT_DATA']
+  if (own !== undefined && own !== '') return own
   const base = env['XDG_DATA_HOME']
   return join(base === undefined || base === '' ? join(homedir(), '.local', 'share') : base, 'meshchat')
 }

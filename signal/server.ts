@@ -1,30 +1,26 @@
-/** HTTP around the relay: the app, the API, the metrics, and the way into `/signal`. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+/** Puts one helper together: what it keeps, where it listens, whom it knows. */
+import { createServer, type Server } from 'node:http'
 import { hostname, networkInterfaces } from 'node:os'
-import type { Duplex } from 'node:stream'
-import { WebSocketServer, type WebSocket } from 'ws'
 import { signPlainly, type PlainKey } from '../src/adapters/signature.ts'
 import { VolumeFault } from '#adapters/node/volume.ts'
 import { bytesToHex } from '#mesh/ids.ts'
-import { limits } from '#mesh/limits.ts'
-import { signalLimits } from '#runtime/signal-frame.ts'
-import { Assets } from './assets.ts'
+import { respond } from './http/answers.ts'
+import { Assets } from './http/assets.ts'
+import type { Context } from './context.ts'
+import { createDirectory, strandedSites } from './directory.ts'
 import { discover } from './discovery/discovery.ts'
-import { createDirectory, reachableSites, strandedSites } from './directory.ts'
-import { allowsHost, allowsOrigin, plainAddress, type Guard } from './guards.ts'
-import { Counters } from './metrics.ts'
 import { Neighbors } from './discovery/neighbors.ts'
+import { openDoors } from './http/doors.ts'
+import { plainAddress, type Guard } from './guards.ts'
+import { listen, portOf, serverLimits, setBounds } from './http/listening.ts'
+import { Counters } from './metrics.ts'
 import type { Options } from './options.ts'
-import { createRelay, type Relay } from './relay.ts'
-import {
-  linkMessageBytesMax,
-  openKept,
-  startResident,
-  type Kept,
-  type Resident,
-} from './resident/resident.ts'
-import { Sockets, socketLimits, type Self } from './sockets.ts'
+import { createRelay } from './relay.ts'
+import { openKept, startResident, type Kept } from './resident/resident.ts'
+import { Sockets, type Self } from './sockets.ts'
 import { serveStun, type StunServer } from './stun.ts'
+import type { TlsOptions } from './tls/certificates.ts'
+import { serveSecurely, type Secure } from './tls/secure.ts'
 import { TokenBuckets } from './token-bucket.ts'
 
 export interface Helper {
@@ -33,22 +29,6 @@ export interface Helper {
   readonly port: number
   readonly stunPort: number
   close(): Promise<void>
-}
-
-export const version = '0.1.0'
-
-interface Context {
-  readonly options: Options
-  readonly guard: Guard
-  readonly counters: Counters
-  readonly relay: Relay
-  readonly sockets: Sockets
-  readonly neighbors: Neighbors
-  readonly self: Self
-  readonly assets: Assets
-  readonly buckets: TokenBuckets
-  /** Undefined with `--no-resident`. */
-  readonly resident: Resident | undefined
 }
 
 /**
@@ -66,31 +46,44 @@ export async function serve(
   const assets = new Assets(appDir)
   // What was kept is read before anybody is let in.
   const kept = options.isResident ? await readKept(options, warn) : undefined
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 5_000 })
-  server.maxHeadersCount = 64
-  server.maxConnections = 4_096
-  server.setTimeout(30_000)
+  const server = createServer(serverLimits)
+  setBounds(server)
   await listen(server, options.port, options.host)
   const port = portOf(server)
-  const urls = ownUrls(options, port)
-  const stun = await openStun(options, counters, server)
-  const self: Self = {
-    key,
-    name: options.name,
-    url: announcedUrl(options, urls),
-    maxPeers: options.maxPeers,
-    turn: options.turn,
-    stunPorts: () => [stun.port],
+  const opened: { close(): void }[] = [server]
+  try {
+    const stun = await serveStun(options.host, options.stunPort, counters)
+    opened.push(stun)
+    const secure = options.tls === undefined ? undefined : await openSecurely(options, options.tls, warn)
+    const parts = { options, key, port, stun, secure, counters, assets, kept }
+    return start(createContext(parts), parts, server)
+  } catch (error) {
+    for (const one of opened) one.close()
+    throw error
   }
-  const context = createContext(options, self, counters, assets, kept)
-  const { neighbors, sockets, resident, guard } = context
+}
+
+interface Parts {
+  readonly options: Options
+  readonly key: PlainKey
+  readonly port: number
+  readonly stun: StunServer
+  readonly secure: Secure | undefined
+  readonly counters: Counters
+  readonly assets: Assets
+  readonly kept: Kept | undefined
+}
+
+function start(context: Context, { options, port, stun, secure }: Parts, server: Server): Helper {
+  const { neighbors, sockets, resident, guard, counters, self } = context
   const discovery = options.discovers
     ? discover({ options, self, port, guard, counters, neighbors })
     : undefined
-  server.on('request', (request, response) => respond(context, request, response))
-  const closeSockets = acceptSockets(context, server)
+  const servers = secure === undefined ? [server] : [server, secure.server]
+  for (const one of servers) one.on('request', (request, response) => respond(context, request, response))
+  const closeDoors = openDoors(context, servers)
   return {
-    urls,
+    urls: [...ownUrls(options, port), ...(secure?.urls ?? [])],
     port,
     stunPort: stun.port,
     close: async () => {
@@ -98,8 +91,9 @@ export async function serve(
       await resident?.close()
       neighbors.close()
       sockets.close()
-      closeSockets()
+      closeDoors()
       stun.close()
+      secure?.close()
       await new Promise<void>((resolve) => {
         server.close(() => resolve())
         server.closeAllConnections()
@@ -121,16 +115,19 @@ async function readKept(options: Options, warn: (sentence: string) => void): Pro
   }
 }
 
-function createContext(
-  options: Options,
-  self: Self,
-  counters: Counters,
-  assets: Assets,
-  kept: Kept | undefined,
-): Context {
-  const { key, name, url } = self
+function createContext({ options, key, port, stun, secure, counters, assets, kept }: Parts): Context {
+  const self: Self = {
+    key,
+    name: options.name,
+    url: announcedUrl(options, ownUrls(options, port)),
+    secureUrl: secure?.urls[0] ?? '',
+    maxPeers: options.maxPeers,
+    turn: options.turn,
+    stunPorts: () => [stun.port],
+  }
+  const { name, url, secureUrl } = self
   const sign = (message: Uint8Array) => bytesToHex(signPlainly(key, message))
-  const directory = createDirectory({ self: key.peer, name, url, sequence: Date.now(), sign })
+  const directory = createDirectory({ self: key.peer, name, url, secureUrl, sequence: Date.now(), sign })
   const relay = createRelay(directory, (site) => neighbors.costOf(site))
   const sockets = new Sockets(self, relay, counters)
   const guard = guardFor(options)
@@ -140,7 +137,7 @@ function createContext(
   const buckets = new TokenBuckets({ perSecond: 100, burst: 2_000, keysMax: 8_192 })
   const base = { options, self, sockets, relay, guard, counters }
   const resident = kept === undefined ? undefined : startResident(base, kept)
-  return { ...base, neighbors, assets, buckets, resident }
+  return { ...base, neighbors, assets, buckets, resident, secure }
 }
 
 function guardFor(options: Options): Guard {
@@ -153,28 +150,10 @@ function guardFor(options: Options): Guard {
   }
 }
 
-async function listen(server: Server, port: number, host: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
-
-async function openStun(options: Options, counters: Counters, server: Server): Promise<StunServer> {
-  try {
-    return await serveStun(options.host, options.stunPort, counters)
-  } catch (error) {
-    server.close()
-    throw error
-  }
-}
-
-function portOf(server: Server): number {
-  const address = server.address()
-  return typeof address === 'object' && address !== null ? address.port : 0
+function openSecurely(options: Options, tls: TlsOptions, warn: (sentence: string) => void): Promise<Secure> {
+  const names = [options.name, hostname()].flatMap((name) => [`${name}.local.mesh`, `${name}.local`])
+  const own = [...options.hostNames, ...names.map((name) => name.toLowerCase())]
+  return serveSecurely({ tls, options, names: own, addresses: ownAddresses, warn })
 }
 
 function ownAddresses(): string[] {
@@ -197,145 +176,4 @@ function ownUrls({ host, base }: Options, port: number): string[] {
 function announcedUrl({ host }: Options, urls: readonly string[]): string {
   const isOpen = host === '0.0.0.0' || host === '::'
   return urls.find((url) => !isOpen || !url.includes('//localhost')) ?? ''
-}
-
-function respond(context: Context, request: IncomingMessage, response: ServerResponse): void {
-  const { guard, counters, options, buckets, assets } = context
-  response.setHeader('X-Content-Type-Options', 'nosniff')
-  response.setHeader('Referrer-Policy', 'no-referrer')
-  response.setHeader('Content-Security-Policy', "frame-ancestors 'none'")
-  const address = plainAddress(request.socket.remoteAddress ?? '')
-  if (!buckets.take(address, performance.now())) return refuse(response, counters, 429, 'http-too-fast')
-  if (!allowsHost(guard, request.headers.host)) return refuse(response, counters, 421, 'host')
-  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, counters, 405, 'method')
-  const url = request.url ?? '/'
-  const at = url.indexOf('?')
-  const path = at < 0 ? url : url.slice(0, at)
-  const search = at < 0 ? '' : url.slice(at)
-  if (path === '/healthz') return json(response, { status: 'ok' })
-  if (path === '/metrics') return metrics(context, response)
-  if (path === '/api/node') return node(context, response)
-  if (`${path}/` === options.base) return redirect(response, `${options.base}${search}`)
-  const isOurs =
-    path.startsWith(options.base) && assets.answer(`/${path.slice(options.base.length)}`, request, response)
-  if (!isOurs) refuse(response, counters, 404, 'path')
-}
-
-/** The app's addresses are relative, so its folder needs its slash. */
-function redirect(response: ServerResponse, to: string): void {
-  response.statusCode = 301
-  response.setHeader('Location', to)
-  response.end()
-}
-
-function refuse(response: ServerResponse, counters: Counters, status: number, reason: string): void {
-  counters.refuse(reason)
-  response.statusCode = status
-  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
-  response.end(`${status}\n`)
-}
-
-function json(response: ServerResponse, value: unknown): void {
-  response.setHeader('Content-Type', 'application/json')
-  response.setHeader('Access-Control-Allow-Origin', '*')
-  response.setHeader('Cache-Control', 'no-store')
-  response.end(JSON.stringify(value))
-}
-
-function metrics({ counters, relay, sockets, resident }: Context, response: ServerResponse): void {
-  response.setHeader('Content-Type', 'text/plain; version=0.0.4')
-  const { eventCount: events = 0, linkCount: links = 0 } = resident ?? {}
-  response.end(
-    counters.text({ peers: sockets.peerCount, neighbors: relay.helpersBySite.size, links, events }),
-  )
-}
-
-/** `/api/node`: the contract on the design page. */
-function node(
-  { options, relay, neighbors, sockets, self, resident }: Context,
-  response: ServerResponse,
-): void {
-  const known = new Map(reachableSites(relay.directory).map((site) => [site.site, site]))
-  const dialled = neighbors.status()
-  const listed = dialled.map(({ url, site }) => {
-    const up = site !== undefined && relay.helpersBySite.has(site)
-    const rttMs = site === undefined ? undefined : sockets.rttByHelper.get(site)
-    const name = (site === undefined ? undefined : known.get(site)?.name) ?? new URL(url).hostname
-    return { name, url, state: up ? 'up' : 'down', rttMs: rttMs ?? null }
-  })
-  const dialledSites = new Set(dialled.map(({ site }) => site))
-  const others = [...relay.helpersBySite.keys()].filter((site) => !dialledSites.has(site))
-  const incoming = others.map((site) => ({
-    name: known.get(site)?.name ?? '',
-    url: known.get(site)?.url ?? '',
-    state: 'up',
-    rttMs: sockets.rttByHelper.get(site) ?? null,
-  }))
-  json(response, {
-    name: options.name,
-    version,
-    profile: 'open',
-    url: self.url,
-    neighbors: [...listed, ...incoming],
-    peers: sockets.peerCount,
-    rooms: resident?.roomCount ?? 0,
-    stunPorts: self.stunPorts(),
-  })
-}
-
-/** @returns what closes the door */
-function acceptSockets(context: Context, server: Server): () => void {
-  const { guard, counters, options, sockets, resident } = context
-  // One byte above the limit is still read, so that it can be refused by name.
-  const signals = webSocketServer(signalLimits.frameBytesMax + 1_024)
-  const links = webSocketServer(linkMessageBytesMax + 1_024)
-  const linksByAddress = new Map<string, number>()
-  const doors = new Map([
-    [`${options.base}signal`, (socket: WebSocket, address: string) => sockets.accept(socket, address)],
-  ])
-  if (resident !== undefined) {
-    doors.set(`${options.base}link`, (socket, address) => {
-      linksByAddress.set(address, (linksByAddress.get(address) ?? 0) + 1)
-      socket.on('close', () => {
-        const left = (linksByAddress.get(address) ?? 1) - 1
-        if (left > 0) linksByAddress.set(address, left)
-        else linksByAddress.delete(address)
-      })
-      resident.accept(socket)
-    })
-  }
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    socket.on('error', () => counters.refuse('socket-error'))
-    const path = (request.url ?? '/').split('?')[0] ?? '/'
-    const { host, origin } = request.headers
-    if (!allowsHost(guard, host)) return refuseUpgrade(socket, counters, '421 Misdirected Request', 'host')
-    if (!allowsOrigin(guard, origin)) return refuseUpgrade(socket, counters, '403 Forbidden', 'origin')
-    const enter = doors.get(path)
-    if (enter === undefined) return refuseUpgrade(socket, counters, '404 Not Found', 'path')
-    const address = plainAddress(request.socket.remoteAddress ?? '')
-    const isLink = path === `${options.base}link`
-    const isCrowded =
-      isLink &&
-      ((linksByAddress.get(address) ?? 0) >= socketLimits.socketsPerAddressMax ||
-        (resident?.socketCount ?? 0) >= options.maxPeers + limits.radioLinksMax)
-    if (isCrowded) return refuseUpgrade(socket, counters, '503 Service Unavailable', 'too-many')
-    // A WebSocket may be quiet for longer than a request.
-    request.socket.setTimeout(0)
-    const server = isLink ? links : signals
-    server.handleUpgrade(request, socket, head, (webSocket) => enter(webSocket, address))
-  })
-  return () => {
-    signals.close()
-    links.close()
-  }
-}
-
-function webSocketServer(maxPayload: number): WebSocketServer {
-  return new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false })
-}
-
-function refuseUpgrade(socket: Duplex, counters: Counters, status: string, reason: string): void {
-  counters.refuse(reason)
-  socket.once('finish', () => socket.destroy())
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }

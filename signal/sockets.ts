@@ -86,6 +86,8 @@ export interface Self {
   readonly key: PlainKey
   readonly name: string
   url: string
+  /** On https, or the empty string. */
+  readonly secureUrl: string
   readonly maxPeers: number
   readonly turn: TurnServer | undefined
   readonly stunPorts: () => readonly number[]

@@ -10,7 +10,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { ensureBuild, ensurePackages, root } from '../signal/setup.mjs'
 
 const seeds = process.argv[process.argv.indexOf('--seeds') + 1 || process.argv.length] ?? '2000'
-const debianPackages = ['chromium', 'iproute2', 'iptables', 'fonts-dejavu-core', 'procps']
+const debianPackages = [
+  'chromium',
+  'firefox-esr',
+  'libnss3-tools',
+  'iproute2',
+  'iptables',
+  'fonts-dejavu-core',
+  'procps',
+]
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
 function isDebian() {

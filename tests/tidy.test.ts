@@ -93,7 +93,7 @@ const layers: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[
       /^src\/adapters\/(node\/|[^/]+$)/,
       /^node:/,
       /^ws$/,
-      /^bonjour-service$/,
+      /^(bonjour-service|@peculiar\/x509|reflect-metadata|qr)$/,
     ],
   },
 ]

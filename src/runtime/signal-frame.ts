@@ -28,6 +28,8 @@ export interface Neighbor {
   readonly site: PeerId
   readonly name: string
   readonly url: string
+  /** The same on https, where there is one: a secure page may use no other. */
+  readonly secureUrl?: string
   /** The helper that says so is linked to it without another one between. */
   readonly linked: boolean
   /** What the way there costs, where it is known. */
@@ -78,6 +80,8 @@ export type SignalFrame =
       readonly sequence: number
       readonly name: string
       readonly url: string
+      /** On https, or the empty string. */
+      readonly secureUrl: string
       readonly neighbors: readonly PeerId[]
       readonly full: boolean
       readonly up: readonly PeerId[]
@@ -125,8 +129,8 @@ export function proofBytes(helper: PeerId, nonce: string, prover: PeerId, ownNon
 
 /** What a helper signs when it tells of itself; others pass it on as it is. */
 export function siteBytes(word: Omit<Extract<SignalFrame, { type: 'site' }>, 'signature'>): Uint8Array {
-  const { site, sequence, name, url, neighbors, full, up, down } = word
-  const text = JSON.stringify([site, sequence, name, url, neighbors, full, up, down])
+  const { site, sequence, name, url, secureUrl, neighbors, full, up, down } = word
+  const text = JSON.stringify([site, sequence, name, url, secureUrl, neighbors, full, up, down])
   return new TextEncoder().encode(`meshchat/1/sign/site ${text}`)
 }
 
@@ -259,7 +263,10 @@ function parseNeighbor(value: unknown): Neighbor | undefined {
   const address = url(f?.['url'])
   if (site === undefined || name === undefined || address === undefined) return undefined
   const cost = f?.['cost'] === undefined ? undefined : integer(f['cost'], limits.pathCostMax)
-  const base = { site, name, url: address, linked: f?.['linked'] === true }
+  const secureUrl = f?.['secureUrl'] === undefined ? '' : url(f['secureUrl'])
+  if (secureUrl === undefined) return undefined
+  const known = { site, name, url: address, linked: f?.['linked'] === true }
+  const base = secureUrl === '' ? known : { ...known, secureUrl }
   return cost === undefined || cost === 0 ? base : { ...base, cost }
 }
 
@@ -318,6 +325,7 @@ function parseSite(f: Fields): SignalFrame | undefined {
   const signature = hex(f['signature'], signalLimits.signatureCharacters)
   const name = text(f['name'], 64)
   const address = url(f['url'])
+  const secureUrl = url(f['secureUrl'])
   const neighbors = list(f['neighbors'], signalLimits.neighborsMax, parsePeerId)
   const up = list(f['up'], signalLimits.peersPerFrameMax, parsePeerId)
   const down = list(f['down'], signalLimits.peersPerFrameMax, parsePeerId)
@@ -328,8 +336,9 @@ function parseSite(f: Fields): SignalFrame | undefined {
   if (neighbors === undefined || up === undefined || down === undefined || typeof full !== 'boolean') {
     return undefined
   }
-  if (signature === undefined) return undefined
-  return { type: 'site', site, sequence, name, url: address, neighbors, full, up, down, signature }
+  if (signature === undefined || secureUrl === undefined) return undefined
+  const said = { sequence, name, url: address, secureUrl, neighbors, full, up, down }
+  return { type: 'site', site, ...said, signature }
 }
 
 function parseAskSite(f: Fields): SignalFrame | undefined {

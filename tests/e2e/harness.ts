@@ -88,6 +88,7 @@ export class Scene {
       args: [...chromiumArgs, ...args],
       viewport,
       colorScheme: options.colorScheme ?? 'light',
+      env: { ...process.env, ...options.env },
     })
     context.setDefaultTimeout(30_000)
     this.onClose(() => context.close().catch(() => undefined))
@@ -127,6 +128,7 @@ export interface BrowserOptions {
   readonly args?: readonly string[]
   readonly viewport?: { readonly width: number; readonly height: number }
   readonly colorScheme?: 'light' | 'dark'
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Browser {

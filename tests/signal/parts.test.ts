@@ -131,11 +131,9 @@ describe('options', () => {
   it.each([
     [['--port', 'x'], 'whole number'],
     [['--nonsense'], 'nonsense'],
-    [['--tls', 'auto'], 'not built yet'],
     [['--profile', 'ham'], 'not built yet'],
     [['--turn-url', 'turn:10.1.2.3:3478'], 'belong together'],
     [['--turn-url', 'http://10.1.2.3', '--turn-secret', 's'], 'must be like turn:'],
-    [['--tls', 'auto'], 'not built yet'],
     [['--keep-days', '0'], 'whole number from 1'],
     [['--memory', '--data', '/x'], 'exclude'],
     [['--neighbor', 'ftp://x'], '--neighbor'],

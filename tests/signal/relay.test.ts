@@ -35,7 +35,8 @@ const newId = () => (++ids).toString(16).padStart(32, '0')
 /** The server checks signatures; here they only have to differ. */
 function directoryOf(self: PeerId, sequence = 1): Directory {
   const sign = () => newId().padStart(128, '0')
-  return createDirectory({ self, name: self.slice(0, 4), url: `http://${self.slice(0, 4)}/`, sequence, sign })
+  const name = self.slice(0, 4)
+  return createDirectory({ self, name, url: `http://${name}/`, secureUrl: '', sequence, sign })
 }
 
 /** Helpers in memory: a socket number names the way from one to the other. */
@@ -180,6 +181,7 @@ describe('relay', () => {
       site: a,
       name: 'a',
       url: '',
+      secureUrl: '',
       neighbors: [],
       full: true,
       up: [],

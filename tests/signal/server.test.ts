@@ -1,67 +1,22 @@
 import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { openHelperKey } from '../../signal/helper-key.ts'
-import { parseOptions } from '../../signal/options.ts'
-import { serve, type Helper } from '../../signal/server.ts'
-import { plainKey } from '../../src/adapters/signature.ts'
 import { keyOf } from '../mesh/make.ts'
+import type { Helper } from '../../signal/server.ts'
 import { TestPeer } from './client.ts'
+import { metric, NodeRig, url } from './node-rig.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'meshchat-signal-'))
-const helpers: Helper[] = []
-let made = 0
+const rig = new NodeRig()
+const { folder, helpers } = rig
+const open = (...args: string[]) => rig.open(...args)
 
-beforeAll(() => {
-  writeFileSync(join(folder, 'index.html'), '<p>the app</p>')
-  writeFileSync(join(folder, 'index.html.gz'), gzipSync('<p>the app</p>'))
-})
-afterEach(async () => {
-  for (const helper of helpers.splice(0)) await helper.close()
-})
-afterAll(() => rmSync(folder, { recursive: true }))
-
-async function open(...args: string[]): Promise<Helper> {
-  made += 1
-  const base = [
-    '--port',
-    '0',
-    '--stun-port',
-    '0',
-    '--host',
-    '127.0.0.1',
-    '--no-discovery',
-    '--memory',
-    '--name',
-    `n${made}`,
-  ]
-  const options = parseOptions([...base, ...args], {})
-  if (options === undefined) throw new Error('no options')
-  const helper = await serve(options, plainKey(new Uint8Array(32).fill(made)), folder, () => undefined)
-  helpers.push(helper)
-  return helper
-}
-
-function url(helper: Helper): string {
-  return helper.urls[0] ?? ''
-}
-
-async function metric(helper: Helper, line: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${helper.port}/metrics`)).text()
-  return Number(
-    text
-      .split('\n')
-      .find((one) => one.startsWith(line))
-      ?.split(' ')
-      .at(-1) ?? 0,
-  )
-}
+afterEach(() => rig.closeHelpers())
+afterAll(() => rig.close())
 
 describe('TURN', () => {
   it('is told to browsers with a password that expires, when there is one', async () => {
@@ -111,7 +66,7 @@ describe('HTTP', () => {
     const node = await fetch(`http://127.0.0.1:${helper.port}/api/node`)
     expect(node.headers.get('access-control-allow-origin')).toBe('*')
     expect(await node.json()).toEqual({
-      name: `n${made}`,
+      name: rig.lastName,
       version: '0.1.0',
       profile: 'open',
       url: url(helper),
@@ -154,7 +109,7 @@ describe('signalling', () => {
     const helper = await open()
     const peer = new TestPeer(url(helper), 1)
     const welcome = await peer.enter()
-    expect(welcome).toMatchObject({ address: '127.0.0.1', node: `n${made}`, stunPorts: [helper.stunPort] })
+    expect(welcome).toMatchObject({ address: '127.0.0.1', node: rig.lastName, stunPorts: [helper.stunPort] })
     const other = new TestPeer(url(helper), 2)
     await other.enter()
     await peer.until(() =>
@@ -211,6 +166,7 @@ describe('hostile helpers', () => {
       sequence: 2 ** 47,
       name: 'x',
       url: '',
+      secureUrl: '',
       neighbors: [],
       full: true,
       up: [],
@@ -239,7 +195,7 @@ describe('neighbours', () => {
     ana.send({ type: 'signal', peer: bill.key.peer, payload: 'over there' })
     expect(await bill.frame('signal')).toMatchObject({ peer: ana.key.peer, payload: 'over there' })
     await ana.until(() =>
-      ana.frames.find((one) => one.type === 'neighbors' && one.neighbors[0]?.name === `n${made}`),
+      ana.frames.find((one) => one.type === 'neighbors' && one.neighbors[0]?.name === rig.lastName),
     )
 
     const atMs = performance.now()

@@ -160,7 +160,9 @@ export class SignalClient implements Helpers {
   private learn(neighbors: readonly Neighbor[]): void {
     const isSecure = location.protocol === 'https:'
     // A secure page may only talk to secure helpers (mixed content).
-    const usable = neighbors.filter(({ url }) => url !== '' && (!isSecure || url.startsWith('https:')))
+    const usable = neighbors
+      .map(({ site, url, secureUrl = '' }) => ({ site, url: isSecure ? secureUrl : url }))
+      .filter(({ url }) => url !== '')
     for (const { site, url } of usable) {
       // The way that this page itself speaks to a helper by is known to work.
       if (!this.urls.has(site)) this.urls.set(site, url)

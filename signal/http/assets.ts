@@ -24,12 +24,16 @@ const encodings = [
 
 interface Asset {
   readonly type: string
+  /** Pages, and scripts that may run as workers, say what they load. */
+  readonly isActive: boolean
   readonly etag: string
   readonly bodies: ReadonlyMap<string, Buffer>
 }
 
 export class Assets {
   private readonly byPath = new Map<string, Asset>()
+  /** As the build has written it into the page, and that nobody may frame it. */
+  private readonly policy: string
 
   /** @param folder the built app @throws when it cannot be read */
   constructor(folder: string) {
@@ -47,10 +51,13 @@ export class Assets {
         if (files.has(name + ending)) bodies.set(encoding, readFileSync(join(folder, name + ending)))
       }
       const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`
-      const asset = { type: types[extname(name)] ?? 'application/octet-stream', etag, bodies }
+      const type = types[extname(name)] ?? 'application/octet-stream'
+      const isActive = ['.html', '.js'].includes(extname(name))
+      const asset = { type, isActive, etag, bodies }
       this.byPath.set(name, asset)
       if (name.endsWith('/index.html')) this.byPath.set(name.slice(0, -'index.html'.length), asset)
     }
+    this.policy = policyOf(this.byPath.get('/index.html')?.bodies.get('identity'))
   }
 
   /** @param path below the app's own root, starting with a slash @returns whether there was something to answer */
@@ -67,6 +74,7 @@ export class Assets {
     response.setHeader('Cache-Control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
     response.setHeader('ETag', asset.etag)
     response.setHeader('Vary', 'Accept-Encoding')
+    if (asset.isActive) response.setHeader('Content-Security-Policy', this.policy)
     if (request.headers['if-none-match'] === asset.etag) {
       response.statusCode = 304
       response.end()
@@ -78,4 +86,10 @@ export class Assets {
     response.end(request.method === 'HEAD' ? undefined : body)
     return true
   }
+}
+
+/** @param page the app's @returns its policy, which is known to the build alone (hashes of its scripts) */
+function policyOf(page: Buffer | undefined): string {
+  const said = page?.toString('utf8').match(/http-equiv="content-security-policy" content="([^"]+)"/i)?.[1]
+  return `${said ?? "default-src 'none'"}; frame-ancestors 'none'`
 }

@@ -1,0 +1,38 @@
+/** A server's bounds on what a stranger may hold open, and how it begins. The same for http and https. */
+import type { Server } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
+
+export const serverLimits = {
+  /** guess: a phone at the edge of the radio sends a request within this. */
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  keepAliveTimeout: 5_000,
+  /** A URL and a few headers. */
+  maxHeaderSize: 16_384,
+} as const
+
+const headersMax = 64
+const connectionsMax = 4_096
+const silentMs = 30_000
+
+export function setBounds(server: Server | SecureServer): void {
+  server.maxHeadersCount = headersMax
+  server.maxConnections = connectionsMax
+  server.setTimeout(silentMs)
+}
+
+/** @throws when the port is taken or the address is none of this machine */
+export async function listen(server: Server | SecureServer, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+export function portOf(server: Server | SecureServer): number {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
