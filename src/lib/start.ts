@@ -5,14 +5,16 @@
 import { databaseVersion } from '#adapters/browser/indexeddb-schema.ts'
 import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
 import { LateLinks } from '#adapters/browser/late-links.ts'
-import type { SignalClient } from '#adapters/browser/signal-client.ts'
-import { TabLock } from '#adapters/browser/tab-lock.ts'
+import type { Nodes, SignalClient } from '#adapters/browser/signal-client.ts'
+import { TabLock, type NodesCommand, type NodesEvent } from '#adapters/browser/tab-lock.ts'
 import { createTimers } from '#adapters/timers.ts'
 import type { Command, MeshEvent, RoomRecord } from '#mesh/effects.ts'
 import type { RoomId } from '#mesh/ids.ts'
 import type { Store } from '#runtime/ports.ts'
 import type SimplePeer from 'simple-peer'
 import type { Runtime, Traffic } from '#runtime/runtime.ts'
+
+export type { NodesEvent }
 
 export type History = Pick<
   Store,
@@ -23,7 +25,7 @@ export type History = Pick<
 export interface Mesh {
   readonly history: History
   readonly traffic: Readonly<Traffic>
-  command(command: Command): void
+  command(command: Command | NodesCommand): void
   /** @returns what ends the subscription */
   subscribe(listener: (event: MeshEvent | TabEvent) => void): () => void
   /** Try to reach a node now. */
@@ -32,6 +34,7 @@ export interface Mesh {
 
 /** What the screen is told about its tab rather than about the mesh. */
 export type TabEvent =
+  | NodesEvent
   /** What the history says; the engine is still on its way. */
   | { readonly type: 'opened'; readonly name: string; readonly rooms: readonly RoomRecord[] }
   | { readonly type: 'tab'; readonly role: 'leading' | 'following' }
@@ -77,6 +80,13 @@ export function startMesh(home: string): Mesh {
   let noteNamed: () => void = () => undefined
   const named = new Promise<void>((resolve) => (noteNamed = resolve))
 
+  let nodes: Nodes = { known: [], current: undefined, chosen: undefined }
+  const tellNodes = () => {
+    const event = { type: 'nodes', ...nodes } as const
+    tell(event)
+    tabs.sendEvent(event)
+  }
+
   const emit = (event: MeshEvent) => {
     tell(event)
     tabs.sendEvent(event)
@@ -99,7 +109,15 @@ export function startMesh(home: string): Mesh {
       const { BrowserLinks } = await import('#adapters/browser/browser-links.ts')
       return new BrowserLinks(keys, loadSimplePeer, (peer) => helpers?.linkUrl(peer))
     })
-    helpers = new SignalClient({ keys, home, onVantage: (vantage) => links.setVantage(vantage) })
+    helpers = new SignalClient({
+      keys,
+      home,
+      onVantage: (vantage) => links.setVantage(vantage),
+      onNodes: (known) => {
+        nodes = known
+        tellNodes()
+      },
+    })
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
     const platform = { keys, store, links, helpers, timers: createTimers(), seed }
     runtime = startRuntime(platform, opened, emit, traffic)
@@ -117,13 +135,16 @@ export function startMesh(home: string): Mesh {
     runtime = undefined
   }
 
-  const runHere = (wish: Command) => {
+  const runHere = (wish: Command | NodesCommand) => {
+    if (wish.type === 'choose-node') return helpers?.choose(wish.url)
+    if (wish.type === 'tell-nodes') return tellNodes()
+    if (wish.type === 'add-node') return helpers?.add(wish.url, wish.name)
     if (wish.type === 'rename') noteNamed()
     if (runtime !== undefined) runtime.command(wish)
     else if (waiting.length < waitingMax) waiting.push(wish)
   }
 
-  const command = (wish: Command) => {
+  const command = (wish: Command | NodesCommand) => {
     if (runtime !== undefined || !tabs.isFollowing()) return runHere(wish)
     if (wish.type === 'post') outstanding.set(wish.token, wish)
     tabs.sendCommand(wish)

@@ -6,7 +6,6 @@ import { limits } from '#mesh/limits.ts'
 import { bytesToHex, type PeerId } from '#mesh/ids.ts'
 import type { HelperEvents, Helpers, Keys } from '#runtime/ports.ts'
 import {
-  isHelperUrl,
   parseSignalFrame,
   proofBytes,
   signalLimits,
@@ -14,6 +13,7 @@ import {
   type Neighbor,
   type SignalFrame,
 } from '#runtime/signal-frame.ts'
+import { HelperList, type KnownNode } from './helper-list.ts'
 import type { Vantage } from './rtc-links.ts'
 
 const backoffMinMs = 500
@@ -23,14 +23,22 @@ const pingIntervalMs = 5_000
 const silentMs = 15_000
 /** guess: how often a page that speaks through another helper tries its own again. */
 const homeRetryMs = 30_000
-const knownHelpersName = 'meshchat:helpers'
-const knownHelpersMax = 16
 
 export interface SignalClientParts {
   readonly keys: Keys
   /** This page's own helper: the folder it was opened from, with a slash at the end. */
   readonly home: string
   readonly onVantage: (vantage: Vantage) => void
+  /** Which nodes are known, or which one this page speaks through, has changed. */
+  readonly onNodes: (nodes: Nodes) => void
+}
+
+export interface Nodes {
+  readonly known: readonly KnownNode[]
+  /** The address of the one that this page speaks through now. */
+  readonly current: string | undefined
+  /** The one that somebody chose; undefined: whichever answers. */
+  readonly chosen: string | undefined
 }
 
 type Phase =
@@ -47,7 +55,7 @@ export class SignalClient implements Helpers {
   private failures = 0
   private lastHeardMs = 0
   private connectedAtMs = 0
-  private known: string[]
+  private readonly list: HelperList
   /** By site: the address of its helper. */
   private readonly urls = new Map<PeerId, string>()
   /** The site of this page's own helper; speaking through another one does not move the device (decision 12). */
@@ -58,19 +66,20 @@ export class SignalClient implements Helpers {
 
   constructor(parts: SignalClientParts) {
     this.parts = parts
-    this.known = readKnown(parts.home)
+    this.list = new HelperList(parts.home)
     this.watchdog = setInterval(() => this.watch(), pingIntervalMs)
   }
 
   start(events: HelperEvents): void {
     this.events = events
+    this.tellNodes()
     this.open()
   }
 
   private open(): void {
     clearTimeout(this.timer)
     if (this.phase.type !== 'idle' || this.events === undefined) return
-    const url = this.known[this.failures % this.known.length] ?? this.parts.home
+    const url = this.list.next(this.failures)
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}signal`)
     this.phase = { type: 'opening', socket, url }
     this.lastHeardMs = performance.now()
@@ -136,6 +145,7 @@ export class SignalClient implements Helpers {
     const { site, node } = this.place ?? frame
     this.isAtSite = site === frame.site
     this.urls.set(frame.site, url)
+    this.list.note(url, frame.node)
     this.events?.up(url, site, node, frame.site)
     this.learn(frame.neighbors)
     this.tellSites(url, frame.neighbors)
@@ -171,14 +181,29 @@ export class SignalClient implements Helpers {
       if (this.urls.size <= signalLimits.neighborsMax * 2) break
       this.urls.delete(oldest)
     }
-    const allowed = usable.map(({ url }) => url)
-    this.known = [...new Set([this.parts.home, ...allowed, ...this.known])].slice(0, knownHelpersMax)
-    try {
-      localStorage.setItem(knownHelpersName, JSON.stringify(this.known))
-    } catch (error) {
-      // Full or forbidden: the list lives as long as the page.
-      if (!(error instanceof DOMException)) throw error
-    }
+    this.list.learn(neighbors)
+    this.tellNodes()
+  }
+
+  private tellNodes(): void {
+    const current = this.phase.type === 'up' ? this.phase.url : undefined
+    this.parts.onNodes({ known: this.list.list(), current, chosen: this.list.chosen })
+  }
+
+  /** @param url of a known node; undefined: whichever answers, this page's own first */
+  choose(url: string | undefined): void {
+    this.list.choose(url)
+    this.failures = 0
+    this.tellNodes()
+    const wanted = this.list.next(0)
+    if (this.phase.type !== 'idle' && this.phase.url !== wanted) this.leave(this.phase.socket)
+    this.open()
+  }
+
+  /** Somebody typed its address, and it answered by that name. */
+  add(url: string, name: string): void {
+    this.list.add(url, name)
+    this.tellNodes()
   }
 
   signal(helper: string, to: PeerId, payload: string): void {
@@ -194,7 +219,10 @@ export class SignalClient implements Helpers {
     if (this.phase.type === 'idle' || this.phase.socket !== socket) return
     const { type, url } = this.phase
     this.phase = { type: 'idle' }
-    if (type === 'up') this.events?.down(url)
+    if (type === 'up') {
+      this.events?.down(url)
+      this.tellNodes()
+    }
     this.failures += 1
     const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.failures, 10))
     this.timer = setTimeout(() => this.open(), ceiling / 2 + (Math.random() * ceiling) / 2)
@@ -207,7 +235,7 @@ export class SignalClient implements Helpers {
     const nowMs = performance.now()
     if (nowMs - this.lastHeardMs > silentMs) return this.drop(socket)
     this.send(socket, { type: 'ping' })
-    const isStray = url !== this.parts.home && type === 'up' && nowMs - this.connectedAtMs > homeRetryMs
+    const isStray = url !== this.list.next(0) && type === 'up' && nowMs - this.connectedAtMs > homeRetryMs
     if (isStray) void this.lookHome(socket)
   }
 
@@ -217,19 +245,28 @@ export class SignalClient implements Helpers {
     this.closed(socket)
   }
 
+  /** Not because it failed: the next one is asked at once. */
+  private leave(socket: WebSocket): void {
+    this.drop(socket)
+    this.failures = 0
+    clearTimeout(this.timer)
+  }
+
   /** Only when the own helper answers again, the one that served meanwhile is left. */
   private async lookHome(socket: WebSocket): Promise<void> {
     this.connectedAtMs = performance.now()
     try {
-      const { ok } = await fetch(new URL('/healthz', this.parts.home), { signal: AbortSignal.timeout(4_000) })
+      const { ok } = await fetch(new URL('/healthz', this.list.next(0)), {
+        signal: AbortSignal.timeout(4_000),
+      })
       if (!ok || this.phase.type !== 'up' || this.phase.socket !== socket) return
     } catch (error) {
       // Still not there.
       if (!(error instanceof TypeError || error instanceof DOMException)) throw error
       return
     }
-    this.drop(socket)
-    this.failures = 0
+    this.leave(socket)
+    this.open()
   }
 
   retry(): void {
@@ -246,21 +283,4 @@ export class SignalClient implements Helpers {
     this.phase = { type: 'idle' }
     socket.close()
   }
-}
-
-function readKnown(home: string): string[] {
-  const list: string[] = [home]
-  try {
-    const kept: unknown = JSON.parse(localStorage.getItem(knownHelpersName) ?? '[]')
-    if (Array.isArray(kept)) {
-      for (const url of kept as unknown[]) {
-        const isUrl = typeof url === 'string' && url.length <= signalLimits.urlCharactersMax
-        if (isUrl && isHelperUrl(url)) list.push(url)
-      }
-    }
-  } catch (error) {
-    // Damaged or forbidden storage: the own helper is enough to start with.
-    if (!(error instanceof SyntaxError || error instanceof DOMException)) throw error
-  }
-  return [...new Set(list)].slice(0, knownHelpersMax)
 }

@@ -4,14 +4,23 @@
  * only the newest write (see indexeddb-store.ts), and the older one steps down when it is refused.
  */
 import type { Command, MeshEvent } from '#mesh/effects.ts'
+import type { Nodes } from './signal-client.ts'
+
+/** What tabs say to each other beside what the mesh says: which nodes are known, and wishes about them. */
+export type NodesEvent = { readonly type: 'nodes' } & Nodes
+export type NodesCommand =
+  | { readonly type: 'choose-node'; readonly url: string | undefined }
+  | { readonly type: 'add-node'; readonly url: string; readonly name: string }
+  /** A tab that came later wants to know. */
+  | { readonly type: 'tell-nodes' }
 
 type TabMessage =
   /** A tab asks whether somebody leads. */
   | { readonly type: 'who-leads'; readonly tab: string }
   | { readonly type: 'i-lead'; readonly tab: string }
   | { readonly type: 'i-leave'; readonly tab: string }
-  | { readonly type: 'command'; readonly tab: string; readonly command: Command }
-  | { readonly type: 'event'; readonly tab: string; readonly event: MeshEvent }
+  | { readonly type: 'command'; readonly tab: string; readonly command: Command | NodesCommand }
+  | { readonly type: 'event'; readonly tab: string; readonly event: MeshEvent | NodesEvent }
 
 export interface TabParts {
   readonly name: string
@@ -19,8 +28,8 @@ export interface TabParts {
   readonly lead: () => void
   /** This tab is to stop its engine: another one leads. Said again when yet another one leads. */
   readonly follow: () => void
-  readonly command: (command: Command) => void
-  readonly event: (event: MeshEvent) => void
+  readonly command: (command: Command | NodesCommand) => void
+  readonly event: (event: MeshEvent | NodesEvent) => void
 }
 
 /** guess: a leader answers a message at once, hidden or not; only a frozen one does not. */
@@ -132,11 +141,11 @@ export class TabLock {
     return this.role === 'following'
   }
 
-  sendCommand(command: Command): void {
+  sendCommand(command: Command | NodesCommand): void {
     this.post({ type: 'command', tab: this.tab, command })
   }
 
-  sendEvent(event: MeshEvent): void {
+  sendEvent(event: MeshEvent | NodesEvent): void {
     if (this.role === 'leading') this.post({ type: 'event', tab: this.tab, event })
   }
 

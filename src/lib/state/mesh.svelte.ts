@@ -2,8 +2,11 @@
 import { getContext, setContext } from 'svelte'
 import type { MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/effects.ts'
 import { openRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
-import type { Mesh, TabEvent } from '../start.ts'
+import type { Mesh, NodesEvent, TabEvent } from '../start.ts'
 import { RoomState } from './room.svelte.ts'
+
+/** guess: long enough to be read by somebody who looked elsewhere. */
+const toastMs = 8_000
 
 export class MeshState {
   #mesh: Mesh
@@ -27,6 +30,15 @@ export class MeshState {
   aloneSinceMs = $state<number | undefined>(Date.now())
   nodeLostSinceMs = $state<number | undefined>()
   lastNode = $state('')
+  nodes = $state.raw<Pick<NodesEvent, 'known' | 'current' | 'chosen'>>({
+    known: [],
+    current: undefined,
+    chosen: undefined,
+  })
+  /** Said for a moment: this page speaks through another node now. */
+  movedTo = $state<string | undefined>()
+  /** The one that it spoke through before. */
+  #through: string | undefined
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh
@@ -63,6 +75,8 @@ export class MeshState {
       case 'storage':
         this.storage = event.failure
         return
+      case 'nodes':
+        return this.#takeNodes(event)
       case 'tab':
         this.isFollowing = event.role === 'following'
         return
@@ -118,6 +132,19 @@ export class MeshState {
     this.#spreadReach()
   }
 
+  #takeNodes({ known, current, chosen }: NodesEvent): void {
+    this.nodes = { known, current, chosen }
+    const name = known.find(({ url }) => url === current)?.name
+    if (name === undefined || name === '') return
+    if (this.#through !== undefined && this.#through !== name) {
+      this.movedTo = name
+      setTimeout(() => {
+        if (this.movedTo === name) this.movedTo = undefined
+      }, toastMs)
+    }
+    this.#through = name
+  }
+
   #spreadReach(): void {
     for (const room of this.rooms) room.reachable = this.reach.rooms.includes(room.record.room)
   }
@@ -170,6 +197,19 @@ export class MeshState {
 
   retry(): void {
     this.#mesh.retry()
+  }
+
+  /** @param url undefined: whichever answers, this page's own first */
+  chooseNode(url: string | undefined): void {
+    this.#mesh.command({ type: 'choose-node', url })
+  }
+
+  addNode(url: string, name: string): void {
+    this.#mesh.command({ type: 'add-node', url, name })
+  }
+
+  askForNodes(): void {
+    this.#mesh.command({ type: 'tell-nodes' })
   }
 }
 
