@@ -4,9 +4,11 @@ import type { Neighbors } from './discovery/neighbors.ts'
 import type { Guard } from './guards.ts'
 import type { Counters } from './metrics.ts'
 import type { Options } from './options.ts'
+import type { PeerServer } from './peerjs/peer-server.ts'
 import type { Relay } from './relay.ts'
 import type { Resident } from './resident/resident.ts'
-import type { Self, Sockets } from './sockets.ts'
+import type { Self } from './session.ts'
+import type { Sockets } from './sockets.ts'
 import type { Secure } from './tls/secure.ts'
 import type { TokenBuckets } from './token-bucket.ts'
 
@@ -24,6 +26,7 @@ export interface Context {
   readonly buckets: TokenBuckets
   /** Undefined with `--no-resident`. */
   readonly resident: Resident | undefined
+  readonly peerServer: PeerServer
   /** Undefined where nothing is served over https. */
   readonly secure: Secure | undefined
 }

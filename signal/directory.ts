@@ -18,6 +18,8 @@ interface Site {
   secureUrl: string
   neighbors: readonly PeerId[]
   readonly peers: Set<PeerId>
+  /** H11: programs that speak PeerJS, by name. */
+  readonly guests: Set<string>
   /** A whole word and the changes since, as they were signed: what is given to those who ask. */
   words: SiteFrame[]
 }
@@ -60,7 +62,16 @@ export interface DirectoryParts {
 }
 
 export function createDirectory({ self, name, url, secureUrl, sequence, sign }: DirectoryParts): Directory {
-  const own: Site = { sequence, name, url, secureUrl, neighbors: [], peers: new Set(), words: [] }
+  const own: Site = {
+    sequence,
+    name,
+    url,
+    secureUrl,
+    neighbors: [],
+    peers: new Set(),
+    guests: new Set(),
+    words: [],
+  }
   const directory: Directory = {
     self,
     sign,
@@ -68,7 +79,7 @@ export function createDirectory({ self, name, url, secureUrl, sequence, sign }: 
     computed: undefined,
     outdoneAtMs: Number.NEGATIVE_INFINITY,
   }
-  tell(directory, own, { full: true, up: [], down: [] })
+  tell(directory, own, { ...nothing, full: true })
   return directory
 }
 
@@ -81,34 +92,51 @@ function own(directory: Directory): Site {
 export interface Change {
   readonly up?: Iterable<PeerId>
   readonly down?: Iterable<PeerId>
+  readonly guestsUp?: Iterable<string>
+  readonly guestsDown?: Iterable<string>
   readonly neighbors?: readonly PeerId[]
 }
 
 /** @returns the word to tell all neighbours, or undefined when nothing changed. */
 export function changeOwn(directory: Directory, change: Change): SiteFrame | undefined {
   const site = own(directory)
-  const down = [...(change.down ?? [])].filter((peer) => site.peers.has(peer))
-  const space = Math.max(0, signalLimits.peersPerFrameMax - site.peers.size + down.length)
-  const up = [...(change.up ?? [])].filter((peer) => !site.peers.has(peer)).slice(0, space)
+  const { up, down } = differ(site.peers, change.up, change.down, signalLimits.peersPerFrameMax)
+  const guests = differ(site.guests, change.guestsUp, change.guestsDown, signalLimits.guestsMax)
   const neighbors = (change.neighbors ?? site.neighbors).slice(0, signalLimits.neighborsMax)
-  const sameNeighbors = neighbors.join() === site.neighbors.join()
-  if (up.length === 0 && down.length === 0 && sameNeighbors) return undefined
-  for (const peer of down) site.peers.delete(peer)
-  for (const peer of up) site.peers.add(peer)
+  const counts = [up, down, guests.up, guests.down].map(({ length }) => length)
+  if (counts.every((count) => count === 0) && neighbors.join() === site.neighbors.join()) return undefined
   site.neighbors = neighbors
   site.sequence += 1
   const isDue = site.words.length > directoryLimits.changesMax
-  return tell(directory, site, isDue ? whole(site) : { full: false, up, down })
+  const part = { full: false, up, down, guestsUp: guests.up, guestsDown: guests.down }
+  return tell(directory, site, isDue ? whole(site) : part)
+}
+
+/** Applies a change to a set of bounded size. @returns what has come of it */
+function differ<T>(
+  set: Set<T>,
+  came: Iterable<T> = [],
+  went: Iterable<T> = [],
+  sizeMax: number,
+): { readonly up: readonly T[]; readonly down: readonly T[] } {
+  const down = [...went].filter((one) => set.delete(one))
+  const up = [...came].filter((one) => !set.has(one)).slice(0, Math.max(0, sizeMax - set.size))
+  for (const one of up) set.add(one)
+  return { up, down }
 }
 
 interface Part {
   readonly full: boolean
   readonly up: readonly PeerId[]
   readonly down: readonly PeerId[]
+  readonly guestsUp: readonly string[]
+  readonly guestsDown: readonly string[]
 }
 
+const nothing: Part = { full: false, up: [], down: [], guestsUp: [], guestsDown: [] }
+
 function whole(site: Site): Part {
-  return { full: true, up: [...site.peers], down: [] }
+  return { ...nothing, full: true, up: [...site.peers], guestsUp: [...site.guests] }
 }
 
 function tell(directory: Directory, site: Site, part: Part): SiteFrame {
@@ -138,17 +166,18 @@ export type Applied =
 /** @param frame whose signature has been checked */
 export function applySite(directory: Directory, frame: SiteFrame, nowMs: number): Applied {
   if (frame.site === directory.self) return outdo(directory, frame, nowMs)
-  const known = directory.sites.get(frame.site)
-  if (known !== undefined && frame.sequence <= known.sequence) return { type: 'old' }
-  if (!frame.full && frame.sequence !== (known?.sequence ?? -1) + 1) return { type: 'gap' }
-  if (known === undefined && !makeRoom(directory)) return { type: 'old' }
-  const peers = frame.full ? new Set<PeerId>() : (known?.peers ?? new Set<PeerId>())
-  for (const peer of frame.down) peers.delete(peer)
-  for (const peer of frame.up) if (peers.size < signalLimits.peersPerFrameMax) peers.add(peer)
+  const before = directory.sites.get(frame.site)
+  if (before !== undefined && frame.sequence <= before.sequence) return { type: 'old' }
+  if (!frame.full && frame.sequence !== (before?.sequence ?? -1) + 1) return { type: 'gap' }
+  if (before === undefined && !makeRoom(directory)) return { type: 'old' }
+  const known = frame.full ? undefined : before
+  const peers = known?.peers ?? new Set<PeerId>()
+  differ(peers, frame.up, frame.down, signalLimits.peersPerFrameMax)
+  const guests = known?.guests ?? new Set<string>()
+  differ(guests, frame.guestsUp, frame.guestsDown, signalLimits.guestsMax)
   const { sequence, name, url, secureUrl, neighbors } = frame
-  const before = frame.full ? [] : (known?.words ?? []).slice(-2 * directoryLimits.changesMax)
-  const words = [...before, frame]
-  directory.sites.set(frame.site, { sequence, name, url, secureUrl, neighbors, peers, words })
+  const words = [...(known?.words ?? []).slice(-2 * directoryLimits.changesMax), frame]
+  directory.sites.set(frame.site, { sequence, name, url, secureUrl, neighbors, peers, guests, words })
   directory.computed = undefined
   return { type: 'news' }
 }
@@ -206,6 +235,17 @@ export function waysOf(directory: Directory): Computed['ways'] {
 
 export function placesOf(directory: Directory): Computed['places'] {
   return compute(directory).places
+}
+
+/** H11: @returns the reachable site where a program is, this one first, then nearest first */
+export function siteOfGuest(directory: Directory, name: string): PeerId | undefined {
+  return [directory.self, ...waysOf(directory).keys()].find((id) => directory.sites.get(id)?.guests.has(name))
+}
+
+/** @returns the names of all programs that can be reached */
+export function reachableGuests(directory: Directory): string[] {
+  const sites = [directory.self, ...waysOf(directory).keys()]
+  return [...new Set(sites.flatMap((id) => [...(directory.sites.get(id)?.guests ?? [])]))]
 }
 
 export function listedBySite(directory: Directory): Computed['listed'] {

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { isTurnUrl } from '#runtime/signal-frame.ts'
 import { parseCidr, type Cidr } from './guards.ts'
 import { authorityFolder, type TlsOptions } from './tls/certificates.ts'
-import type { TurnServer } from './turn.ts'
+import type { TurnServer } from './ice/turn.ts'
 
 export interface Options {
   readonly port: number

@@ -11,6 +11,7 @@ import {
   listedBySite,
   placesOf,
   reachableSites,
+  siteOfGuest,
   waysOf,
   wordsOf,
   type Directory,
@@ -22,6 +23,8 @@ export type SocketId = number
 export type Action =
   | { readonly type: 'send'; readonly socket: SocketId; readonly frame: SignalFrame }
   | { readonly type: 'close'; readonly socket: SocketId; readonly reason: SignalRefusal }
+  /** To a program at this node (H11). */
+  | { readonly type: 'tell-guest'; readonly from: string; readonly to: string; readonly payload: string }
 
 interface PeerSession {
   readonly socket: SocketId
@@ -64,6 +67,10 @@ export interface Relay {
   /** Local peers that came or went since the last `flush`. */
   readonly came: Set<PeerId>
   readonly went: Set<PeerId>
+  /** Programs at this node (H11). */
+  readonly guests: Set<string>
+  readonly guestsCame: Set<string>
+  readonly guestsWent: Set<string>
   changed: boolean
 }
 
@@ -81,6 +88,9 @@ export function createRelay(
     seen: new Set(),
     came: new Set(),
     went: new Set(),
+    guests: new Set(),
+    guestsCame: new Set(),
+    guestsWent: new Set(),
     changed: false,
   }
 }
@@ -171,12 +181,42 @@ function deliver(relay: Relay, { from, to, payload, id, hops }: Carried): Action
   if (local !== undefined) {
     return [{ type: 'send', socket: local.socket, frame: { type: 'signal', peer: from, payload } }]
   }
-  const site = placesOf(relay.directory).get(to)
-  const next = site === undefined ? undefined : waysOf(relay.directory).get(site)
-  const helper = next === undefined ? undefined : relay.helpersBySite.get(next)
+  const helper = wayTo(relay, placesOf(relay.directory).get(to))
   if (helper === undefined) return undefined
   const frame = { type: 'relay', id, hops: hops + 1, from, to, payload } as const
   return [{ type: 'send', socket: helper.socket, frame }]
+}
+
+/** @returns the neighbour that is one hop closer to a site */
+function wayTo(relay: Relay, site: PeerId | undefined): HelperSession | undefined {
+  const next = site === undefined ? undefined : waysOf(relay.directory).get(site)
+  return next === undefined ? undefined : relay.helpersBySite.get(next)
+}
+
+/** H11: a program has come to this node; that its name is free has been looked at. */
+export function admitGuest(relay: Relay, name: string): void {
+  relay.guests.add(name)
+  relay.guestsCame.add(name)
+  relay.guestsWent.delete(name)
+  relay.changed = true
+}
+
+export function dismissGuest(relay: Relay, name: string): void {
+  if (!relay.guests.delete(name)) return
+  relay.guestsWent.add(name)
+  relay.guestsCame.delete(name)
+  relay.changed = true
+}
+
+type GuestFrame = Extract<SignalFrame, { type: 'guest' }>
+
+/** H11: what one program says to another, here or at the site that has it. @returns undefined when there is none */
+export function carryGuest(relay: Relay, frame: Omit<GuestFrame, 'type'>): Action[] | undefined {
+  const { from, to, payload, hops } = frame
+  if (relay.guests.has(to)) return [{ type: 'tell-guest', from, to, payload }]
+  const helper = wayTo(relay, siteOfGuest(relay.directory, to))
+  if (helper === undefined) return undefined
+  return [{ type: 'send', socket: helper.socket, frame: { ...frame, type: 'guest', hops: hops + 1 } }]
 }
 
 /** A frame of a proven neighbour. */
@@ -196,6 +236,10 @@ export function helperFrame(relay: Relay, socket: SocketId, frame: SignalFrame, 
       if (relay.seen.has(frame.id) || frame.hops >= relayLimits.hopsMax) return []
       remember(relay, frame.id)
       return deliver(relay, frame) ?? []
+    case 'guest':
+      if (relay.seen.has(frame.id) || frame.hops >= relayLimits.hopsMax) return []
+      remember(relay, frame.id)
+      return carryGuest(relay, frame) ?? []
     default:
       return [{ type: 'close', socket, reason: 'unexpected' }]
   }
@@ -223,9 +267,10 @@ export function flush(relay: Relay): Action[] {
   if (!relay.changed) return []
   relay.changed = false
   const actions: Action[] = []
-  const word = changeOwn(relay.directory, { up: relay.came, down: relay.went })
-  relay.came.clear()
-  relay.went.clear()
+  const { came, went, guestsCame, guestsWent } = relay
+  const change = { up: came, down: went, guestsUp: guestsCame, guestsDown: guestsWent }
+  const word = changeOwn(relay.directory, change)
+  for (const set of [came, went, guestsCame, guestsWent]) set.clear()
   if (word !== undefined) actions.push(...toHelpers(relay, word, undefined))
   const neighbors = neighborsOf(relay)
   const list = JSON.stringify(neighbors)

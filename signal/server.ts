@@ -15,10 +15,13 @@ import { plainAddress, type Guard } from './guards.ts'
 import { listen, portOf, serverLimits, setBounds } from './http/listening.ts'
 import { Counters } from './metrics.ts'
 import type { Options } from './options.ts'
+import { DoorTokens } from './peerjs/door-tokens.ts'
+import { PeerServer } from './peerjs/peer-server.ts'
 import { createRelay } from './relay.ts'
 import { openKept, startResident, type Kept } from './resident/resident.ts'
-import { Sockets, type Self } from './sockets.ts'
-import { serveStun, type StunServer } from './stun.ts'
+import type { Self } from './session.ts'
+import { Sockets } from './sockets.ts'
+import { serveStun, type StunServer } from './ice/stun.ts'
 import type { TlsOptions } from './tls/certificates.ts'
 import { serveSecurely, type Secure } from './tls/secure.ts'
 import { TokenBuckets } from './token-bucket.ts'
@@ -75,7 +78,7 @@ interface Parts {
 }
 
 function start(context: Context, { options, port, stun, secure }: Parts, server: Server): Helper {
-  const { neighbors, sockets, resident, guard, counters, self } = context
+  const { neighbors, sockets, resident, guard, counters, self, peerServer } = context
   const discovery = options.discovers
     ? discover({ options, self, port, guard, counters, neighbors })
     : undefined
@@ -90,6 +93,7 @@ function start(context: Context, { options, port, stun, secure }: Parts, server:
       await discovery?.close()
       await resident?.close()
       neighbors.close()
+      peerServer.close()
       sockets.close()
       closeDoors()
       stun.close()
@@ -123,6 +127,7 @@ function createContext({ options, key, port, stun, secure, counters, assets, kep
     secureUrl: secure?.urls[0] ?? '',
     maxPeers: options.maxPeers,
     turn: options.turn,
+    doors: new DoorTokens(),
     stunPorts: () => [stun.port],
   }
   const { name, url, secureUrl } = self
@@ -137,7 +142,8 @@ function createContext({ options, key, port, stun, secure, counters, assets, kep
   const buckets = new TokenBuckets({ perSecond: 100, burst: 2_000, keysMax: 8_192 })
   const base = { options, self, sockets, relay, guard, counters }
   const resident = kept === undefined ? undefined : startResident(base, kept)
-  return { ...base, neighbors, assets, buckets, resident, secure }
+  const peerServer = new PeerServer({ relay, sockets, doors: self.doors, counters })
+  return { ...base, neighbors, assets, buckets, resident, peerServer, secure }
 }
 
 function guardFor(options: Options): Guard {

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { RawData, WebSocket } from 'ws'
-import { signPlainly, verifyPlainly, type PlainKey } from '../src/adapters/signature.ts'
+import { signPlainly, verifyPlainly } from '../src/adapters/signature.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import {
   parseSignalFrame,
@@ -20,6 +20,7 @@ import type { Counters } from './metrics.ts'
 import {
   admitHelper,
   admitPeer,
+  carryGuest,
   dismiss,
   flush,
   helperFrame,
@@ -29,69 +30,9 @@ import {
   type Relay,
   type SocketId,
 } from './relay.ts'
+import { socketLimits, type Phase, type Self, type Session } from './session.ts'
 import { TokenBuckets } from './token-bucket.ts'
-import { turnFrame, turnLimits, type TurnServer } from './turn.ts'
-
-export const socketLimits = {
-  /** design: a shelter behind one address has 64; twice that. */
-  socketsPerAddressMax: 128,
-  /** guess */
-  proofTimeoutMs: 10_000,
-  /** design: a neighbour that dies is noticed within 10 s. */
-  neighborPingMs: 3_000,
-  neighborSilentMs: 9_000,
-  /** guess: a browser that answers no ping for two of these is gone. */
-  peerPingMs: 20_000,
-  /** guess: what may wait for a slow reader. */
-  bufferedBytesMax: 1_048_576,
-  flushMs: 150,
-  /** guess: per key; a start with 16 dials is about 300 frames. */
-  keyBucket: { perSecond: 60, burst: 600, keysMax: 8_192 },
-  /** guess: a neighbour speaks for a whole site. */
-  helperBucket: { perSecond: 300, burst: 6_000, keysMax: 256 },
-  /** guess: proofs cost a few milliseconds each; 64 browsers may come at once. */
-  proofBucket: { perSecond: 20, burst: 256, keysMax: 8_192 },
-  /** guess: 64 browsers behind one address. */
-  addressBucket: { perSecond: 1_000, burst: 20_000, keysMax: 8_192 },
-} as const
-
-type Phase =
-  | { readonly type: 'proving'; readonly nonce: string }
-  /** We dialled; the other side's challenge is awaited, then its acceptance. */
-  | {
-      readonly type: 'dialed'
-      readonly nonce: string
-      challenge: { helper: PeerId; nonce: string } | undefined
-    }
-  | { readonly type: 'peer'; readonly peer: PeerId }
-  | { readonly type: 'helper'; readonly site: PeerId }
-  | { readonly type: 'closed' }
-
-interface Session {
-  readonly id: SocketId
-  readonly socket: WebSocket
-  readonly address: string
-  phase: Phase
-  readonly openedMs: number
-  /** What the other side has proven to be, also when this socket had to give way. */
-  site: PeerId | undefined
-  lastHeardMs: number
-  pingedMs: number
-  pings: number
-  /** When it was last told of the TURN server. */
-  turnMs: number
-}
-
-export interface Self {
-  readonly key: PlainKey
-  readonly name: string
-  url: string
-  /** On https, or the empty string. */
-  readonly secureUrl: string
-  readonly maxPeers: number
-  readonly turn: TurnServer | undefined
-  readonly stunPorts: () => readonly number[]
-}
+import { turnFrame, turnLimits } from './ice/turn.ts'
 
 export interface LocalPeer {
   send(frame: SignalFrame): void
@@ -156,6 +97,16 @@ export class Sockets {
         this.perform(dismiss(this.relay, id))
       },
     }
+  }
+
+  /** Takes what is said to programs at this node. */
+  tellGuest: (from: string, to: string, payload: string) => void = () => undefined
+
+  /** H11: @returns whether there was a way */
+  fromGuest(from: string, to: string, payload: string): boolean {
+    const actions = carryGuest(this.relay, { id: newId(), hops: 0, from, to, payload })
+    this.perform(actions ?? [])
+    return actions !== undefined
   }
 
   /** Browsers with a proven socket. */
@@ -240,6 +191,7 @@ export class Sockets {
       case 'dialed':
         return this.dialProceed(session, phase, frame)
       case 'peer':
+        if (frame.type === 'ask-door') return this.send(session, this.self.doors.issue(phase.peer))
         return this.perform(peerFrame(this.relay, session.id, frame, newId))
       case 'helper':
         if (frame.type === 'pong') this.rttByHelper.set(phase.site, performance.now() - session.pingedMs)
@@ -326,6 +278,10 @@ export class Sockets {
 
   private perform(actions: readonly Action[]): void {
     for (const action of actions) {
+      if (action.type === 'tell-guest') {
+        this.tellGuest(action.from, action.to, action.payload)
+        continue
+      }
       const session = this.sessions.get(action.socket)
       const local = this.locals.get(action.socket)
       // Not within whatever it was doing when it said something itself.

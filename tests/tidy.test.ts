@@ -66,7 +66,7 @@ const layers: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[
       /^src\/adapters\/(browser\/|[^/]+$)/,
       /^@noble\//,
       /^idb$/,
-      /^simple-peer$/,
+      /^(simple-peer|peerjs)$/,
     ],
   },
   {

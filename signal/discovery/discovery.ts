@@ -5,7 +5,7 @@ import type { Guard } from '../guards.ts'
 import type { Counters } from '../metrics.ts'
 import type { Neighbors } from './neighbors.ts'
 import type { Options } from '../options.ts'
-import type { Self } from '../sockets.ts'
+import type { Self } from '../session.ts'
 
 export interface Discovery {
   close(): Promise<void>

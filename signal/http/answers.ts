@@ -8,6 +8,8 @@ import { fingerprintOf, nameOf, toDer } from '../tls/certificates.ts'
 import { readAuthority } from '../tls/files.ts'
 import { trustPage, trustPolicy } from '../tls/trust-page.ts'
 
+export const peerServerPath = '/peerjs/'
+
 /** On every answer. The app and its workers say themselves what they load (assets.ts). */
 const headers = [
   ['X-Content-Type-Options', 'nosniff'],
@@ -37,6 +39,7 @@ export function respond(context: Context, request: IncomingMessage, response: Se
   if (path === '/api/node') return node(context, response)
   if (path === `${options.base}trust`) return trust(context, response)
   if (path === `${options.base}trust/meshchat-ca.crt`) return authority(context, response)
+  if (path.startsWith(peerServerPath)) return guests(context, path.slice(peerServerPath.length), response)
   if (`${path}/` === options.base) return redirect(response, `${options.base}${search}`)
   const isOurs =
     path.startsWith(options.base) && assets.answer(`/${path.slice(options.base.length)}`, request, response)
@@ -104,6 +107,17 @@ function node(
     rooms: resident?.roomCount ?? 0,
     stunPorts: self.stunPorts(),
   })
+}
+
+/** What a PeerJS client asks before it opens its socket. */
+function guests({ peerServer, counters }: Context, path: string, response: ServerResponse): void {
+  const answer = peerServer.answer(path)
+  if (answer === undefined) return refuse(response, counters, 404, 'path')
+  response.setHeader('Content-Type', answer.type)
+  response.setHeader('Access-Control-Allow-Origin', '*')
+  response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin')
+  response.setHeader('Cache-Control', 'no-store')
+  response.end(answer.text)
 }
 
 /** How to trust the authority of this mesh; in plain http too, since that is where who needs it comes from. */

@@ -1,4 +1,4 @@
-/** The ways in by WebSocket: `/signal` and `/link`. Who comes from elsewhere, or one too many, stays outside. */
+/** The ways in by WebSocket: `/signal`, `/link` and `/peerjs`. Who comes from elsewhere, or one too many, stays outside. */
 import type { IncomingMessage, Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
@@ -7,58 +7,81 @@ import { limits } from '#mesh/limits.ts'
 import { signalLimits } from '#runtime/signal-frame.ts'
 import type { Context } from '../context.ts'
 import { allowsHost, allowsOrigin, plainAddress } from '../guards.ts'
+import { peerServerLimits } from '../peerjs/peer-server.ts'
+import { peerServerPath } from './answers.ts'
 import type { Counters } from '../metrics.ts'
 import { linkMessageBytesMax } from '../resident/resident.ts'
-import { socketLimits } from '../sockets.ts'
+import { socketLimits } from '../session.ts'
 
 type Upgrading = Server | SecureServer
 
+interface Door {
+  readonly server: WebSocketServer
+  /** @param search what follows the question mark */
+  readonly enter: (socket: WebSocket, address: string, search: string) => void
+  readonly isFull: (address: string) => boolean
+}
+
 /** @returns what closes the doors */
 export function openDoors(context: Context, servers: readonly Upgrading[]): () => void {
-  const { guard, counters, options, sockets, resident } = context
-  // One byte above the limit is still read, so that it can be refused by name.
-  const signals = webSocketServer(signalLimits.frameBytesMax + 1_024)
-  const links = webSocketServer(linkMessageBytesMax + 1_024)
-  const linksByAddress = new Map<string, number>()
-  const doors = new Map([
-    [`${options.base}signal`, (socket: WebSocket, address: string) => sockets.accept(socket, address)],
+  const { guard, counters, options, sockets, peerServer } = context
+  const doors = new Map<string, Door>([
+    [
+      `${options.base}signal`,
+      // A little above the limit is still read, so that it can be refused by name.
+      door(signalLimits.frameBytesMax + 1_024, (socket, address) => sockets.accept(socket, address)),
+    ],
+    [
+      `${peerServerPath}peerjs`,
+      door(peerServerLimits.messageBytesMax, (socket, address, search) =>
+        peerServer.accept(socket, search, address),
+      ),
+    ],
   ])
-  if (resident !== undefined) {
-    doors.set(`${options.base}link`, (socket, address) => {
-      linksByAddress.set(address, (linksByAddress.get(address) ?? 0) + 1)
-      socket.on('close', () => {
-        const left = (linksByAddress.get(address) ?? 1) - 1
-        if (left > 0) linksByAddress.set(address, left)
-        else linksByAddress.delete(address)
-      })
-      resident.accept(socket)
-    })
-  }
+  const link = linkDoor(context)
+  if (link !== undefined) doors.set(`${options.base}link`, link)
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => counters.refuse('socket-error'))
-    const path = (request.url ?? '/').split('?')[0] ?? '/'
+    const [path = '/', search = ''] = (request.url ?? '/').split('?')
     const { host, origin } = request.headers
     if (!allowsHost(guard, host)) return refuseUpgrade(socket, counters, '421 Misdirected Request', 'host')
     if (!allowsOrigin(guard, origin)) return refuseUpgrade(socket, counters, '403 Forbidden', 'origin')
-    const enter = doors.get(path)
-    if (enter === undefined) return refuseUpgrade(socket, counters, '404 Not Found', 'path')
+    const wanted = doors.get(path)
+    if (wanted === undefined) return refuseUpgrade(socket, counters, '404 Not Found', 'path')
     const address = plainAddress(request.socket.remoteAddress ?? '')
-    const isLink = path === `${options.base}link`
-    const isCrowded =
-      isLink &&
-      ((linksByAddress.get(address) ?? 0) >= socketLimits.socketsPerAddressMax ||
-        (resident?.socketCount ?? 0) >= options.maxPeers + limits.radioLinksMax)
-    if (isCrowded) return refuseUpgrade(socket, counters, '503 Service Unavailable', 'too-many')
+    if (wanted.isFull(address)) return refuseUpgrade(socket, counters, '503 Service Unavailable', 'too-many')
     // A WebSocket may be quiet for longer than a request.
     request.socket.setTimeout(0)
-    const door = isLink ? links : signals
-    door.handleUpgrade(request, socket, head, (webSocket) => enter(webSocket, address))
+    wanted.server.handleUpgrade(request, socket, head, (webSocket) =>
+      wanted.enter(webSocket, address, search),
+    )
   }
   for (const server of servers) server.on('upgrade', upgrade)
   return () => {
-    signals.close()
-    links.close()
+    for (const { server } of doors.values()) server.close()
   }
+}
+
+function door(bytesMax: number, enter: Door['enter'], isFull: Door['isFull'] = () => false): Door {
+  return { server: webSocketServer(bytesMax), enter, isFull }
+}
+
+function linkDoor({ resident, options }: Context): Door | undefined {
+  if (resident === undefined) return undefined
+  const countByAddress = new Map<string, number>()
+  const enter = (socket: WebSocket, address: string) => {
+    countByAddress.set(address, (countByAddress.get(address) ?? 0) + 1)
+    socket.on('close', () => {
+      const left = (countByAddress.get(address) ?? 1) - 1
+      if (left > 0) countByAddress.set(address, left)
+      else countByAddress.delete(address)
+    })
+    resident.accept(socket)
+  }
+  const isFull = (address: string) =>
+    (countByAddress.get(address) ?? 0) >= socketLimits.socketsPerAddressMax ||
+    resident.socketCount >= options.maxPeers + limits.radioLinksMax
+  return door(linkMessageBytesMax + 1_024, enter, isFull)
 }
 
 function webSocketServer(maxPayload: number): WebSocketServer {

@@ -3,7 +3,8 @@ import { limits } from '#mesh/limits.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import type { HelperEvents, Helpers } from '#runtime/ports.ts'
 import type { Neighbor, SignalFrame } from '#runtime/signal-frame.ts'
-import type { LocalPeer, Self, Sockets } from '../sockets.ts'
+import type { Self } from '../session.ts'
+import type { LocalPeer, Sockets } from '../sockets.ts'
 
 export class ResidentHelpers implements Helpers {
   private events: HelperEvents | undefined

@@ -26,7 +26,8 @@ import type { Counters } from '../metrics.ts'
 import type { Options } from '../options.ts'
 import type { Relay } from '../relay.ts'
 import { ResidentHelpers } from './resident-helpers.ts'
-import type { Self, Sockets } from '../sockets.ts'
+import type { Self } from '../session.ts'
+import type { Sockets } from '../sockets.ts'
 
 export interface Resident {
   /** Somebody has connected at `/link`. */

@@ -3,6 +3,7 @@
  * through it. The only file of the screen that imports adapters.
  */
 import { databaseVersion } from '#adapters/browser/indexeddb-schema.ts'
+import { DoorKeeper } from '#adapters/browser/door/door-keeper.ts'
 import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
 import { LateLinks } from '#adapters/browser/late-links.ts'
 import type { Nodes, SignalClient } from '#adapters/browser/signal-client.ts'
@@ -75,7 +76,7 @@ export function startMesh(home: string): Mesh {
   })
   let runtime: Runtime | undefined
   let helpers: SignalClient | undefined
-  let waiting: Command[] = []
+  let waiting: (Command | NodesCommand)[] = []
   let starts = 0
   let noteNamed: () => void = () => undefined
   const named = new Promise<void>((resolve) => (noteNamed = resolve))
@@ -87,9 +88,20 @@ export function startMesh(home: string): Mesh {
     tabs.sendEvent(event)
   }
 
+  const door = new DoorKeeper({
+    ask: () => helpers?.askDoor(),
+    stunUrls: () => helpers?.stunUrls ?? [],
+    command: (wish) => command(wish),
+    changed: (state) => {
+      tell({ type: 'door', ...state })
+      tabs.sendEvent({ type: 'door', ...state })
+    },
+  })
+
   const emit = (event: MeshEvent) => {
     tell(event)
     tabs.sendEvent(event)
+    door.take(event)
     const isFenced = event.type === 'storage' && (event.failure === 'fenced' || event.failure === 'conflict')
     if (isFenced) tabs.stepDown()
   }
@@ -113,6 +125,10 @@ export function startMesh(home: string): Mesh {
       keys,
       home,
       onVantage: (vantage) => links.setVantage(vantage),
+      wantsDoor: () => door.isOpen,
+      onDoor: (pass) => {
+        door.pass(pass).catch((error: unknown) => failed(error, tell))
+      },
       onNodes: (known) => {
         nodes = known
         tellNodes()
@@ -125,7 +141,7 @@ export function startMesh(home: string): Mesh {
     const commands = waiting
     waiting = []
     runtime.command({ type: 'set-visible', visible: document.visibilityState === 'visible' })
-    for (const command of commands) runtime.command(command)
+    for (const wish of commands) runHere(wish)
     await handOn()
   }
 
@@ -133,15 +149,31 @@ export function startMesh(home: string): Mesh {
     starts += 1
     runtime?.close()
     runtime = undefined
+    door.close()
   }
 
   const runHere = (wish: Command | NodesCommand) => {
-    if (wish.type === 'choose-node') return helpers?.choose(wish.url)
-    if (wish.type === 'tell-nodes') return tellNodes()
-    if (wish.type === 'add-node') return helpers?.add(wish.url, wish.name)
-    if (wish.type === 'rename') noteNamed()
-    if (runtime !== undefined) runtime.command(wish)
-    else if (waiting.length < waitingMax) waiting.push(wish)
+    if (wish.type === 'rename') {
+      noteNamed()
+      door.setPerson(wish.name)
+    }
+    if (runtime === undefined) {
+      if (waiting.length < waitingMax) waiting.push(wish)
+      return
+    }
+    switch (wish.type) {
+      case 'choose-node':
+        return helpers?.choose(wish.url)
+      case 'add-node':
+        return helpers?.add(wish.url, wish.name)
+      case 'set-door':
+        return door.set(wish.isOpen)
+      case 'tell-nodes':
+        tellNodes()
+        return door.tell()
+      default:
+        return runtime.command(wish)
+    }
   }
 
   const command = (wish: Command | NodesCommand) => {

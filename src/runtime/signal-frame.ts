@@ -5,21 +5,21 @@
 import { parsePeerId, type PeerId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
 import type { Placed } from './ports.ts'
+import {
+  fieldsOf,
+  guestName,
+  hex,
+  integer,
+  isTurnUrl,
+  list,
+  payloadOf,
+  signalLimits,
+  text,
+  url,
+  type Fields,
+} from './signal-fields.ts'
 
-export const signalLimits = {
-  /** design: larger frames close the socket. */
-  frameBytesMax: 65_536,
-  /** design: peers named in one frame; a whole site with its signature stays within one frame. */
-  peersPerFrameMax: 1_080,
-  neighborsMax: 64,
-  stunPortsMax: 8,
-  urlCharactersMax: 200,
-  /** 32 bytes in hex */
-  nonceCharacters: 64,
-  signatureCharacters: 128,
-  /** design: 2^48, so that a word can always be outdone. */
-  sequenceMax: 2 ** 48,
-} as const
+export { guestName, isHelperUrl, isTurnUrl, signalLimits } from './signal-fields.ts'
 
 /** The wire's version: a peer and a helper that share none cannot talk. */
 export const signalVersion = 1
@@ -86,6 +86,9 @@ export type SignalFrame =
       readonly full: boolean
       readonly up: readonly PeerId[]
       readonly down: readonly PeerId[]
+      /** H11: programs that speak PeerJS there. */
+      readonly guestsUp: readonly string[]
+      readonly guestsDown: readonly string[]
       /** By the site's key over `siteBytes`: nobody speaks for another site. */
       readonly signature: string
     }
@@ -100,6 +103,18 @@ export type SignalFrame =
       readonly to: PeerId
       readonly payload: string
     }
+  /** Helper to helper: carry on what one program says to another. `payload` is JSON. */
+  | {
+      readonly type: 'guest'
+      readonly id: string
+      readonly hops: number
+      readonly from: string
+      readonly to: string
+      readonly payload: string
+    }
+  /** Peer to helper: may programs come to me at this node's `/peerjs`? Helper to peer: under this name, with this token. */
+  | { readonly type: 'ask-door' }
+  | { readonly type: 'door'; readonly name: string; readonly token: string }
   | { readonly type: 'ping' }
   | { readonly type: 'pong' }
   /** Said just before the socket is closed. */
@@ -129,12 +144,11 @@ export function proofBytes(helper: PeerId, nonce: string, prover: PeerId, ownNon
 
 /** What a helper signs when it tells of itself; others pass it on as it is. */
 export function siteBytes(word: Omit<Extract<SignalFrame, { type: 'site' }>, 'signature'>): Uint8Array {
-  const { site, sequence, name, url, secureUrl, neighbors, full, up, down } = word
-  const text = JSON.stringify([site, sequence, name, url, secureUrl, neighbors, full, up, down])
+  const { site, sequence, name, url, secureUrl, neighbors, full, up, down, guestsUp, guestsDown } = word
+  const said = [site, sequence, name, url, secureUrl, neighbors, full, up, down, guestsUp, guestsDown]
+  const text = JSON.stringify(said)
   return new TextEncoder().encode(`meshchat/1/sign/site ${text}`)
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 /** @returns the frame, or why it is none. Never throws. */
 export function parseSignalFrame(text: string): SignalFrame | SignalRefusal {
@@ -166,6 +180,9 @@ const parsers = new Map<string, (fields: Fields) => SignalFrame | undefined>([
   ['site', parseSite],
   ['ask-site', parseAskSite],
   ['relay', parseRelay],
+  ['guest', parseGuest],
+  ['ask-door', () => ({ type: 'ask-door' })],
+  ['door', parseDoor],
   ['ping', () => ({ type: 'ping' })],
   ['pong', () => ({ type: 'pong' })],
   ['refused', parseRefused],
@@ -174,49 +191,6 @@ const parsers = new Map<string, (fields: Fields) => SignalFrame | undefined>([
 function withPeer(fields: Fields, make: (peer: PeerId) => SignalFrame): SignalFrame | undefined {
   const peer = parsePeerId(fields['peer'])
   return peer === undefined ? undefined : make(peer)
-}
-
-function text(value: unknown, charactersMax: number): string | undefined {
-  return typeof value === 'string' && value.length <= charactersMax ? value : undefined
-}
-
-function hex(value: unknown, characters: number): string | undefined {
-  return typeof value === 'string' && value.length === characters && /^[0-9a-f]*$/.test(value)
-    ? value
-    : undefined
-}
-
-function integer(value: unknown, max: number): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= max
-    ? value
-    : undefined
-}
-
-function list<T>(value: unknown, max: number, parse: (item: unknown) => T | undefined): T[] | undefined {
-  if (!Array.isArray(value) || value.length > max) return undefined
-  const items: T[] = []
-  for (const item of value as unknown[]) {
-    const parsed = parse(item)
-    if (parsed === undefined) return undefined
-    items.push(parsed)
-  }
-  return items
-}
-
-function fieldsOf(value: unknown): Fields | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
-}
-
-/** @returns whether this can be the address of a helper: scheme, host, perhaps a port, and a folder. */
-export function isHelperUrl(address: string): boolean {
-  return /^https?:\/\/[A-Za-z0-9.\-_[\]:]+(\/[A-Za-z0-9._~-]+)*\/$/.test(address) && URL.canParse(address)
-}
-
-/** An address that a browser or a helper may dial, or the empty string. */
-function url(value: unknown): string | undefined {
-  const address = text(value, signalLimits.urlCharactersMax)
-  if (address === undefined || (address !== '' && !isHelperUrl(address))) return undefined
-  return address
 }
 
 function parseChallenge(f: Fields): SignalFrame | undefined {
@@ -270,11 +244,6 @@ function parseNeighbor(value: unknown): Neighbor | undefined {
   return cost === undefined || cost === 0 ? base : { ...base, cost }
 }
 
-/** @returns whether this can be the address of a TURN server (RFC 7065), for UDP, TCP or TLS */
-export function isTurnUrl(address: string): boolean {
-  return /^turns?:[A-Za-z0-9.\-_[\]:]+(\?transport=(udp|tcp))?$/.test(address)
-}
-
 function parseTurn(f: Fields): SignalFrame | undefined {
   const address = text(f['url'], signalLimits.urlCharactersMax)
   const username = text(f['username'], 64)
@@ -307,12 +276,6 @@ function parseNeighbors(f: Fields): SignalFrame | undefined {
   return neighbors === undefined ? undefined : { type: 'neighbors', neighbors }
 }
 
-/** An offer or a candidate as JSON is printable ASCII, so its bytes in a frame are bounded too. */
-function payloadOf(value: unknown): string | undefined {
-  const payload = text(value, limits.signalBytesMax)
-  return payload !== undefined && /^[\x20-\x7e]*$/.test(payload) ? payload : undefined
-}
-
 function parseSignal(f: Fields): SignalFrame | undefined {
   const payload = payloadOf(f['payload'])
   if (payload === undefined) return undefined
@@ -336,8 +299,11 @@ function parseSite(f: Fields): SignalFrame | undefined {
   if (neighbors === undefined || up === undefined || down === undefined || typeof full !== 'boolean') {
     return undefined
   }
+  const guestsUp = list(f['guestsUp'], signalLimits.guestsMax, guestName)
+  const guestsDown = list(f['guestsDown'], signalLimits.guestsMax, guestName)
+  if (guestsUp === undefined || guestsDown === undefined) return undefined
   if (signature === undefined || secureUrl === undefined) return undefined
-  const said = { sequence, name, url: address, secureUrl, neighbors, full, up, down }
+  const said = { sequence, name, url: address, secureUrl, neighbors, full, up, down, guestsUp, guestsDown }
   return { type: 'site', site, ...said, signature }
 }
 
@@ -354,6 +320,21 @@ function parseRelay(f: Fields): SignalFrame | undefined {
   const payload = payloadOf(f['payload'])
   if (id === undefined || hops === undefined || from === undefined || to === undefined) return undefined
   return payload === undefined ? undefined : { type: 'relay', id, hops, from, to, payload }
+}
+
+function parseGuest(f: Fields): SignalFrame | undefined {
+  const id = hex(f['id'], 32)
+  const hops = integer(f['hops'], 64)
+  const [from, to] = [guestName(f['from']), guestName(f['to'])]
+  const payload = payloadOf(f['payload'])
+  if (id === undefined || hops === undefined || from === undefined || to === undefined) return undefined
+  return payload === undefined ? undefined : { type: 'guest', id, hops, from, to, payload }
+}
+
+function parseDoor(f: Fields): SignalFrame | undefined {
+  const name = guestName(f['name'])
+  const token = hex(f['token'], signalLimits.nonceCharacters)
+  return name === undefined || token === undefined ? undefined : { type: 'door', name, token }
 }
 
 const refusals: readonly string[] = [

@@ -79,6 +79,13 @@ export class Scene {
     return { url: urls[0] ?? '', urls, process: child, kill }
   }
 
+  /** Two nodes on this machine that are neighbours. */
+  async twoNodes(): Promise<[HelperProcess, HelperProcess]> {
+    const base = ['--memory', '--port', '0', '--stun-port', '0', '--host', '127.0.0.1']
+    const a = await this.helper({ args: [...base, '--name', 'node-a'] })
+    return [a, await this.helper({ args: [...base, '--name', 'node-b', '--neighbor', a.url] })]
+  }
+
   /** @param profile a name makes the profile survive the browser */
   async browser(options: BrowserOptions = {}): Promise<Browser> {
     const { namespace, profile, args = [], viewport = { width: 1280, height: 800 } } = options

@@ -1,19 +1,15 @@
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Person, Scene, type HelperProcess } from './harness.ts'
 
 const base = ['--memory', '--port', '0', '--stun-port', '0', '--host', '127.0.0.1']
 
 describe('one person, any node', () => {
   let scene: Scene
-  afterEach(() => scene.close())
-
-  async function twoNodes(): Promise<[HelperProcess, HelperProcess]> {
+  beforeEach(() => {
     scene = new Scene()
-    const a = await scene.helper({ args: [...base, '--name', 'node-a'] })
-    const b = await scene.helper({ args: [...base, '--name', 'node-b', '--neighbor', a.url] })
-    return [a, b]
-  }
+  })
+  afterEach(() => scene.close())
 
   async function peersAt(helper: HelperProcess): Promise<number> {
     return ((await (await fetch(`${helper.url}api/node`)).json()) as { peers: number }).peers
@@ -27,7 +23,7 @@ describe('one person, any node', () => {
   }
 
   it('chooses a node, goes back to its own, and is told where it is', async () => {
-    const [a, b] = await twoNodes()
+    const [a, b] = await scene.twoNodes()
     const ana = await Person.arrive(await scene.browser(), a.url, 'Ana')
     const bill = await Person.arrive(await scene.browser(), b.url, 'Bill')
     await ana.reaches(1)
@@ -49,7 +45,7 @@ describe('one person, any node', () => {
   })
 
   it('moves by itself when its node is gone, without a reload', async () => {
-    const [a, b] = await twoNodes()
+    const [a, b] = await scene.twoNodes()
     const ana = await Person.arrive(await scene.browser(), a.url, 'Ana')
     const bill = await Person.arrive(await scene.browser(), b.url, 'Bill')
     await ana.reaches(1)
@@ -63,7 +59,6 @@ describe('one person, any node', () => {
   })
 
   it('takes an address that somebody typed, and says in words what is wrong with another', async () => {
-    scene = new Scene()
     const a = await scene.helper({ args: [...base, '--name', 'node-a'] })
     const lone = await scene.helper({ args: [...base, '--name', 'lone'] })
     const ana = await Person.arrive(await scene.browser(), a.url, 'Ana')
@@ -87,7 +82,7 @@ describe('one person, any node', () => {
   })
 
   it.skipIf(process.env['SCREENSHOTS'] === undefined)('is looked at', async () => {
-    const [a, b] = await twoNodes()
+    const [a, b] = await scene.twoNodes()
     await Person.arrive(await scene.browser(), b.url, 'Bill')
     for (const viewport of [
       { width: 390, height: 844 },

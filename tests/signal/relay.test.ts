@@ -186,6 +186,8 @@ describe('relay', () => {
       full: true,
       up: [],
       down: [],
+      guestsUp: [],
+      guestsDown: [],
     } as const
     expect(applySite(directory, word(900), 0)).toMatchObject({ type: 'own', word: { sequence: 901 } })
     expect(applySite(directory, word(950), 1)).toEqual({ type: 'old' })

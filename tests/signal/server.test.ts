@@ -171,6 +171,8 @@ describe('hostile helpers', () => {
       full: true,
       up: [],
       down: [],
+      guestsUp: [],
+      guestsDown: [],
     } as const
     evil.send({ ...word, signature: '0'.repeat(128) })
     expect(await evil.refusal()).toBe('bad-proof')

@@ -13,6 +13,7 @@ import {
   type Neighbor,
   type SignalFrame,
 } from '#runtime/signal-frame.ts'
+import type { DoorPass } from './door/guest-door.ts'
 import { HelperList, type KnownNode } from './helper-list.ts'
 import type { Vantage } from './rtc-links.ts'
 
@@ -29,6 +30,9 @@ export interface SignalClientParts {
   /** This page's own helper: the folder it was opened from, with a slash at the end. */
   readonly home: string
   readonly onVantage: (vantage: Vantage) => void
+  /** The node's answer to `askDoor`; asked again by itself wherever this page speaks next. */
+  readonly onDoor: (pass: DoorPass) => void
+  readonly wantsDoor: () => boolean
   /** Which nodes are known, or which one this page speaks through, has changed. */
   readonly onNodes: (nodes: Nodes) => void
 }
@@ -108,6 +112,8 @@ export class SignalClient implements Helpers {
         const turn = { urls: frame.url, username: frame.username, credential: frame.credential }
         return this.parts.onVantage({ ...this.vantage, turn })
       }
+      case 'door':
+        return this.parts.onDoor({ url, name: frame.name, token: frame.token })
       case 'neighbors':
         this.learn(frame.neighbors)
         return this.tellSites(url, frame.neighbors)
@@ -144,6 +150,7 @@ export class SignalClient implements Helpers {
     if (url === this.parts.home) this.place = { site: frame.site, node: frame.node }
     const { site, node } = this.place ?? frame
     this.isAtSite = site === frame.site
+    if (this.parts.wantsDoor()) this.askDoor()
     this.urls.set(frame.site, url)
     this.list.note(url, frame.node)
     this.events?.up(url, site, node, frame.site)
@@ -204,6 +211,15 @@ export class SignalClient implements Helpers {
   add(url: string, name: string): void {
     this.list.add(url, name)
     this.tellNodes()
+  }
+
+  askDoor(): void {
+    if (this.phase.type === 'up') this.send(this.phase.socket, { type: 'ask-door' })
+  }
+
+  /** Of the node that this page speaks through. */
+  get stunUrls(): readonly string[] {
+    return this.vantage.stunUrls
   }
 
   signal(helper: string, to: PeerId, payload: string): void {

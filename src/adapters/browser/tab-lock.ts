@@ -4,13 +4,15 @@
  * only the newest write (see indexeddb-store.ts), and the older one steps down when it is refused.
  */
 import type { Command, MeshEvent } from '#mesh/effects.ts'
+import type { DoorState } from './door/door-keeper.ts'
 import type { Nodes } from './signal-client.ts'
 
 /** What tabs say to each other beside what the mesh says: which nodes are known, and wishes about them. */
-export type NodesEvent = { readonly type: 'nodes' } & Nodes
+export type NodesEvent = ({ readonly type: 'nodes' } & Nodes) | ({ readonly type: 'door' } & DoorState)
 export type NodesCommand =
   | { readonly type: 'choose-node'; readonly url: string | undefined }
   | { readonly type: 'add-node'; readonly url: string; readonly name: string }
+  | { readonly type: 'set-door'; readonly isOpen: boolean }
   /** A tab that came later wants to know. */
   | { readonly type: 'tell-nodes' }
 

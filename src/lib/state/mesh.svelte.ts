@@ -5,6 +5,9 @@ import { openRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { Mesh, NodesEvent, TabEvent } from '../start.ts'
 import { RoomState } from './room.svelte.ts'
 
+type KnownEvent = Extract<NodesEvent, { type: 'nodes' }>
+type DoorEvent = Extract<NodesEvent, { type: 'door' }>
+
 /** guess: long enough to be read by somebody who looked elsewhere. */
 const toastMs = 8_000
 
@@ -30,10 +33,15 @@ export class MeshState {
   aloneSinceMs = $state<number | undefined>(Date.now())
   nodeLostSinceMs = $state<number | undefined>()
   lastNode = $state('')
-  nodes = $state.raw<Pick<NodesEvent, 'known' | 'current' | 'chosen'>>({
+  nodes = $state.raw<Pick<KnownEvent, 'known' | 'current' | 'chosen'>>({
     known: [],
     current: undefined,
     chosen: undefined,
+  })
+  door = $state.raw<Pick<DoorEvent, 'isOpen' | 'name' | 'guests'>>({
+    isOpen: false,
+    name: undefined,
+    guests: 0,
   })
   /** Said for a moment: this page speaks through another node now. */
   movedTo = $state<string | undefined>()
@@ -77,6 +85,9 @@ export class MeshState {
         return
       case 'nodes':
         return this.#takeNodes(event)
+      case 'door':
+        this.door = event
+        return
       case 'tab':
         this.isFollowing = event.role === 'following'
         return
@@ -132,7 +143,7 @@ export class MeshState {
     this.#spreadReach()
   }
 
-  #takeNodes({ known, current, chosen }: NodesEvent): void {
+  #takeNodes({ known, current, chosen }: KnownEvent): void {
     this.nodes = { known, current, chosen }
     const name = known.find(({ url }) => url === current)?.name
     if (name === undefined || name === '') return
@@ -206,6 +217,10 @@ export class MeshState {
 
   addNode(url: string, name: string): void {
     this.#mesh.command({ type: 'add-node', url, name })
+  }
+
+  setDoor(isOpen: boolean): void {
+    this.#mesh.command({ type: 'set-door', isOpen })
   }
 
   askForNodes(): void {

@@ -5,8 +5,8 @@
  * Bounds: an answer is 32 bytes (IPv6: 44) for at least 20 asked (T14), and each source has a budget.
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import type { Counters } from './metrics.ts'
-import { TokenBuckets } from './token-bucket.ts'
+import type { Counters } from '../metrics.ts'
+import { TokenBuckets } from '../token-bucket.ts'
 
 const headerBytes = 20
 const magicCookie = 0x2112a442
