@@ -12,7 +12,9 @@ await build({
     outDir: 'signal/dist',
     target: 'node20',
     minify: true,
-    rollupOptions: { output: { entryFileNames: 'signal.mjs', inlineDynamicImports: true } },
+    rollupOptions: {
+      output: { entryFileNames: 'signal.mjs', codeSplitting: false, banner: '#!/usr/bin/env node' },
+    },
   },
   ssr: { noExternal: true },
 })

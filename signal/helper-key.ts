@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { plainKey, type PlainKey } from '../src/adapters/signature.ts'
+import type { Log } from './log.ts'
 
 const keyBytes = 32
 
 /** @throws when the directory cannot be written. A damaged key file is moved aside, never overwritten. */
-export function openHelperKey(dataDir: string | undefined, warn: (sentence: string) => void): PlainKey {
+export function openHelperKey(dataDir: string | undefined, log: Log): PlainKey {
   if (dataDir === undefined) return plainKey(randomBytes(keyBytes))
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const file = join(dataDir, 'helper.key')
@@ -15,7 +16,8 @@ export function openHelperKey(dataDir: string | undefined, warn: (sentence: stri
   if (kept?.length === keyBytes) return plainKey(kept)
   if (kept !== undefined) {
     renameSync(file, `${file}.damaged`)
-    warn(`The key in ${file} was damaged; it is now ${file}.damaged, and this node has a new one.`)
+    // Devices and neighbours take this node for another one from now on.
+    log.warn('key-damaged', { file, movedTo: `${file}.damaged` })
   }
   const secret = randomBytes(keyBytes)
   // Written whole or not at all: a crash must not leave half a key.

@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openHelperKey } from './helper-key.ts'
+import { createLog, logLevels } from './log.ts'
 import { BadOption, helpText, parseOptions, type Options } from './options.ts'
-import { serve, type Helper } from './server.ts'
+import { version } from './context.ts'
+import { guardFor, serve, type Helper } from './server.ts'
 import { TlsFault } from './tls/certificates.ts'
 
 function fail(code: 1 | 2, sentence: string): never {
@@ -11,9 +13,15 @@ function fail(code: 1 | 2, sentence: string): never {
   process.exit(code)
 }
 
-function readOptions(): Options {
+const log = createLog({
+  level: logLevels.find((level) => level === process.env['MESHCHAT_LOG']) ?? 'info',
+  write: (line) => console.error(line),
+  wallMs: () => Date.now(),
+})
+
+function readOptions(args: readonly string[]): Options {
   try {
-    const options = parseOptions(process.argv.slice(2), process.env)
+    const options = parseOptions(args, process.env)
     if (options !== undefined) return options
   } catch (error) {
     if (error instanceof BadOption) fail(2, error.message)
@@ -27,8 +35,7 @@ async function start(options: Options): Promise<Helper> {
   const appDir = process.env['MESHCHAT_APP'] ?? join(import.meta.dirname, '..', '..', 'build')
   if (!existsSync(join(appDir, 'index.html'))) fail(1, `The app is not built: ${appDir} has no index.html.`)
   try {
-    const warn = (sentence: string) => console.error(sentence)
-    return await serve(options, openHelperKey(options.dataDir, warn), appDir, warn)
+    return await serve(options, openHelperKey(options.dataDir, log), appDir, log)
   } catch (error) {
     if (error instanceof TlsFault) fail(1, error.message)
     const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -44,7 +51,7 @@ async function start(options: Options): Promise<Helper> {
   }
 }
 
-async function command(args: readonly string[]): Promise<void> {
+async function runCa(args: readonly string[]): Promise<void> {
   try {
     const { runAuthority } = await import('./tls/authority-command.ts')
     process.stdout.write(await runAuthority(args, process.env, Date.now()))
@@ -54,20 +61,36 @@ async function command(args: readonly string[]): Promise<void> {
   }
 }
 
-async function run(): Promise<void> {
-  const options = readOptions()
+async function runDoctor(args: readonly string[]): Promise<void> {
+  const options = readOptions(args)
+  const { examine } = await import('./doctor/doctor.ts')
+  const findings = await examine(options, guardFor(options), Date.now())
+  const marks = { fine: 'ok  ', note: '-   ', bad: 'BAD ' } as const
+  for (const { verdict, sentence } of findings) console.log(`${marks[verdict]} ${sentence}`)
+  const count = findings.filter(({ verdict }) => verdict === 'bad').length
+  console.log(
+    count === 0 ? 'Nothing is wrong.' : `${count} ${count === 1 ? 'thing is' : 'things are'} wrong.`,
+  )
+  process.exitCode = count === 0 ? 0 : 1
+}
+
+async function runNode(args: readonly string[]): Promise<void> {
+  const options = readOptions(args)
   const helper = await start(options)
   console.log(`meshchat ${options.name} ready at ${helper.urls.join(', ')}`)
+  log.info('ready', { name: options.name, version, node: process.version })
   if (options.name.endsWith('.local.mesh')) {
     console.error('On amateur radio only clear text is allowed; a profile for that is not built yet.')
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
+      log.info('ending', { signal })
       void helper.close().then(() => process.exit(0))
     })
   }
 }
 
-const [verb, ...args] = process.argv.slice(2)
-if (verb === 'ca') await command(args)
-else await run()
+const [verb, ...rest] = process.argv.slice(2)
+if (verb === 'ca') await runCa(rest)
+else if (verb === 'doctor') await runDoctor(rest)
+else await runNode(process.argv.slice(2))

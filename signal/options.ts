@@ -74,7 +74,9 @@ type Flag = keyof typeof flags
 /** Accepted by the contract, refused until the feature exists, so that nobody believes in something absent. */
 const notBuilt: readonly Flag[] = ['keep-files-mb']
 
-export const helpText = `Usage: npm start -- [options]
+export const helpText = `Usage: meshchat [options]            run a node (in a clone: npm start -- [options])
+       meshchat doctor [options]     look whether everything that it needs is there
+       meshchat ca init|issue|show   the mesh's own certificate authority
 
   --port N             port of the page (8080; 0 takes a free one)
   --host ADDRESS       address to listen on (0.0.0.0)

@@ -13,6 +13,7 @@ import { Neighbors } from './discovery/neighbors.ts'
 import { openDoors } from './http/doors.ts'
 import { plainAddress, type Guard } from './guards.ts'
 import { listen, portOf, serverLimits, setBounds } from './http/listening.ts'
+import type { Log } from './log.ts'
 import { Counters } from './metrics.ts'
 import type { Options } from './options.ts'
 import { DoorTokens } from './peerjs/door-tokens.ts'
@@ -36,19 +37,13 @@ export interface Helper {
 
 /**
  * @param appDir the built app
- * @param warn takes one plain sentence for whoever runs the node
  * @throws when a port is taken
  */
-export async function serve(
-  options: Options,
-  key: PlainKey,
-  appDir: string,
-  warn: (sentence: string) => void,
-): Promise<Helper> {
+export async function serve(options: Options, key: PlainKey, appDir: string, log: Log): Promise<Helper> {
   const counters = new Counters()
   const assets = new Assets(appDir)
   // What was kept is read before anybody is let in.
-  const kept = options.isResident ? await readKept(options, warn) : undefined
+  const kept = options.isResident ? await readKept(options, log) : undefined
   const server = createServer(serverLimits)
   setBounds(server)
   await listen(server, options.port, options.host)
@@ -57,8 +52,8 @@ export async function serve(
   try {
     const stun = await serveStun(options.host, options.stunPort, counters)
     opened.push(stun)
-    const secure = options.tls === undefined ? undefined : await openSecurely(options, options.tls, warn)
-    const parts = { options, key, port, stun, secure, counters, assets, kept }
+    const secure = options.tls === undefined ? undefined : await openSecurely(options, options.tls, log)
+    const parts = { options, key, port, stun, secure, counters, assets, kept, log }
     return start(createContext(parts), parts, server)
   } catch (error) {
     for (const one of opened) one.close()
@@ -75,6 +70,7 @@ interface Parts {
   readonly counters: Counters
   readonly assets: Assets
   readonly kept: Kept | undefined
+  readonly log: Log
 }
 
 function start(context: Context, { options, port, stun, secure }: Parts, server: Server): Helper {
@@ -107,19 +103,19 @@ function start(context: Context, { options, port, stun, secure }: Parts, server:
 }
 
 /** A node whose disk fails still introduces browsers to each other. */
-async function readKept(options: Options, warn: (sentence: string) => void): Promise<Kept | undefined> {
+async function readKept(options: Options, log: Log): Promise<Kept | undefined> {
   try {
-    return await openKept(options, warn)
+    return await openKept(options, log)
   } catch (error) {
     if (!(error instanceof VolumeFault)) throw error
-    warn(
-      'The disk of this node cannot be read or written: it keeps nothing until that is mended and it is started again.',
-    )
+    log.error('disk', {
+      text: 'The disk of this node cannot be read or written: it keeps nothing until that is mended and it is started again.',
+    })
     return undefined
   }
 }
 
-function createContext({ options, key, port, stun, secure, counters, assets, kept }: Parts): Context {
+function createContext({ options, key, port, stun, secure, counters, assets, kept, log }: Parts): Context {
   const self: Self = {
     key,
     name: options.name,
@@ -134,7 +130,7 @@ function createContext({ options, key, port, stun, secure, counters, assets, kep
   const sign = (message: Uint8Array) => bytesToHex(signPlainly(key, message))
   const directory = createDirectory({ self: key.peer, name, url, secureUrl, sequence: Date.now(), sign })
   const relay = createRelay(directory, (site) => neighbors.costOf(site))
-  const sockets = new Sockets(self, relay, counters)
+  const sockets = new Sockets(self, relay, counters, log)
   const guard = guardFor(options)
   const isLinked = (site: Self['key']['peer']) => relay.helpersBySite.has(site)
   const stranded = () => strandedSites(relay.directory)
@@ -146,7 +142,7 @@ function createContext({ options, key, port, stun, secure, counters, assets, kep
   return { ...base, neighbors, assets, buckets, resident, peerServer, secure }
 }
 
-function guardFor(options: Options): Guard {
+export function guardFor(options: Options): Guard {
   const own = ['localhost', hostname().toLowerCase(), options.name.toLowerCase()]
   return {
     names: [...own, ...options.hostNames, ...ownAddresses()],
@@ -156,10 +152,10 @@ function guardFor(options: Options): Guard {
   }
 }
 
-function openSecurely(options: Options, tls: TlsOptions, warn: (sentence: string) => void): Promise<Secure> {
+function openSecurely(options: Options, tls: TlsOptions, log: Log): Promise<Secure> {
   const names = [options.name, hostname()].flatMap((name) => [`${name}.local.mesh`, `${name}.local`])
   const own = [...options.hostNames, ...names.map((name) => name.toLowerCase())]
-  return serveSecurely({ tls, options, names: own, addresses: ownAddresses, warn })
+  return serveSecurely({ tls, options, names: own, addresses: ownAddresses, log })
 }
 
 function ownAddresses(): string[] {

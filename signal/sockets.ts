@@ -16,6 +16,7 @@ import {
   type SignalRefusal,
 } from '#runtime/signal-frame.ts'
 import { wordsOf, type SiteFrame } from './directory.ts'
+import type { Log } from './log.ts'
 import type { Counters } from './metrics.ts'
 import {
   admitHelper,
@@ -58,11 +59,13 @@ export class Sockets {
   private readonly self: Self
   private readonly relay: Relay
   private readonly counters: Counters
+  private readonly log: Log
 
-  constructor(self: Self, relay: Relay, counters: Counters) {
+  constructor(self: Self, relay: Relay, counters: Counters, log: Log) {
     this.self = self
     this.relay = relay
     this.counters = counters
+    this.log = log
     this.timer = setInterval(() => this.tick(), socketLimits.flushMs)
   }
 
@@ -155,6 +158,8 @@ export class Sockets {
       this.rttByHelper.delete(session.site)
     }
     this.perform(dismiss(this.relay, session.id))
+    const { site } = session
+    if (site !== undefined && !this.relay.helpersBySite.has(site)) this.log.info('neighbor-down', { site })
   }
 
   private heard(session: Session): void {
@@ -271,6 +276,7 @@ export class Sockets {
     const smaller = this.self.key.peer < site ? this.self.key.peer : site
     if (stands && dialer !== smaller) return this.refuse(session, 'replaced')
     this.dialers.set(session.id, dialer)
+    if (older === undefined) this.log.info('neighbor-up', { site, address: session.address })
     this.perform(admitHelper(this.relay, session.id, site))
   }
 
@@ -303,7 +309,10 @@ export class Sockets {
 
   private refuse(session: Session, reason: SignalRefusal): void {
     if (session.phase.type === 'closed') return
-    if (reason !== 'replaced' && reason !== 'closing') this.counters.refuse(reason)
+    if (reason !== 'replaced' && reason !== 'closing') {
+      this.counters.refuse(reason)
+      this.log.debug('refused', { reason, address: session.address })
+    }
     this.send(session, { type: 'refused', reason })
     session.phase = { type: 'closed' }
     session.socket.close(4000, reason)

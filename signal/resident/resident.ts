@@ -23,6 +23,7 @@ import { openTo, resolveTarget } from '../discovery/dial.ts'
 import { reachableSites } from '../directory.ts'
 import type { Guard } from '../guards.ts'
 import type { Counters } from '../metrics.ts'
+import type { Log } from '../log.ts'
 import type { Options } from '../options.ts'
 import type { Relay } from '../relay.ts'
 import { ResidentHelpers } from './resident-helpers.ts'
@@ -61,16 +62,15 @@ export interface Kept {
 /** The largest message of a link: a frame and its lane. */
 export const linkMessageBytesMax = limits.frameBytesMax + 1
 
-/** @param warn takes one plain sentence for whoever runs the node */
-export async function openKept({ dataDir }: Options, warn: (sentence: string) => void): Promise<Kept> {
+export async function openKept({ dataDir }: Options, log: Log): Promise<Kept> {
   const timers = createTimers()
   const volume = dataDir === undefined ? new MemoryVolume() : new DiskVolume(join(dataDir, 'store'))
   const store = new JournalStore(volume, {
     nowMs: () => timers.wallMs(),
     onDamaged: (aside) =>
-      warn(
-        `What this node kept could not be read. It is now in ${aside}; the node fetches it again from others.`,
-      ),
+      log.error('store-damaged', {
+        text: `What this node kept could not be read. It is now in ${aside}; the node fetches it again from others.`,
+      }),
   })
   return { store, opened: await store.open(), timers }
 }

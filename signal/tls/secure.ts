@@ -1,6 +1,7 @@
 /** The node on https, beside plain http: same answers, same sockets; the certificate is renewed while it runs. */
 import { createServer, type Server } from 'node:https'
 import { isIP } from 'node:net'
+import type { Log } from '../log.ts'
 import { listen, portOf, serverLimits, setBounds } from '../http/listening.ts'
 import type { Options } from '../options.ts'
 import { isDue, openCertificate, TlsFault, type Shown, type TlsOptions } from './certificates.ts'
@@ -21,12 +22,12 @@ export interface SecureParts {
   /** Names of this machine. */
   readonly names: readonly string[]
   readonly addresses: () => readonly string[]
-  readonly warn: (sentence: string) => void
+  readonly log: Log
 }
 
 /** @throws TlsFault, or when the port is taken */
 export async function serveSecurely(parts: SecureParts): Promise<Secure> {
-  const { tls, options, names, addresses, warn } = parts
+  const { tls, options, names, addresses, log } = parts
   const open = () => openCertificate(tls, [...names, ...addresses()], Date.now())
   let shown = await open()
   const server = createServer({ ...serverLimits, ...credentials(shown), minVersion: 'TLSv1.2' })
@@ -37,9 +38,10 @@ export async function serveSecurely(parts: SecureParts): Promise<Secure> {
     try {
       shown = await open()
       server.setSecureContext(credentials(shown))
+      log.info('certificate-renewed')
     } catch (error) {
       if (!(error instanceof TlsFault)) throw error
-      warn(error.message)
+      log.warn('certificate', { why: error.message })
     }
   }
   const timer = setInterval(() => void renew(), lookMs)

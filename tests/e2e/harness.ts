@@ -67,7 +67,7 @@ export class Scene {
     const child = spawn(program, rest, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, MESHCHAT_APP: join(root, 'build'), ...env },
+      env: { ...process.env, MESHCHAT_APP: join(root, 'build'), MESHCHAT_LOG: 'error', ...env },
     })
     const kill = async (signal: NodeJS.Signals = 'SIGTERM') => {
       child.kill(signal)

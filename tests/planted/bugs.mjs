@@ -271,8 +271,8 @@ export const bugs = [
     name: 'links are not bounded',
     by: 'links',
     file: 'overlay/links.ts',
-    find: 'return hasSlot && overlay.recentDialsMs.length < limits.dialsPerMinuteMax',
-    put: 'return hasSlot || overlay.recentDialsMs.length < limits.dialsPerMinuteMax',
+    find: "return hasSlot && (purpose === 'resident' || overlay.recentDialsMs.length < limits.dialsPerMinuteMax)",
+    put: "return hasSlot || purpose === 'resident' || overlay.recentDialsMs.length < limits.dialsPerMinuteMax",
   },
   {
     name: 'who failed to answer is dialled at once again',

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { createLog } from '../../signal/log.ts'
 import { parseOptions } from '../../signal/options.ts'
 import { serve, type Helper } from '../../signal/server.ts'
 import { plainKey } from '../../src/adapters/signature.ts'
@@ -13,7 +14,13 @@ const base = ['--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--no-di
 export class NodeRig {
   readonly folder = mkdtempSync(join(tmpdir(), 'meshchat-signal-'))
   readonly helpers: Helper[] = []
-  readonly warnings: string[] = []
+  /** Lines of the helpers' log. */
+  readonly lines: string[] = []
+  private readonly log = createLog({
+    level: 'debug',
+    write: (line) => this.lines.push(line),
+    wallMs: () => Date.now(),
+  })
   private made = 0
 
   constructor() {
@@ -33,7 +40,7 @@ export class NodeRig {
     const options = parseOptions([...base, ...kept, '--name', this.lastName, ...args], {})
     if (options === undefined) throw new Error('no options')
     const key = plainKey(new Uint8Array(32).fill(this.made))
-    const helper = await serve(options, key, this.folder, (sentence) => this.warnings.push(sentence))
+    const helper = await serve(options, key, this.folder, this.log)
     this.helpers.push(helper)
     return helper
   }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openHelperKey } from '../../signal/helper-key.ts'
+import { createLog } from '../../signal/log.ts'
 import { parseOptions } from '../../signal/options.ts'
 import { serve, type Helper } from '../../signal/server.ts'
 import { Person } from './person.ts'
@@ -23,10 +24,11 @@ async function open(name: string, ...args: string[]): Promise<Helper> {
   const data = args.includes('--memory') ? [] : ['--data', join(folder, name)]
   const options = parseOptions([...base, ...data, ...args], {})
   if (options === undefined) throw new Error('no options')
-  const warn = (sentence: string) => {
-    throw new Error(sentence)
+  const write = (line: string) => {
+    throw new Error(line)
   }
-  const helper = await serve(options, openHelperKey(options.dataDir, warn), folder, warn)
+  const log = createLog({ level: 'warn', write, wallMs: () => Date.now() })
+  const helper = await serve(options, openHelperKey(options.dataDir, log), folder, log)
   helpers.push(helper)
   return helper
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { openHelperKey } from '../../signal/helper-key.ts'
+import { createLog } from '../../signal/log.ts'
 import { keyOf } from '../mesh/make.ts'
 import type { Helper } from '../../signal/server.ts'
 import { TestPeer } from './client.ts'
@@ -242,11 +243,13 @@ describe('STUN on the wire', () => {
 describe('the helper’s key', () => {
   it('is kept in the data directory, and a damaged one is moved aside', () => {
     const data = join(folder, 'data')
-    const first = openHelperKey(data, () => undefined)
-    expect(openHelperKey(data, () => undefined).peer).toBe(first.peer)
+    const lines: string[] = []
+    const log = createLog({ level: 'warn', write: (line) => lines.push(line), wallMs: () => 0 })
+    const first = openHelperKey(data, log)
+    expect(openHelperKey(data, log).peer).toBe(first.peer)
+    expect(lines).toEqual([])
     writeFileSync(join(data, 'helper.key'), 'short')
-    const warnings: string[] = []
-    expect(openHelperKey(data, (sentence) => warnings.push(sentence)).peer).not.toBe(first.peer)
-    expect(warnings).toHaveLength(1)
+    expect(openHelperKey(data, log).peer).not.toBe(first.peer)
+    expect(JSON.parse(lines.join('')) as unknown).toMatchObject({ level: 'warn', event: 'key-damaged' })
   })
 })
