@@ -4,6 +4,11 @@ import { plainKey, signPlainly, type PlainKey } from '../../src/adapters/signatu
 import { bytesToHex } from '../../src/mesh/ids.ts'
 import { proofBytes, signalVersion, type SignalFrame } from '../../src/runtime/signal-frame.ts'
 
+export interface TestPeerOptions {
+  readonly headers?: Record<string, string>
+  readonly localAddress?: string
+}
+
 type Welcome = Extract<SignalFrame, { type: 'welcome' }>
 
 export class TestPeer {
@@ -13,9 +18,10 @@ export class TestPeer {
   closeCode: number | undefined
   private waiting: (() => void)[] = []
 
-  constructor(url: string, seed: number, headers: Record<string, string> = {}) {
+  /** @param options of the socket: headers, or the address that it comes from */
+  constructor(url: string, seed: number, options: TestPeerOptions = {}) {
     this.key = plainKey(new Uint8Array(32).map((_, i) => (i < 4 ? (seed >>> (8 * i)) & 255 : 9)))
-    this.socket = new WebSocket(`${url.replace(/^http/, 'ws')}signal`, { headers })
+    this.socket = new WebSocket(`${url.replace(/^http/, 'ws')}signal`, options)
     this.socket.on('message', (data: Buffer) => {
       this.frames.push(JSON.parse(data.toString()) as SignalFrame)
       this.wake()
