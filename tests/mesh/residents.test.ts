@@ -52,6 +52,17 @@ describe('residents', () => {
     expect(ana.engine.near.has(site)).toBe(false)
   })
 
+  it('[B2] nobody waits for a resident to dial, whose id is the smaller', () => {
+    const sizes = new Set<boolean>()
+    for (let seed = 50; seed < 60; seed++) {
+      const peer = placed(new Peer(seed), [{ peer: site, site }])
+      sizes.add(peer.engine.self < site)
+      run(peer, limits.dialPolitenessMs / 2)
+      expect(dialled(peer)).toContain(site)
+    }
+    expect(sizes.size).toBe(2)
+  })
+
   it('[B2] dials that failed do not keep anybody from the own resident', () => {
     const up = Array.from({ length: 15 }, (_, i) => ({ peer: keyOf(i + 100).peer, site }))
     const ana = placed(new Peer(50), [{ peer: site, site }, ...up])

@@ -739,6 +739,13 @@ export const bugs = [
     put: ') return false',
   },
   {
+    name: 'who has the larger id waits for its resident to dial',
+    by: 'residents',
+    file: 'overlay/links.ts',
+    find: "const isFirst = overlay.self < peer || purpose === 'resident'",
+    put: 'const isFirst = overlay.self < peer || purpose === undefined',
+  },
+  {
     name: 'failed dials keep a device from its resident',
     by: 'residents',
     file: 'overlay/links.ts',

@@ -185,7 +185,7 @@ export function dueDials(overlay: Overlay, wishes: readonly Wish[], nowMs: numbe
   const due: DueDial[] = []
   for (const { peer, purpose, isUrgent, isInvited } of wishes) {
     if (peer === overlay.self || overlay.linksByPeer.has(peer)) continue
-    const plan = planFor(overlay, peer, nowMs)
+    const plan = planFor(overlay, peer, purpose, nowMs)
     plan.purpose = purpose
     plan.isUrgent = isUrgent
     if (plan.phase !== 'waiting' || plan.atMs > nowMs || !mayDial(overlay, purpose)) continue
@@ -201,11 +201,13 @@ export function dueDials(overlay: Overlay, wishes: readonly Wish[], nowMs: numbe
   return due
 }
 
-function planFor(overlay: Overlay, peer: PeerId, nowMs: number): DialPlan {
+function planFor(overlay: Overlay, peer: PeerId, purpose: Purpose, nowMs: number): DialPlan {
   const known = overlay.dials.get(peer)
   if (known !== undefined) return known
   // O3: of two peers that find each other at once, the one with the smaller id dials.
-  const atMs = overlay.self < peer ? nowMs : nowMs + limits.dialPolitenessMs
+  // B2: a resident dials nobody of its site, so nobody waits for it.
+  const isFirst = overlay.self < peer || purpose === 'resident'
+  const atMs = isFirst ? nowMs : nowMs + limits.dialPolitenessMs
   const plan: DialPlan = { phase: 'waiting', purpose: 'view', isUrgent: false, atMs, failures: 0 }
   overlay.dials.set(peer, plan)
   return plan
