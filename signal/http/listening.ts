@@ -7,6 +7,8 @@ export const serverLimits = {
   headersTimeout: 10_000,
   requestTimeout: 15_000,
   keepAliveTimeout: 5_000,
+  /** How often slow clients are looked for; Node's own choice is 30 s. */
+  connectionsCheckingInterval: 5_000,
   /** A URL and a few headers. */
   maxHeaderSize: 16_384,
 } as const
