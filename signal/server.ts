@@ -45,7 +45,7 @@ export async function serve(options: Options, key: PlainKey, appDir: string, log
   // What was kept is read before anybody is let in.
   const kept = options.isResident ? await readKept(options, log) : undefined
   const server = createServer(serverLimits)
-  setBounds(server)
+  setBounds(server, options.maxPeers)
   await listen(server, options.port, options.host)
   const port = portOf(server)
   const opened: { close(): void }[] = [server]

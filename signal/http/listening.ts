@@ -14,12 +14,14 @@ export const serverLimits = {
 } as const
 
 const headersMax = 64
-const connectionsMax = 4_096
+/** guess: a page needs two sockets and some requests; so many at least, and as many as the peers that are let in need. */
+const connectionsMin = 4_096
+const connectionsPerPeer = 3
 const silentMs = 30_000
 
-export function setBounds(server: Server | SecureServer): void {
+export function setBounds(server: Server | SecureServer, maxPeers: number): void {
   server.maxHeadersCount = headersMax
-  server.maxConnections = connectionsMax
+  server.maxConnections = Math.max(connectionsMin, connectionsPerPeer * maxPeers)
   server.setTimeout(silentMs)
 }
 

@@ -31,7 +31,7 @@ export async function serveSecurely(parts: SecureParts): Promise<Secure> {
   const open = () => openCertificate(tls, [...names, ...addresses()], Date.now())
   let shown = await open()
   const server = createServer({ ...serverLimits, ...credentials(shown), minVersion: 'TLSv1.2' })
-  setBounds(server)
+  setBounds(server, options.maxPeers)
   await listen(server, options.tlsPort, options.host)
   const renew = async () => {
     if (!isDue(shown, Date.now())) return
