@@ -155,18 +155,24 @@ function readFlags(args: readonly string[], env: Readonly<Record<string, string 
   } catch (error) {
     throw new BadOption(error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'Bad option.')
   }
+  const [hasMemory, hasData] = [values.memory === true, values.data !== undefined]
+  // Whoever wants nothing kept has nothing kept, also where a unit names a folder.
+  const wantsMemory = !hasData && isSet(env['MESHCHAT_MEMORY'])
   for (const flag of Object.keys(flags) as Flag[]) {
     const variable = env[`MESHCHAT_${flag.toUpperCase().replaceAll('-', '_')}`]
     if (variable === undefined || variable === '' || values[flag] !== undefined) continue
     // A flag wins, also over the variable of what it excludes.
-    if ((flag === 'data' && values.memory === true) || (flag === 'memory' && values.data !== undefined))
-      continue
+    if ((flag === 'data' && (hasMemory || wantsMemory)) || (flag === 'memory' && hasData)) continue
     if (flags[flag].type === 'boolean') {
-      if (variable !== '0' && variable !== 'false') values[flag] = true
+      if (isSet(variable)) values[flag] = true
     } else
       values[flag] = 'multiple' in flags[flag] ? variable.split(',').map((part) => part.trim()) : variable
   }
   return values
+}
+
+function isSet(variable: string | undefined): boolean {
+  return variable !== undefined && !['', '0', 'false'].includes(variable)
 }
 
 function text(values: Values, flag: Flag): string | undefined {

@@ -153,7 +153,10 @@ export function guardFor(options: Options): Guard {
 }
 
 function openSecurely(options: Options, tls: TlsOptions, log: Log): Promise<Secure> {
-  const names = [options.name, hostname()].flatMap((name) => [`${name}.local.mesh`, `${name}.local`])
+  const names = [options.name, hostname()].flatMap((name) => {
+    const bare = name.replace(/\.local(\.mesh)?$/, '')
+    return [`${bare}.local.mesh`, `${bare}.local`]
+  })
   const own = [...options.hostNames, ...names.map((name) => name.toLowerCase())]
   return serveSecurely({ tls, options, names: own, addresses: ownAddresses, log })
 }

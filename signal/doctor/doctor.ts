@@ -37,11 +37,7 @@ const bad = (sentence: string): Finding => ({ verdict: 'bad', sentence })
 
 /** @returns what was found, in the order in which a person would look */
 export async function examine(options: Options, guard: Guard, wallMs: number): Promise<Finding[]> {
-  const own = await askNode(
-    `http://127.0.0.1:${options.port}${options.base}`,
-    '127.0.0.1',
-    doctorLimits.waitMs,
-  )
+  const own = await askNode(ownUrl(options), ownAddress(options), doctorLimits.waitMs)
   const neighbors = await Promise.all(options.neighbors.map((url) => askNeighbor(guard, url)))
   return [
     await examinePort(options, own),
@@ -54,6 +50,15 @@ export async function examine(options: Options, guard: Guard, wallMs: number): P
       ? []
       : [note('No neighbour is named and none is looked for: this node will stay alone.')]),
   ]
+}
+
+function ownAddress({ host }: Options): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+}
+
+function ownUrl(options: Options): string {
+  const address = ownAddress(options)
+  return `http://${address.includes(':') ? `[${address}]` : address}:${options.port}${options.base}`
 }
 
 async function examinePort({ port, host }: Options, own: NodeReport | string): Promise<Finding> {
@@ -76,10 +81,11 @@ function isTcpFree(port: number, host: string): Promise<boolean> {
 }
 
 /** RFC 8489 §6: a Binding request to this machine. */
-async function examineStun({ stunPort, host }: Options, isRunning: boolean): Promise<Finding> {
+async function examineStun(options: Options, isRunning: boolean): Promise<Finding> {
+  const { stunPort } = options
   if (stunPort === 0) return note('STUN takes a free UDP port at the start.')
   const answers = await new Promise<boolean>((resolve) => {
-    const socket = createSocket('udp4')
+    const socket = createSocket(ownAddress(options).includes(':') ? 'udp6' : 'udp4')
     const end = (found: boolean) => {
       clearTimeout(timer)
       socket.close()
@@ -87,12 +93,12 @@ async function examineStun({ stunPort, host }: Options, isRunning: boolean): Pro
     }
     const timer = setTimeout(() => end(false), doctorLimits.waitMs / 3)
     socket.on('error', () => end(false))
-    socket.on('message', (answer) => end(answer.readUInt16BE(0) === 0x0101))
+    socket.on('message', (answer) => end(answer.length >= 2 && answer.readUInt16BE(0) === 0x0101))
     const request = Buffer.alloc(20)
     request.writeUInt16BE(1, 0)
     request.writeUInt32BE(0x2112a442, 4)
     request.write('meshchatdoct', 8)
-    socket.send(request, stunPort, host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host)
+    socket.send(request, stunPort, ownAddress(options))
   })
   if (answers) return fine(`STUN answers on UDP port ${stunPort}.`)
   if (!isRunning) return note(`STUN is not running on UDP port ${stunPort}; it starts with the node.`)

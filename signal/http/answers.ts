@@ -5,7 +5,6 @@ import { reachableSites } from '../directory.ts'
 import { allowsHost, plainAddress } from '../guards.ts'
 import type { Counters } from '../metrics.ts'
 import { fingerprintOf, nameOf, toDer } from '../tls/certificates.ts'
-import { readAuthority } from '../tls/files.ts'
 import { trustPage, trustPolicy } from '../tls/trust-page.ts'
 
 export const peerServerPath = '/peerjs/'
@@ -122,8 +121,7 @@ function guests({ peerServer, counters }: Context, path: string, response: Serve
 
 /** How to trust the authority of this mesh; in plain http too, since that is where who needs it comes from. */
 function trust({ options, self, secure }: Context, response: ServerResponse): void {
-  const pem = secure?.shown().authority
-  const permits = options.tls?.type === 'auto' ? readAuthority(options.tls.folder)?.permits : undefined
+  const { authority: pem, permits } = secure?.shown() ?? { authority: undefined, permits: undefined }
   const page = trustPage({
     node: options.name,
     url: `${self.url}trust`,

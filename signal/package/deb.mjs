@@ -43,7 +43,14 @@ function buildPackage(architecture) {
     copy(join(root, 'build'), join(lib, 'build'))
     write(
       join(tree, 'usr/bin/meshchat'),
-      '#!/bin/sh\nexec /usr/lib/meshchat/node /usr/lib/meshchat/signal/dist/signal.mjs "$@"\n',
+      `#!/bin/sh
+# What a person types looks at the service's own options and folder.
+if [ -z "$MESHCHAT_DATA" ] && [ "$(id -u)" = 0 ]; then
+  if [ -r /etc/default/meshchat ]; then set -a; . /etc/default/meshchat; set +a; fi
+  export MESHCHAT_DATA="\${MESHCHAT_DATA:-/var/lib/meshchat}"
+fi
+exec /usr/lib/meshchat/node /usr/lib/meshchat/signal/dist/signal.mjs "$@"
+`,
       0o755,
     )
     copy(join(root, 'signal/package/meshchat.service'), join(tree, 'lib/systemd/system/meshchat.service'))
@@ -94,8 +101,8 @@ Description: chat, files and calls on a network without the internet
 set -e
 if [ "$1" = configure ] && [ -d /run/systemd/system ]; then
   systemctl daemon-reload
-  systemctl enable meshchat.service
-  systemctl restart meshchat.service
+  if [ -z "$2" ]; then systemctl enable --now meshchat.service || true
+  else systemctl try-restart meshchat.service || true; fi
 fi
 `,
     0o755,

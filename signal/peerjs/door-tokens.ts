@@ -9,6 +9,11 @@ import type { SignalFrame } from '#runtime/signal-frame.ts'
 const doorMark = 'meshchat-'
 const doorCharacters = 12
 
+/** @returns whether a name is one that belongs to a person */
+export function isDoor(name: string): boolean {
+  return name.toLowerCase().startsWith(doorMark)
+}
+
 export class DoorTokens {
   private readonly secret = randomBytes(32)
 
@@ -19,7 +24,7 @@ export class DoorTokens {
 
   /** @returns whether who shows this token may have the name; a name that is nobody's is free */
   admits(name: string, token: string): boolean {
-    if (!name.toLowerCase().startsWith(doorMark)) return true
+    if (!isDoor(name)) return true
     const shown = Buffer.from(token, 'hex')
     const own = this.tokenFor(name)
     return shown.length === own.length && timingSafeEqual(shown, own)

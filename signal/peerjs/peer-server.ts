@@ -12,7 +12,7 @@ import type { Counters } from '../metrics.ts'
 import { admitGuest, dismissGuest, type Relay } from '../relay.ts'
 import type { Sockets } from '../sockets.ts'
 import { TokenBuckets } from '../token-bucket.ts'
-import type { DoorTokens } from './door-tokens.ts'
+import { isDoor, type DoorTokens } from './door-tokens.ts'
 
 export const peerServerLimits = {
   /** PeerJS sends what fits a WebSocket message; an offer is 2 to 4 kB. */
@@ -23,6 +23,9 @@ export const peerServerLimits = {
   expireMs: 5_000,
   /** guess */
   waitingMax: 256,
+  /** guess: a shelter behind one address; and of 64 names at a node one address never has all. */
+  perAddressMax: 48,
+  waitingPerGuestMax: 32,
   tokenCharactersMax: 64,
   /** guess: a client that opens several connections sends some dozen candidates at once. */
   pace: { perSecond: 20, burst: 200, keysMax: 256 },
@@ -38,6 +41,7 @@ const carriedTypes: readonly unknown[] = ['OFFER', 'ANSWER', 'CANDIDATE', 'LEAVE
 interface Guest {
   readonly name: string
   readonly token: string
+  readonly address: string
   socket: WebSocket
   heardMs: number
 }
@@ -74,7 +78,9 @@ export class PeerServer {
   answer(path: string): { readonly text: string; readonly type: string } | undefined {
     if (path === `${key}/id`) return { text: randomUUID(), type: 'text/plain; charset=utf-8' }
     if (path !== `${key}/peers`) return undefined
-    return { text: JSON.stringify(reachableGuests(this.parts.relay.directory)), type: 'application/json' }
+    // A person's door is found by who was given its name.
+    const names = reachableGuests(this.parts.relay.directory).filter((name) => !isDoor(name))
+    return { text: JSON.stringify(names), type: 'application/json' }
   }
 
   /** @param search what follows the question mark */
@@ -90,10 +96,14 @@ export class PeerServer {
       return this.refuse(socket, 'ERROR', 'Server has reached its concurrent user limit')
     }
     if (!this.isFree(name, token)) return this.refuse(socket, 'ID-TAKEN', 'ID is taken')
-    if (!this.guests.has(name) && this.guests.size >= signalLimits.guestsMax) {
+    const isFull =
+      this.guests.size >= signalLimits.guestsMax ||
+      [...this.guests.values()].filter((one) => one.address === address).length >=
+        peerServerLimits.perAddressMax
+    if (!this.guests.has(name) && isFull) {
       return this.refuse(socket, 'ERROR', 'Server has reached its concurrent user limit')
     }
-    this.enter(socket, name, token)
+    this.enter(socket, name, token, address)
   }
 
   /** The same client, which comes back, is known by its token. */
@@ -106,9 +116,9 @@ export class PeerServer {
     return site === undefined || site === relay.directory.self
   }
 
-  private enter(socket: WebSocket, name: string, token: string): void {
+  private enter(socket: WebSocket, name: string, token: string, address: string): void {
     const older = this.guests.get(name)
-    const guest: Guest = { name, token, socket, heardMs: performance.now() }
+    const guest: Guest = { name, token, address, socket, heardMs: performance.now() }
     this.guests.set(name, guest)
     older?.socket.terminate()
     admitGuest(this.parts.relay, name)
@@ -144,6 +154,11 @@ export class PeerServer {
   private carry(message: Waiting): void {
     const isBehind = this.waiting.some(({ to }) => to === message.to)
     if (!isBehind && this.parts.sockets.fromGuest(message.from, message.to, message.payload)) return
+    if (
+      this.waiting.filter(({ from }) => from === message.from).length >= peerServerLimits.waitingPerGuestMax
+    ) {
+      return this.expire(message)
+    }
     this.waiting.push(message)
     if (this.waiting.length > peerServerLimits.waitingMax) this.expire(this.waiting.shift())
   }

@@ -1,4 +1,5 @@
 /** `meshchat ca …`: makes the mesh's authority and certificates for its nodes, as files to carry to them. */
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { parseCidr } from '../guards.ts'
@@ -13,7 +14,7 @@ export const authorityHelp = `Usage: npm run meshchat -- ca init [--name "MESH"]
        npm run meshchat -- ca show [--dir DIR]
 
   init   makes the certificate authority of your mesh. It may vouch for names below local.mesh and local and
-         for private addresses, and for what --permit adds; for nothing else, also if its key is stolen.
+         for private addresses, and for what --permit adds; for no other web site, also if its key is stolen.
   issue  makes a certificate and a key for a node, to be given to it with --tls-cert and --tls-key.
   show   prints the fingerprint that people compare before they trust it.
 
@@ -75,7 +76,7 @@ function permitsWith(extra: readonly string[]): Permits {
   const names = [...meshPermits.names]
   const prefixes = [...meshPermits.prefixes]
   for (const one of extra) {
-    const prefix = parseCidr(one)
+    const prefix = parseCidr(isIP(one) === 0 ? one : `${one}/${isIP(one) === 4 ? 32 : 128}`)
     if (prefix !== undefined) prefixes.push(prefix)
     else if (/^([a-z0-9-]+\.)+[a-z0-9-]+$/.test(one)) names.push(one)
     else

@@ -51,6 +51,8 @@ export async function createAuthority(name: string, permits: Permits, wallMs: nu
     extensions: [
       new BasicConstraintsExtension(true, 0, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+      // Most systems let an authority vouch for no more than it says here (CA/Browser Forum BR §7.1.2.5).
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
       new Extension(nameConstraintsId, true, nameConstraints(permits)),
     ],

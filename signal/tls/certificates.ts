@@ -3,10 +3,11 @@
  * directory issues for this node's names and addresses at each start; where there is no authority, the node makes one.
  */
 import { X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Authority, Certified } from './authority.ts'
-import { certificateLimits, meshPermits, permits } from './permits.ts'
+import { certificateLimits, meshPermits, permits, type Permits } from './permits.ts'
 import { readAuthority, writeAuthority } from './files.ts'
 
 export type TlsOptions =
@@ -18,6 +19,8 @@ export interface Shown extends Certified {
   readonly names: readonly string[]
   /** PEM of the authority that has to be trusted; undefined when devices know it anyway. */
   readonly authority: string | undefined
+  /** What that authority may vouch for, where it is known. */
+  readonly permits: Permits | undefined
 }
 
 /** The certificate cannot be used; the sentence is for whoever runs the node. */
@@ -42,7 +45,10 @@ export async function openCertificate(
     const [leaf, ...others] = splitChain(certified.certificate).map((pem) => new X509Certificate(pem))
     if (leaf === undefined) throw new TlsFault('The certificate file holds no certificate.')
     const root = others.find((one) => one.ca && one.verify(one.publicKey))
-    return { ...certified, names: namesOf(leaf), authority: root?.toString() }
+    // That the two fit is found out here, and not when a page comes.
+    createSecureContext({ cert: certified.certificate, key: certified.key })
+    const known = options.type === 'auto' ? readAuthority(options.folder)?.permits : undefined
+    return { ...certified, names: namesOf(leaf), authority: root?.toString(), permits: known }
   } catch (error) {
     if (error instanceof TlsFault) throw error
     const why = error instanceof Error ? error.message : 'unknown'

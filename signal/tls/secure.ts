@@ -36,8 +36,9 @@ export async function serveSecurely(parts: SecureParts): Promise<Secure> {
   const renew = async () => {
     if (!isDue(shown, Date.now())) return
     try {
-      shown = await open()
-      server.setSecureContext(credentials(shown))
+      const renewed = await open()
+      server.setSecureContext(credentials(renewed))
+      shown = renewed
       log.info('certificate-renewed')
     } catch (error) {
       if (!(error instanceof TlsFault)) throw error

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import encodeQR from 'qr'
-import type { Permits } from './permits.ts'
+import { meshPermits, permitsText, type Permits } from './permits.ts'
 
 export interface TrustPage {
   readonly node: string
@@ -110,8 +110,8 @@ ${body}
 function withoutAuthority({ node, secureUrls }: TrustPage): string {
   const [first] = secureUrls
   if (first !== undefined) {
-    return `<h1>${escapeHtml(node)} needs no extra trust</h1>
-<p>This node has a certificate that browsers know. Open the secure address: ${link(first)}</p>
+    return `<h1>${escapeHtml(node)} brings no authority to trust</h1>
+<p>This node shows a certificate that its operator chose. Open the secure address: ${link(first)}. If your browser warns, ask the operator.</p>
 <p><a href="./">Back to the chat</a></p>`
   }
   return `<h1>${escapeHtml(node)} has no secure address</h1>
@@ -148,7 +148,11 @@ ${steps.map(([system, lines]) => `<details><summary>${system}</summary><ol>${lin
 function limits(permits: Permits | undefined): string {
   if (permits === undefined) return ''
   const names = permits.names.map((name) => `<code>.${escapeHtml(name)}</code>`).join(', ')
-  return `It can vouch only for names that end in ${names} and for private addresses, not for any site on the internet.`
+  const prefixes = permits.prefixes.map(({ address, bits }) => `<code>${address}/${bits}</code>`).join(', ')
+  const own = permitsText(permits) === permitsText(meshPermits)
+  return own
+    ? `It can vouch only for names that end in ${names} and for private addresses, not for any site on the internet.`
+    : `It can vouch only for names that end in ${names} and for addresses in ${prefixes}.`
 }
 
 function link(url: string): string {

@@ -108,6 +108,7 @@ export function startMesh(home: string): Mesh {
 
   const lead = async () => {
     const start = ++starts
+    door.begin()
     const opened = await store.open()
     const { name, rooms } = opened.stored
     tell({ type: 'opened', name, rooms })

@@ -64,6 +64,8 @@ export interface NewEvent extends Event {
   readonly audience: readonly PeerId[] | undefined
   /** L2: it is held; only its signature may be new, if it is the same event. */
   readonly isHeld?: boolean
+  /** Written by nobody in the composer. */
+  readonly keepsDraft?: boolean
 }
 
 /** One durable transaction: all of it or nothing. */
@@ -104,7 +106,13 @@ export type HangUpReason =
   | 'leaving'
 
 export type Command =
-  | { readonly type: 'post'; readonly token: string; readonly room: RoomId; readonly body: Body }
+  | {
+      readonly type: 'post'
+      readonly token: string
+      readonly room: RoomId
+      readonly body: Body
+      readonly keepsDraft?: boolean
+    }
   | { readonly type: 'join'; readonly name: string }
   /** M7: a room that this device owns. @see ownedRoomId for the nonce */
   | {

@@ -98,7 +98,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
     readMarks: journal.readMarks,
     rooms: journal.rooms,
     name: journal.name,
-    clearDrafts: [...new Set(own.filter(({ kind }) => kind === eventKinds.message).map(({ room }) => room))],
+    clearDrafts: [...new Set(own.filter(isFromComposer).map(({ room }) => room))],
   }
   journal.events = others.slice(events.length - own.length)
   journal.splits = []
@@ -113,6 +113,11 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
   journal.name = undefined
   journal.inFlight = { token, write, changed }
   return write
+}
+
+/** W5: what a person wrote in the composer leaves it when it is stored. */
+function isFromComposer({ kind, keepsDraft }: NewEvent): boolean {
+  return kind === eventKinds.message && keepsDraft !== true
 }
 
 function feedRecords(log: Log, events: readonly NewEvent[], also: readonly FeedPlace[]): FeedRecord[] {

@@ -16,6 +16,8 @@ export interface Post {
   readonly token: string
   readonly room: RoomId
   readonly body: Body
+  /** It was not written in the composer: what stands there stays. */
+  readonly keepsDraft?: boolean | undefined
 }
 
 interface Batch {
@@ -84,7 +86,7 @@ export function openBatch(
     bytes += eventWireBytes(fields)
     if (events.length > 0 && bytes > limits.runBytesMax) break
     const id = eventIdOf(fields)
-    events.push({ ...fields, id, signature: undefined, audience })
+    events.push({ ...fields, id, signature: undefined, audience, keepsDraft: post.keepsDraft === true })
     posts.push(post)
     seq += 1
     prev = id

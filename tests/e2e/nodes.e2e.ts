@@ -39,7 +39,7 @@ describe('one person, any node', () => {
     await ana.say('from the other node')
     await bill.sees('from the other node')
     const again = await openSheet(ana)
-    await again.getByRole('checkbox', { name: /Change by itself/ }).check()
+    await again.getByRole('checkbox', { name: /Come back to this page/ }).check()
     await ana.page.getByText('Now through node-a.').waitFor()
     await expect.poll(() => peersAt(a), { timeout: 10_000 }).toBe(1)
   })

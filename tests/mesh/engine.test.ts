@@ -51,6 +51,17 @@ function items(effects: readonly Effect[], link?: number): Content[] {
 }
 
 describe('engine', () => {
+  it('[W3] what a program wrote leaves the draft in the composer alone', () => {
+    const engine = start()
+    const body = { type: 'message', text: 'hello' } as const
+    const command = { type: 'post', token: 't', room: general, body, keepsDraft: true } as const
+    const asked = handle(engine, { type: 'command', command }, 1_000)
+    const token = asked.flatMap((effect) => (effect.type === 'sign' ? [effect.token] : []))[0] ?? 0
+    const storing = handle(engine, { type: 'signed', token, signature: new Uint8Array(64) }, 1_001)
+    const drafts = storing.flatMap((effect) => (effect.type === 'store' ? [effect.write.clearDrafts] : []))
+    expect(drafts).toEqual([[]])
+  })
+
   it('[W3] an own message is stored before it is sent, and told when it is durable', () => {
     const engine = start()
     linked(engine, 1, 1)

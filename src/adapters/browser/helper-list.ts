@@ -7,6 +7,7 @@ import { isHelperUrl, signalLimits, type Neighbor } from '#runtime/signal-frame.
 const storageName = 'meshchat:helpers'
 const chosenName = 'meshchat:helper'
 const knownMax = 16
+const typedMax = 4
 
 export interface KnownNode {
   readonly url: string
@@ -22,6 +23,8 @@ export class HelperList {
   /** By address, in the order in which they are tried; this page's own first. */
   private known: Map<string, string>
   private chosenUrl: string | undefined
+  /** In this life of the page: what helpers name does not push them out. */
+  private typed: readonly string[] = []
 
   constructor(home: string) {
     this.home = home
@@ -52,6 +55,7 @@ export class HelperList {
   /** Somebody typed it, and it answered. */
   add(url: string, name: string): void {
     if (!isKnownUrl(url)) return
+    this.typed = [url, ...this.typed.filter((one) => one !== url)].slice(0, typedMax)
     this.keep([[url, name]])
   }
 
@@ -72,7 +76,7 @@ export class HelperList {
   /** The own one, then the chosen, then what was named last. */
   private keep(news: readonly (readonly [string, string])[]): void {
     const chosen = this.chosenUrl
-    const fixed = [this.home, ...(chosen === undefined ? [] : [chosen])].map(
+    const fixed = [this.home, ...(chosen === undefined ? [] : [chosen]), ...this.typed].map(
       (url): readonly [string, string] => [url, this.known.get(url) ?? ''],
     )
     const all = new Map<string, string>()

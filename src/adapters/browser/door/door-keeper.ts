@@ -34,6 +34,11 @@ export class DoorKeeper {
     this.state = { isOpen: readIsOpen(), name: undefined, guests: 0 }
   }
 
+  /** This tab leads now: what another one has switched meanwhile counts. */
+  begin(): void {
+    this.change({ isOpen: readIsOpen(), name: undefined, guests: 0 })
+  }
+
   get isOpen(): boolean {
     return this.state.isOpen
   }
@@ -66,10 +71,8 @@ export class DoorKeeper {
   }
 
   take(event: MeshEvent): void {
-    if (event.type === 'started') {
-      this.view = { ...this.view, person: event.name, self: event.self }
-      if (this.state.isOpen) this.change(this.state)
-    } else if (event.type === 'rooms') this.view = { ...this.view, rooms: event.rooms }
+    if (event.type === 'started') this.view = { ...this.view, person: event.name, self: event.self }
+    else if (event.type === 'rooms') this.view = { ...this.view, rooms: event.rooms }
     else if (event.type === 'people') this.view = { ...this.view, people: event.people }
     this.door?.setView(this.view)
     this.door?.take(event)

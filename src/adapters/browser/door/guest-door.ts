@@ -16,6 +16,8 @@ export const doorLimits = {
   postsPerSecond: 1,
   postsBurst: 10,
   bufferedBytesMax: 262_144,
+  /** guess: a connection over the mesh stands within it, or never. */
+  openTimeoutMs: 15_000,
 } as const
 
 /** What the node gave: where, under which name, and what proves that it may be had. */
@@ -47,8 +49,6 @@ interface Guest {
   readonly connection: DataConnection
   name: string
   readonly rooms: Set<RoomId>
-  tokens: number
-  atMs: number
 }
 
 export class GuestDoor {
@@ -59,6 +59,8 @@ export class GuestDoor {
   private readonly posting = new Map<string, { readonly guest: Guest; readonly room: string }>()
   private view: DoorView
   private lastToken = 0
+  private tokens: number = doorLimits.postsBurst
+  private earnedAtMs = performance.now()
 
   constructor(parts: GuestDoorParts, view: DoorView) {
     this.parts = parts
@@ -82,6 +84,7 @@ export class GuestDoor {
       if (type !== 'peer-unavailable' && type !== 'webrtc') parts.failed()
     })
     this.peer.on('disconnected', () => parts.failed())
+    this.peer.on('call', (call) => call.close())
   }
 
   setView(view: DoorView): void {
@@ -89,19 +92,24 @@ export class GuestDoor {
   }
 
   private arrived(connection: DataConnection): void {
+    // Other ways of packing are put together without a bound.
+    if (connection.serialization !== 'json') return connection.close()
     if (this.guests.size >= doorLimits.guestsMax) return connection.close()
     const guest: Guest = {
       connection,
       name: connection.peer,
       rooms: new Set(),
-      tokens: doorLimits.postsBurst,
-      atMs: performance.now(),
     }
     this.guests.add(guest)
     const gone = () => {
+      clearTimeout(patience)
+      connection.close()
       if (this.guests.delete(guest)) this.parts.changed(this.guests.size)
     }
+    // PeerJS says nothing of a connection that ends before it is open.
+    const patience = setTimeout(gone, doorLimits.openTimeoutMs)
     connection.on('open', () => {
+      clearTimeout(patience)
       this.parts.changed(this.guests.size)
       const rooms = this.view.rooms.map(({ name }) => name)
       this.tell(guest, { type: 'welcome', person: this.view.person, rooms })
@@ -140,16 +148,21 @@ export class GuestDoor {
     { room, name }: RoomRecord,
     message: Extract<GuestMessage, { type: 'post' }>,
   ): void {
-    const nowMs = performance.now()
-    const earned = ((nowMs - guest.atMs) / 1_000) * doorLimits.postsPerSecond
-    guest.tokens = Math.min(doorLimits.postsBurst, guest.tokens + earned)
-    guest.atMs = nowMs
-    if (guest.tokens < 1) return this.tell(guest, { type: 'refused', reason: 'too-fast' })
-    guest.tokens -= 1
+    if (!this.mayPost(performance.now())) return this.tell(guest, { type: 'refused', reason: 'too-fast' })
     const token = `door ${++this.lastToken}`
     this.posting.set(token, { guest, room: name })
     const body = { type: 'message', text: guestText(guest.name, message.text) } as const
-    this.parts.command({ type: 'post', token, room, body })
+    this.parts.command({ type: 'post', token, room, body, keepsDraft: true })
+  }
+
+  /** For all guests together: whoever connects again has no more. */
+  private mayPost(nowMs: number): boolean {
+    const earned = ((nowMs - this.earnedAtMs) / 1_000) * doorLimits.postsPerSecond
+    this.tokens = Math.min(doorLimits.postsBurst, this.tokens + earned)
+    this.earnedAtMs = nowMs
+    if (this.tokens < 1) return false
+    this.tokens -= 1
+    return true
   }
 
   /** What the mesh says. */
