@@ -1,22 +1,22 @@
 /**
  * What a node costs: idle clients and signals beside the stock PeerServer (`peer` 1.0.2), a resident with 100,000 events
- * and 200 clients, a day's catch-up between two nodes, bytes on the disk. `CLIENTS`, `EVENTS`.
+ * and 200 clients, bytes on the disk. `CLIENTS`, `EVENTS`.
  */
 import { writeFileSync } from 'node:fs'
-import { createServer, connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { DiskVolume } from '../../src/adapters/node/disk-volume.ts'
 import { JournalStore } from '../../src/adapters/node/journal-store.ts'
-import { eventWireBytes } from '../../src/mesh/event.ts'
+import { openRoomId } from '../../src/mesh/ids.ts'
+import { acceptRun, commit, createLog, recordWith } from '../../src/mesh/log.ts'
 import { writeOf } from '../contract/store-contract.ts'
 import { root } from '../root.ts'
 import { Prng } from '../sim/prng.ts'
 import { TestPeer } from '../signal/client.ts'
 import { Person } from '../signal/person.ts'
 import { conversation } from './corpus.ts'
-import { freePort, NodeProcess, pause, Workplace } from './node-process.ts'
+import { NodeProcess, pause, Workplace } from './node-process.ts'
 import { percentile, printTable, type Row } from './table.ts'
 
 const clients = Number(process.env['CLIENTS'] ?? 5_000)
@@ -180,45 +180,25 @@ async function theirRate(pairs: number, each: number): Promise<Relayed> {
   return { perSecond, cpuMs }
 }
 
-/** @returns bytes of the events, as they are on the wire */
-async function fill(folder: string, count: number, authors: number): Promise<number> {
-  const store = new JournalStore(new DiskVolume(join(folder, 'store')), {
-    nowMs: () => Date.now(),
-    onDamaged: () => undefined,
-  })
+/** A room that the two who talk are not in. */
+const archive = openRoomId('archive')
+
+/** A journal as a resident leaves it: events and how far each feed is held. */
+async function fill(folder: string, count: number, authors: number): Promise<void> {
+  const volume = new DiskVolume(join(folder, 'store'))
+  const store = new JournalStore(volume, { nowMs: () => Date.now(), onDamaged: () => undefined })
   await store.open()
-  let bytes = 0
-  for (const events of conversation(new Prng(3), authors, count).values()) {
+  const log = createLog([])
+  for (const [feed, events] of conversation(new Prng(3), authors, count)) {
     for (let from = 0; from < events.length; from += 500) {
-      const part = events.slice(from, from + 500)
-      bytes += part.reduce((sum, event) => sum + eventWireBytes(event), 0)
-      await store.write(writeOf({ events: part }))
+      const part = events.slice(from, from + 500).map((event) => ({ ...event, room: archive }))
+      acceptRun(log, { room: archive, feed, events: part })
+      const record = recordWith(log, part, archive, feed)
+      commit(log, record)
+      await store.write(writeOf({ events: part, feeds: [record] }))
     }
   }
   await store.finish()
-  return bytes
-}
-
-/** A way between two nodes that counts what crosses it. */
-async function counting(
-  port: number,
-): Promise<{ readonly port: number; readonly bytes: () => number; close(): void }> {
-  let bytes = 0
-  const server = createServer((near) => {
-    const far = connect(port, '127.0.0.1')
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      from.on('data', (chunk) => (bytes += chunk.length))
-      from.pipe(to)
-      from.on('error', () => to.destroy())
-      from.on('close', () => to.destroy())
-    }
-  })
-  const own = await freePort()
-  await new Promise<void>((resolve) => server.listen(own, '127.0.0.1', resolve))
-  return { port: own, bytes: () => bytes, close: () => void server.close() }
 }
 
 async function eventsAt(node: NodeProcess): Promise<number> {
@@ -273,6 +253,7 @@ describe('a node', () => {
     await fill(data, stored, 50)
     const node = await helper('--data', data, '--keep-mb', '1000')
     const startedInMs = node.startedInMs
+    const held = await eventsAt(node)
     const rssEmptyMb = node.rssMb
     const crowd = await gather(190, (index) => ours(node, 20_000 + index))
     const beat = setInterval(() => crowd.forEach((one) => one.beat()), heartbeatMs)
@@ -308,7 +289,7 @@ describe('a node', () => {
     await pause(12_000)
     const after = node.written
     clearInterval(beat)
-    printTable(`a resident with ${stored} events`, [
+    printTable(`a resident that holds ${held} events`, [
       { what: 'start-up', value: `${startedInMs.toFixed(0)} ms`, against: 'goal 3,000' },
       { what: 'memory after start', value: `${rssEmptyMb.toFixed(1)} MB`, against: '' },
       { what: 'memory with 190 clients', value: `${rssMb.toFixed(1)} MB`, against: 'goal 80' },
@@ -333,30 +314,5 @@ describe('a node', () => {
     for (const person of people) person.leave()
     for (const { socket } of crowd) socket.terminate()
     await node.end()
-  })
-
-  it('catches up after a day', async () => {
-    const data = join(place.folder, 'day')
-    const bytes = await fill(data, 10_000, 20)
-    const rich = await helper('--data', data)
-    const way = await counting(rich.port)
-    const startMs = performance.now()
-    const poor = await helper('--memory', '--neighbor', `http://127.0.0.1:${way.port}/`)
-    // Somebody at each node has the room open.
-    const people = await Promise.all([Person.come([rich.url], 80_001), Person.come([poor.url], 80_002)])
-    while ((await eventsAt(poor)) < 10_000 && performance.now() - startMs < 240_000) await pause(250)
-    const tookMs = performance.now() - startMs
-    printTable('a node that missed 10,000 events (goal: 1.15)', [
-      {
-        what: `bytes on the way, both directions, in ${(tookMs / 1_000).toFixed(1)} s; has ${await eventsAt(poor)}`,
-        value: `${(way.bytes() / 1_000).toFixed(0)} kB`,
-        against: `${(bytes / 1_000).toFixed(0)} kB of events`,
-        ratio: way.bytes() / bytes,
-      },
-    ])
-    for (const person of people) person.leave()
-    way.close()
-    await poor.end()
-    await rich.end()
   })
 })
