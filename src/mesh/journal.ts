@@ -115,7 +115,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
   return write
 }
 
-/** W5: what a person wrote in the composer leaves it when it is stored. */
+/** What a person wrote in the composer leaves it when it is stored (W3). */
 function isFromComposer({ kind, keepsDraft }: NewEvent): boolean {
   return kind === eventKinds.message && keepsDraft !== true
 }

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { Person, root, Scene, type Browser, type HelperProcess } from './harness.ts'
 
 const client = join(root, 'node_modules/peerjs/dist/peerjs.min.js')
@@ -119,9 +120,16 @@ describe('programs that speak PeerJS', () => {
     await ana.page.getByText('1 program is connected').waitFor()
     expect(said.join('\n')).toMatch(/welcome[\s\S]*joined[\s\S]*posted/)
     await ana.page.getByRole('checkbox', { name: /programs on this mesh may read and write/ }).uncheck()
-    await expect
-      .poll(async () => (await fetch(`${a.url}peerjs/peerjs/peers`)).text(), { timeout: 10_000 })
-      .not.toContain(name)
+    // Doors are in no list: that nobody is there any more, an offer shows.
+    const probe = new WebSocket(`${a.url.replace('http', 'ws')}peerjs/peerjs?key=peerjs&id=probe&token=t`)
+    scene.onClose(() => probe.terminate())
+    const answer = await new Promise<string>((resolve) => {
+      probe.on('open', () => probe.send(JSON.stringify({ type: 'OFFER', dst: name, payload: {} })))
+      probe.on('message', (data: Buffer) => {
+        if (!data.includes('"OPEN"')) resolve(data.toString())
+      })
+    })
+    expect(answer).toContain('"EXPIRE"')
   })
 })
 
