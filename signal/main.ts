@@ -5,6 +5,7 @@ import { openHelperKey } from './helper-key.ts'
 import { createLog, logLevels } from './log.ts'
 import { BadOption, helpText, parseOptions, type Options } from './options.ts'
 import { version } from './context.ts'
+import { DataInUse, lockData } from './resident/data-lock.ts'
 import { guardFor, serve, type Helper } from './server.ts'
 import { TlsFault } from './tls/certificates.ts'
 
@@ -35,8 +36,11 @@ async function start(options: Options): Promise<Helper> {
   const appDir = process.env['MESHCHAT_APP'] ?? join(import.meta.dirname, '..', '..', 'build')
   if (!existsSync(join(appDir, 'index.html'))) fail(1, `The app is not built: ${appDir} has no index.html.`)
   try {
+    if (options.dataDir !== undefined) await lockData(options.dataDir)
     return await serve(options, openHelperKey(options.dataDir, log), appDir, log)
   } catch (error) {
+    if (error instanceof DataInUse)
+      fail(1, `Another node is running on ${error.message}; give this one a folder of its own with --data.`)
     if (error instanceof TlsFault) fail(1, error.message)
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EADDRINUSE') {

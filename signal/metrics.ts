@@ -14,12 +14,22 @@ export class Counters {
   signals = 0
   stunAnswers = 0
   private readonly refused = new Map<string, number>()
-  private readonly frames = new Map<string, number>()
+  private readonly frames = new Map<string, { count: number; bytes: number }>()
 
   /** A frame of the mesh has passed a link of this helper. */
-  frame(lane: (typeof frameLanes)[number], direction: (typeof directions)[number]): void {
+  frame(lane: (typeof frameLanes)[number], direction: (typeof directions)[number], bytes: number): void {
     const key = `${lane} ${direction}`
-    this.frames.set(key, (this.frames.get(key) ?? 0) + 1)
+    const known = this.frames.get(key) ?? { count: 0, bytes: 0 }
+    this.frames.set(key, { count: known.count + 1, bytes: known.bytes + bytes })
+  }
+
+  private frameLines(name: string, of: 'count' | 'bytes'): string[] {
+    return frameLanes.flatMap((lane) =>
+      directions.map((direction) => {
+        const value = this.frames.get(`${lane} ${direction}`)?.[of] ?? 0
+        return `${name}{lane="${lane}",direction="${direction}"} ${value}`
+      }),
+    )
   }
 
   refuse(reason: string): void {
@@ -46,12 +56,10 @@ export class Counters {
       `meshchat_stun_answers_total ${this.stunAnswers}`,
       '# HELP meshchat_frames_total Frames of the mesh that passed through this helper’s links.',
       '# TYPE meshchat_frames_total counter',
-      ...frameLanes.flatMap((lane) =>
-        directions.map((direction) => {
-          const count = this.frames.get(`${lane} ${direction}`) ?? 0
-          return `meshchat_frames_total{lane="${lane}",direction="${direction}"} ${count}`
-        }),
-      ),
+      ...this.frameLines('meshchat_frames_total', 'count'),
+      '# HELP meshchat_frame_bytes_total The same in bytes, as they went over the link.',
+      '# TYPE meshchat_frame_bytes_total counter',
+      ...this.frameLines('meshchat_frame_bytes_total', 'bytes'),
       '# HELP meshchat_links Links of the resident to browsers and to other residents.',
       '# TYPE meshchat_links gauge',
       `meshchat_links ${gauges.links}`,

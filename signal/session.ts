@@ -1,9 +1,10 @@
 /** One socket at `/signal`: what is known of who is at the other end, and how much it may take. */
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import type { PlainKey } from '../src/adapters/signature.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import type { DoorTokens } from './peerjs/door-tokens.ts'
-import type { SocketId } from './relay.ts'
+import type { SocketId } from './relay/relay.ts'
 import type { TurnServer } from './ice/turn.ts'
 
 export const socketLimits = {
@@ -44,6 +45,8 @@ export type Phase =
 export interface Session {
   readonly id: SocketId
   readonly socket: WebSocket
+  /** What it writes to, where that is known. */
+  readonly wire: Duplex | undefined
   readonly address: string
   phase: Phase
   readonly openedMs: number

@@ -1,8 +1,9 @@
 /**
  * Sockets at `/signal`: proves who is at the other end, in both directions, bounds what they may send, and
- * hands proven frames to relay.ts. A socket that misbehaves is told why and closed; nobody else notices.
+ * hands proven frames to relay/relay.ts. A socket that misbehaves is told why and closed; nobody else notices.
  */
 import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { signPlainly, verifyPlainly } from '../src/adapters/signature.ts'
 import type { PeerId } from '#mesh/ids.ts'
@@ -15,7 +16,8 @@ import {
   type SignalFrame,
   type SignalRefusal,
 } from '#runtime/signal-frame.ts'
-import { wordsOf, type SiteFrame } from './directory.ts'
+import { wordsOf, type SiteFrame } from './relay/directory.ts'
+import { Corks } from './corks.ts'
 import type { Log } from './log.ts'
 import type { Counters } from './metrics.ts'
 import {
@@ -30,7 +32,7 @@ import {
   type Action,
   type Relay,
   type SocketId,
-} from './relay.ts'
+} from './relay/relay.ts'
 import { socketLimits, type Phase, type Self, type Session } from './session.ts'
 import { TokenBuckets } from './token-bucket.ts'
 import { turnFrame, turnLimits } from './ice/turn.ts'
@@ -38,6 +40,15 @@ import { turnFrame, turnLimits } from './ice/turn.ts'
 export interface LocalPeer {
   send(frame: SignalFrame): void
   detach(): void
+}
+
+/** What a browser says most; answered without looking further. */
+const pingBytes = Buffer.from(JSON.stringify({ type: 'ping' }))
+const pongText = JSON.stringify({ type: 'pong' })
+
+function textBytes(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data)
 }
 
 function newId(): string {
@@ -52,7 +63,10 @@ export class Sockets {
   private readonly proofBuckets = new TokenBuckets(socketLimits.proofBucket)
   private readonly addressBuckets = new TokenBuckets(socketLimits.addressBucket)
   private readonly timer: NodeJS.Timeout
+  private readonly corks = new Corks()
   private lastId = 0
+  private lastFrame: SignalFrame | undefined
+  private lastText = ''
   /** Peers of this process. */
   private readonly locals = new Map<SocketId, (frame: SignalFrame) => void>()
   readonly rttByHelper = new Map<PeerId, number>()
@@ -70,10 +84,10 @@ export class Sockets {
   }
 
   /** A browser or a neighbour has connected to us. */
-  accept(socket: WebSocket, address: string): void {
+  accept(socket: WebSocket, address: string, wire: Duplex): void {
     const count = this.socketsByAddress.get(address) ?? 0
     const nonce = randomBytes(32).toString('hex')
-    const session = this.open(socket, address, { type: 'proving', nonce })
+    const session = this.open({ socket, address, wire }, { type: 'proving', nonce })
     if (count >= socketLimits.socketsPerAddressMax) return this.refuse(session, 'too-many')
     const { key, name } = this.self
     this.send(session, { type: 'challenge', version: signalVersion, helper: key.peer, name, nonce })
@@ -82,7 +96,8 @@ export class Sockets {
   /** We have connected to a neighbour. @returns what tells whether that socket still lives */
   dial(socket: WebSocket, address: string): { readonly site: () => PeerId | undefined } {
     const nonce = randomBytes(32).toString('hex')
-    const session = this.open(socket, address, { type: 'dialed', nonce, challenge: undefined })
+    const phase = { type: 'dialed', nonce, challenge: undefined } as const
+    const session = this.open({ socket, address, wire: undefined }, phase)
     return { site: () => session.site }
   }
 
@@ -117,11 +132,15 @@ export class Sockets {
     return this.relay.peersByKey.size - this.locals.size
   }
 
-  private open(socket: WebSocket, address: string, phase: Phase): Session {
+  private open(
+    { socket, address, wire }: Pick<Session, 'socket' | 'address' | 'wire'>,
+    phase: Phase,
+  ): Session {
     const nowMs = performance.now()
     const session: Session = {
       id: ++this.lastId,
       socket,
+      wire,
       address,
       phase,
       openedMs: nowMs,
@@ -171,9 +190,10 @@ export class Sockets {
     if (session.phase.type === 'closed') return
     this.heard(session)
     if (isBinary) return this.refuse(session, 'not-text')
-    const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data as ArrayBuffer)
+    const bytes = textBytes(data)
     if (bytes.length > signalLimits.frameBytesMax) return this.refuse(session, 'too-large')
     if (!this.isPaced(session)) return this.refuse(session, 'too-fast')
+    if (session.phase.type === 'peer' && pingBytes.equals(bytes)) return this.sendText(session, pongText)
     const frame = parseSignalFrame(bytes.toString('utf8'))
     if (typeof frame === 'string') return this.refuse(session, frame)
     this.proceed(session, frame)
@@ -299,12 +319,22 @@ export class Sockets {
   }
 
   private send(session: Session, frame: SignalFrame): void {
+    // The same words often go to everybody.
+    if (frame !== this.lastFrame) {
+      this.lastFrame = frame
+      this.lastText = JSON.stringify(frame)
+    }
+    this.sendText(session, this.lastText)
+  }
+
+  private sendText(session: Session, text: string): void {
     if (session.phase.type === 'closed') return
     if (session.socket.bufferedAmount > socketLimits.bufferedBytesMax) {
       this.counters.refuse('too-slow')
       return session.socket.terminate()
     }
-    session.socket.send(JSON.stringify(frame))
+    if (session.wire !== undefined) this.corks.hold(session.wire)
+    session.socket.send(text)
   }
 
   private refuse(session: Session, reason: SignalRefusal): void {
@@ -332,7 +362,8 @@ export class Sockets {
         else if (nowMs - session.pingedMs >= socketLimits.neighborPingMs) this.ping(session, nowMs)
       } else if (type === 'peer') {
         this.tellTurn(session, session.phase.peer, nowMs)
-        if (nowMs - session.pingedMs >= socketLimits.peerPingMs) this.ping(session, nowMs)
+        const quietMs = Math.min(silentMs, nowMs - session.pingedMs)
+        if (quietMs >= socketLimits.peerPingMs) this.ping(session, nowMs)
       } else if (type !== 'closed' && nowMs - session.openedMs > socketLimits.proofTimeoutMs)
         this.refuse(session, 'timeout')
     }

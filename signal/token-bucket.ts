@@ -10,6 +10,9 @@ interface Bucket {
   atMs: number
 }
 
+/** How many of the oldest are looked at for one that is full again, when one has to go. */
+const lookedAtMax = 8
+
 export class TokenBuckets {
   private readonly buckets = new Map<string, Bucket>()
   private readonly options: BucketOptions
@@ -20,20 +23,40 @@ export class TokenBuckets {
 
   /** @returns whether one may pass now. */
   take(key: string, nowMs: number): boolean {
-    const { perSecond, burst, keysMax } = this.options
-    const bucket = this.buckets.get(key) ?? { tokens: burst, atMs: nowMs }
-    const earned = (Math.max(0, nowMs - bucket.atMs) / 1_000) * perSecond
-    bucket.tokens = Math.min(burst, bucket.tokens + earned)
+    const bucket = this.buckets.get(key) ?? this.add(key, nowMs)
+    bucket.tokens = this.tokensOf(bucket, nowMs)
     bucket.atMs = nowMs
     const passes = bucket.tokens >= 1
     if (passes) bucket.tokens -= 1
-    this.buckets.delete(key)
-    this.buckets.set(key, bucket)
-    for (const oldest of this.buckets.keys()) {
-      if (this.buckets.size <= keysMax) break
-      this.buckets.delete(oldest)
-    }
     return passes
+  }
+
+  private tokensOf({ tokens, atMs }: Bucket, nowMs: number): number {
+    const { perSecond, burst } = this.options
+    return Math.min(burst, tokens + (Math.max(0, nowMs - atMs) / 1_000) * perSecond)
+  }
+
+  private add(key: string, nowMs: number): Bucket {
+    if (this.buckets.size >= this.options.keysMax) this.makeRoom(nowMs)
+    const bucket = { tokens: this.options.burst, atMs: nowMs }
+    this.buckets.set(key, bucket)
+    return bucket
+  }
+
+  /** A full bucket is as good as none; else the one that came first goes. */
+  private makeRoom(nowMs: number): void {
+    let oldest: string | undefined
+    let looked = 0
+    for (const [key, bucket] of this.buckets) {
+      oldest ??= key
+      if (this.tokensOf(bucket, nowMs) >= this.options.burst) {
+        this.buckets.delete(key)
+        return
+      }
+      looked += 1
+      if (looked >= lookedAtMax) break
+    }
+    if (oldest !== undefined) this.buckets.delete(oldest)
   }
 
   forget(key: string): void {

@@ -1,18 +1,10 @@
-import { readFileSync, readdirSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
-import { root } from './root.ts'
+import { filesBelow, root } from './root.ts'
 
 /** The style that a machine can check (`style.md` §4.3, §4.10). When it hurts, redesign; do not loosen. */
-function filesBelow(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const path = `${folder}/${entry.name}`
-    if (entry.name === 'dist' || entry.name === '.cache') return []
-    return entry.isDirectory() ? filesBelow(path) : [path]
-  })
-}
-
 const sources = [...filesBelow('src'), ...filesBelow('signal')].filter((file) => /\.(ts|svelte)$/.test(file))
 const texts = new Map(sources.map((file) => [file, readFileSync(join(root, file), 'utf8')]))
 
@@ -239,6 +231,22 @@ describe('tidy', () => {
       .join('\n')
     expect(rules.length).toBeGreaterThan(60)
     expect(rules.map(([, id]) => id).filter((id) => !tests.includes(`[${id}]`))).toEqual([])
+  })
+
+  it('every threat that is met has a test that names it, in a file that docs/threats.md names', () => {
+    const rows = readFileSync(join(root, 'docs/threats.md'), 'utf8').split('\n')
+    const met = rows.flatMap((row) => {
+      const id = /^\| (T\d+) \|/.exec(row)?.[1]
+      return id === undefined || row.includes('not yet') ? [] : [{ id, row }]
+    })
+    const named = filesBelow('tests').flatMap((file) => {
+      const text = /\.(test|e2e)\.ts$/.test(file) ? readFileSync(join(root, file), 'utf8') : ''
+      return met.filter(
+        ({ id, row }) => text.includes(`[${id}]`) && row.includes(file.split('/').at(-1) ?? ''),
+      )
+    })
+    expect(met.length).toBeGreaterThan(15)
+    expect(met.filter((one) => !named.includes(one)).map(({ id }) => id)).toEqual([])
   })
 
   it('versions are exact, and the runtime has at most 15 dependencies', () => {

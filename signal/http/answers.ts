@@ -1,7 +1,7 @@
 /** What is answered over HTTP: the app, the API, the metrics, the page about trust. The same on http and https. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { version, type Context } from '../context.ts'
-import { reachableSites } from '../directory.ts'
+import { reachableSites } from '../relay/directory.ts'
 import { allowsHost, plainAddress } from '../guards.ts'
 import type { Counters } from '../metrics.ts'
 import { fingerprintOf, nameOf, toDer } from '../tls/certificates.ts'

@@ -12,14 +12,23 @@ import { peerServerPath } from './answers.ts'
 import type { Counters } from '../metrics.ts'
 import { linkMessageBytesMax } from '../resident/resident.ts'
 import { socketLimits } from '../session.ts'
+import { TokenBuckets } from '../token-bucket.ts'
 
 type Upgrading = Server | SecureServer
 
+interface Arrival {
+  readonly address: string
+  /** What follows the question mark. */
+  readonly search: string
+  /** What the WebSocket writes to. */
+  readonly wire: Duplex
+}
+
 interface Door {
   readonly server: WebSocketServer
-  /** @param search what follows the question mark */
-  readonly enter: (socket: WebSocket, address: string, search: string) => void
-  readonly isFull: (address: string) => boolean
+  readonly enter: (socket: WebSocket, from: Arrival) => void
+  /** @returns why somebody from there has to wait */
+  readonly closedTo: (address: string) => 'too-many' | 'too-fast' | undefined
 }
 
 /** @returns what closes the doors */
@@ -29,11 +38,13 @@ export function openDoors(context: Context, servers: readonly Upgrading[]): () =
     [
       `${options.base}signal`,
       // A little above the limit is still read, so that it can be refused by name.
-      door(signalLimits.frameBytesMax + 1_024, (socket, address) => sockets.accept(socket, address)),
+      door(signalLimits.frameBytesMax + 1_024, (socket, { address, wire }) =>
+        sockets.accept(socket, address, wire),
+      ),
     ],
     [
       `${peerServerPath}peerjs`,
-      door(peerServerLimits.messageBytesMax, (socket, address, search) =>
+      door(peerServerLimits.messageBytesMax, (socket, { address, search }) =>
         peerServer.accept(socket, search, address),
       ),
     ],
@@ -49,11 +60,12 @@ export function openDoors(context: Context, servers: readonly Upgrading[]): () =
     const wanted = doors.get(path)
     if (wanted === undefined) return refuseUpgrade(socket, counters, '404 Not Found', 'path')
     const address = plainAddress(request.socket.remoteAddress ?? '')
-    if (wanted.isFull(address)) return refuseUpgrade(socket, counters, '503 Service Unavailable', 'too-many')
+    const reason = wanted.closedTo(address)
+    if (reason !== undefined) return refuseUpgrade(socket, counters, '503 Service Unavailable', reason)
     // A WebSocket may be quiet for longer than a request.
     request.socket.setTimeout(0)
     wanted.server.handleUpgrade(request, socket, head, (webSocket) =>
-      wanted.enter(webSocket, address, search),
+      wanted.enter(webSocket, { address, search, wire: socket }),
     )
   }
   for (const server of servers) server.on('upgrade', upgrade)
@@ -62,14 +74,14 @@ export function openDoors(context: Context, servers: readonly Upgrading[]): () =
   }
 }
 
-function door(bytesMax: number, enter: Door['enter'], isFull: Door['isFull'] = () => false): Door {
-  return { server: webSocketServer(bytesMax), enter, isFull }
+function door(bytesMax: number, enter: Door['enter'], closedTo: Door['closedTo'] = () => undefined): Door {
+  return { server: webSocketServer(bytesMax), enter, closedTo }
 }
 
 function linkDoor({ resident, options }: Context): Door | undefined {
   if (resident === undefined) return undefined
   const countByAddress = new Map<string, number>()
-  const enter = (socket: WebSocket, address: string) => {
+  const enter = (socket: WebSocket, { address }: Arrival) => {
     countByAddress.set(address, (countByAddress.get(address) ?? 0) + 1)
     socket.on('close', () => {
       const left = (countByAddress.get(address) ?? 1) - 1
@@ -78,10 +90,16 @@ function linkDoor({ resident, options }: Context): Door | undefined {
     })
     resident.accept(socket)
   }
-  const isFull = (address: string) =>
-    (countByAddress.get(address) ?? 0) >= socketLimits.socketsPerAddressMax ||
-    resident.socketCount >= options.maxPeers + limits.radioLinksMax
-  return door(linkMessageBytesMax + 1_024, enter, isFull)
+  const arrivals = new TokenBuckets(socketLimits.proofBucket)
+  const closedTo = (address: string) => {
+    const isFull =
+      (countByAddress.get(address) ?? 0) >= socketLimits.socketsPerAddressMax ||
+      resident.socketCount >= options.maxPeers + limits.radioLinksMax
+    if (isFull) return 'too-many'
+    // Each costs a few milliseconds of proofs.
+    return arrivals.take(address, performance.now()) ? undefined : 'too-fast'
+  }
+  return door(linkMessageBytesMax + 1_024, enter, closedTo)
 }
 
 function webSocketServer(maxPayload: number): WebSocketServer {

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { nodeFlags } from '../flags.mjs'
 import { ensureBuild, ensurePackages, root } from '../setup.mjs'
 
 const nodeVersion = '24.21.0'
@@ -49,7 +50,7 @@ if [ -z "$MESHCHAT_DATA" ] && [ "$(id -u)" = 0 ]; then
   if [ -r /etc/default/meshchat ]; then set -a; . /etc/default/meshchat; set +a; fi
   export MESHCHAT_DATA="\${MESHCHAT_DATA:-/var/lib/meshchat}"
 fi
-exec /usr/lib/meshchat/node /usr/lib/meshchat/signal/dist/signal.mjs "$@"
+exec /usr/lib/meshchat/node ${nodeFlags.join(' ')} /usr/lib/meshchat/signal/dist/signal.mjs "$@"
 `,
       0o755,
     )

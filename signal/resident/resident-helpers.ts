@@ -2,7 +2,7 @@
 import { limits } from '#mesh/limits.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import type { HelperEvents, Helpers } from '#runtime/ports.ts'
-import type { Neighbor, SignalFrame } from '#runtime/signal-frame.ts'
+import { placedOf, type Neighbor, type SignalFrame } from '#runtime/signal-frame.ts'
 import type { Self } from '../session.ts'
 import type { LocalPeer, Sockets } from '../sockets.ts'
 
@@ -28,7 +28,7 @@ export class ResidentHelpers implements Helpers {
     const { name } = this.self
     switch (frame.type) {
       case 'peers':
-        return this.events?.peers(name, frame.up, frame.down)
+        return this.events?.peers(name, placedOf(frame.up), frame.down)
       case 'neighbors':
         return this.tellSites(frame.neighbors)
       case 'signal':

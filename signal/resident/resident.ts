@@ -20,12 +20,12 @@ import { limits } from '#mesh/limits.ts'
 import type { OpenedStore, Timers } from '#runtime/ports.ts'
 import { startRuntime, type Traffic } from '#runtime/runtime.ts'
 import { openTo, resolveTarget } from '../discovery/dial.ts'
-import { reachableSites } from '../directory.ts'
+import { reachableSites } from '../relay/directory.ts'
 import type { Guard } from '../guards.ts'
 import type { Counters } from '../metrics.ts'
 import type { Log } from '../log.ts'
 import type { Options } from '../options.ts'
-import type { Relay } from '../relay.ts'
+import type { Relay } from '../relay/relay.ts'
 import { ResidentHelpers } from './resident-helpers.ts'
 import type { Self } from '../session.ts'
 import type { Sockets } from '../sockets.ts'
@@ -81,7 +81,7 @@ export function startResident(parts: ResidentParts, { store, opened, timers }: K
   const wsLinks = new WsLinks(
     keys,
     (peer) => dialResident(parts, peer),
-    (lane, direction) => counters.frame(lane, direction),
+    (lane, direction, bytes) => counters.frame(lane, direction, bytes),
   )
   const links = new ResidentLinks(new PackedLinks(wsLinks), (peer) => urlOf(relay, peer) !== undefined)
   const traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }

@@ -50,6 +50,9 @@ interface Connection {
   poll: ReturnType<typeof setTimeout> | undefined
 }
 
+/** @param bytes with the one that names the lane */
+type FrameListener = (lane: Lane, direction: 'in' | 'out', bytes: number) => void
+
 export class WsLinks implements Links {
   private events: LinkEvents | undefined
   private readonly connections = new Set<Connection>()
@@ -57,7 +60,7 @@ export class WsLinks implements Links {
   private lastLink = 0
   private readonly keys: Keys
   private readonly open: (peer: PeerId) => FrameSocket | undefined
-  private readonly onFrame: (lane: Lane, direction: 'in' | 'out') => void
+  private readonly onFrame: FrameListener
 
   /**
    * @param open a new socket towards a peer, or undefined where none is known
@@ -66,7 +69,7 @@ export class WsLinks implements Links {
   constructor(
     keys: Keys,
     open: (peer: PeerId) => FrameSocket | undefined,
-    onFrame: (lane: Lane, direction: 'in' | 'out') => void = () => undefined,
+    onFrame: FrameListener = () => undefined,
   ) {
     this.keys = keys
     this.open = open
@@ -154,7 +157,7 @@ export class WsLinks implements Links {
     if (lane === undefined || message.length > limits.frameBytesMax + 1)
       return this.end(connection, 'bad-proof')
     const bytes = message.slice(1)
-    this.onFrame(lane, 'in')
+    this.onFrame(lane, 'in', message.length)
     if (connection.link !== undefined) return this.events?.frame(connection.link, lane, bytes)
     if (lane === 'control' && connection.proofs < 2) {
       connection.proofs += 1
@@ -169,7 +172,7 @@ export class WsLinks implements Links {
   send(link: LinkId, lane: Lane, bytes: Uint8Array): boolean {
     const connection = this.byLink.get(link)
     if (connection === undefined) return true
-    this.onFrame(lane, 'out')
+    this.onFrame(lane, 'out', bytes.length + 1)
     this.enqueue(connection, lane, bytes)
     if (lane !== 'bulk') return true
     connection.isCongested ||= connection.queuedBytes.bulk > wsLimits.bulkQueueBytesMax

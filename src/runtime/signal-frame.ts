@@ -22,7 +22,7 @@ import {
 export { guestName, isHelperUrl, isTurnUrl, signalLimits } from './signal-fields.ts'
 
 /** The wire's version: a peer and a helper that share none cannot talk. */
-export const signalVersion = 1
+export const signalVersion = 2
 
 export interface Neighbor {
   readonly site: PeerId
@@ -34,6 +34,16 @@ export interface Neighbor {
   readonly linked: boolean
   /** What the way there costs, where it is known. */
   readonly cost?: number
+}
+
+/** Peers of one site: a newcomer is told of hundreds at once, and their site's key is as long as their own. */
+export interface SitePeers {
+  readonly site: PeerId
+  readonly peers: readonly PeerId[]
+}
+
+export function placedOf(up: readonly SitePeers[]): Placed[] {
+  return up.flatMap(({ site, peers }) => peers.map((peer) => ({ peer, site })))
 }
 
 export type SignalFrame =
@@ -68,7 +78,7 @@ export type SignalFrame =
   /** Helper to helper: you are in, and this proves me. */
   | { readonly type: 'accept'; readonly signature: string; readonly name: string; readonly url: string }
   /** Helper to peer: a bounded sample of who can be signalled to. */
-  | { readonly type: 'peers'; readonly up: readonly Placed[]; readonly down: readonly PeerId[] }
+  | { readonly type: 'peers'; readonly up: readonly SitePeers[]; readonly down: readonly PeerId[] }
   | { readonly type: 'neighbors'; readonly neighbors: readonly Neighbor[] }
   /** Peer to helper: `to`. Helper to peer: `from`. */
   | { readonly type: 'signal'; readonly peer: PeerId; readonly payload: string }
@@ -262,10 +272,10 @@ function parseAccept(f: Fields): SignalFrame | undefined {
 
 function parsePeers(f: Fields): SignalFrame | undefined {
   const up = list(f['up'], signalLimits.peersPerFrameMax, (item) => {
-    const placed = fieldsOf(item)
-    const peer = parsePeerId(placed?.['peer'])
-    const site = parsePeerId(placed?.['site'])
-    return peer === undefined || site === undefined ? undefined : { peer, site }
+    const there = fieldsOf(item)
+    const site = parsePeerId(there?.['site'])
+    const peers = list(there?.['peers'], signalLimits.peersPerFrameMax, parsePeerId)
+    return site === undefined || peers === undefined ? undefined : { site, peers }
   })
   const down = list(f['down'], signalLimits.peersPerFrameMax, parsePeerId)
   return up === undefined || down === undefined ? undefined : { type: 'peers', up, down }

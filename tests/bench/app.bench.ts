@@ -58,7 +58,9 @@ describe('one machine', () => {
     const [first] = peers
     await first?.until(() => {
       const known = new Set(
-        first.frames.flatMap((frame) => (frame.type === 'peers' ? frame.up.map((up) => up.peer) : [])),
+        first.frames.flatMap((frame) =>
+          frame.type === 'peers' ? frame.up.flatMap(({ peers }) => peers) : [],
+        ),
       )
       return known.size >= 199 ? true : undefined
     })

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { nodeFlags } from '../../signal/flags.mjs'
 import { root } from '../root.ts'
 
 const ticksPerSecond = 100
@@ -39,11 +40,12 @@ export class NodeProcess {
     script: string,
     args: readonly string[],
     env: Record<string, string> = {},
+    flags: readonly string[] = [],
   ): Promise<NodeProcess> {
     const port = await freePort()
     const startMs = performance.now()
     const given = args.map((one) => one.replace('PORT', String(port)))
-    const child = spawn(process.execPath, [script, ...given], {
+    const child = spawn(process.execPath, [...flags, script, ...given], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
     })
@@ -68,7 +70,7 @@ export class NodeProcess {
       'bench',
     ]
     const env = { MESHCHAT_APP: appFolder, MESHCHAT_LOG: 'error' }
-    return NodeProcess.start(join(root, 'signal/dist/signal.mjs'), [...base, ...args], env)
+    return NodeProcess.start(join(root, 'signal/dist/signal.mjs'), [...base, ...args], env, nodeFlags)
   }
 
   private proc(name: string): string {

@@ -1,8 +1,27 @@
+import { createHash } from 'node:crypto'
 import { execFileSync, spawn, type ExecFileSyncOptions } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { filesBelow } from '../root.ts'
 import { Person, root, Scene } from './harness.ts'
+
+describe('what is shipped', () => {
+  it('[T22] two builds of the same files are the same bytes', { timeout: 180_000 }, () => {
+    const shipped = () =>
+      [...filesBelow('build'), 'signal/dist/signal.mjs'].sort().map(
+        (file) =>
+          `${file} ${createHash('sha256')
+            .update(readFileSync(join(root, file)))
+            .digest('hex')}`,
+      )
+    const build = () => execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'ignore' })
+    build()
+    const first = shipped()
+    build()
+    expect(shipped()).toEqual(first)
+  })
+})
 
 describe('the npm package', () => {
   let scene: Scene

@@ -4,7 +4,7 @@ import { TestPeer } from './client.ts'
 import { hostilities } from './hostile.ts'
 import { metric, NodeRig, url } from './node-rig.ts'
 
-describe('[H2] hostile frames at /signal', () => {
+describe('[H2] [T2] hostile frames at /signal', () => {
   const rig = new NodeRig()
   let helper: Helper
   let calm: TestPeer

@@ -1,16 +1,18 @@
 import { appendFile, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sha256 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DiskVolume } from '../../src/adapters/node/disk-volume.ts'
 import { JournalStore } from '../../src/adapters/node/journal-store.ts'
+import { tableLimits } from '../../src/adapters/node/journal-tables.ts'
 import { MemoryVolume } from '../../src/adapters/node/memory-volume.ts'
 import { VolumeFault, type Volume } from '../../src/adapters/node/volume.ts'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import type { StoreWrite } from '../../src/mesh/effects.ts'
 import type { Run } from '../../src/mesh/event.ts'
-import { branchFeed, type EventId } from '../../src/mesh/ids.ts'
+import { branchFeed, peerIdFromBytes, type EventId } from '../../src/mesh/ids.ts'
 import { createLog, recordWith } from '../../src/mesh/log.ts'
 import type { FeedRecord } from '../../src/mesh/sync/held.ts'
 import { writeOf, writeRun } from '../contract/store-contract.ts'
@@ -197,7 +199,7 @@ describe('journal', () => {
     }
     await tidied(store)
     const segments = await volume.segments()
-    const sizes = await Promise.all(segments.map(async (segment) => (await volume.readAll(segment)).length))
+    const sizes = await Promise.all(segments.map(async (segment) => await volume.lengthOf(segment)))
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(20_000)
     expect(segments[0]).toBeGreaterThan(1)
     const before = await contents(store)
@@ -208,6 +210,26 @@ describe('journal', () => {
     expect((await again.load(general, long.feed, 0, 399)).map(({ seq }) => seq)).toEqual([
       395, 396, 397, 398, 399,
     ])
+  })
+
+  it('keeps what was said of so many people and no more, the last ones', async () => {
+    const volume = new MemoryVolume()
+    const store = new JournalStore(volume, small)
+    await store.open()
+    const count = tableLimits.presencesMax + 50
+    const personOf = (index: number) => peerIdFromBytes(sha256(new TextEncoder().encode(`${index}`)))
+    for (let from = 0; from < count; from += 64) {
+      const presences = Array.from({ length: Math.min(64, count - from) }, (_, i) => ({
+        ...presenceOf(1),
+        peer: personOf(from + i),
+      }))
+      await store.write({ ...writeOf({}), presences })
+    }
+    await store.finish()
+    const { stored } = await new JournalStore(volume, small).open()
+    expect(stored.presences).toHaveLength(tableLimits.presencesMax)
+    expect(stored.presences.some(({ peer }) => peer === personOf(count - 1))).toBe(true)
+    expect(stored.presences.some(({ peer }) => peer === personOf(0))).toBe(false)
   })
 
   it('says that the volume is full, keeps what it has, and goes on when there is room', async () => {

@@ -147,7 +147,7 @@ describe('options', () => {
 })
 
 describe('signal frames', () => {
-  it('parsing is total, and unknown fields do not get through', () => {
+  it('[T2] parsing is total, and unknown fields do not get through', () => {
     expect(parseSignalFrame('{')).toBe('not-json')
     expect(parseSignalFrame('[]')).toBe('bad-field')
     expect(parseSignalFrame('{"type":"__proto__"}')).toBe('unknown-type')

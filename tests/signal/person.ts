@@ -12,7 +12,7 @@ import { bytesToHex, feedAuthor, openRoomId, type PeerId } from '../../src/mesh/
 import { messageState, type MessageState } from '../../src/mesh/delivery.ts'
 import type { HelperEvents, Helpers, Store } from '../../src/runtime/ports.ts'
 import { startRuntime, type Runtime, type Traffic } from '../../src/runtime/runtime.ts'
-import { proofBytes, signalVersion, type SignalFrame } from '../../src/runtime/signal-frame.ts'
+import { placedOf, proofBytes, signalVersion, type SignalFrame } from '../../src/runtime/signal-frame.ts'
 import { keyOf } from '../mesh/make.ts'
 
 export const general = openRoomId('general')
@@ -66,7 +66,7 @@ class TestHelpers implements Helpers {
       this.urls.set(frame.site, url)
       this.place ??= frame
       events?.up(url, this.place.site, this.place.node, frame.site)
-    } else if (frame.type === 'peers') events?.peers(url, frame.up, frame.down)
+    } else if (frame.type === 'peers') events?.peers(url, placedOf(frame.up), frame.down)
     else if (frame.type === 'neighbors') {
       const near = frame.neighbors.filter(({ linked }) => linked).map(({ site }) => ({ site, cost: 10 }))
       events?.sites(url, near)

@@ -1,4 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   applySite,
@@ -10,7 +11,7 @@ import {
   waysOf,
   wordsOf,
   type Directory,
-} from '../../signal/directory.ts'
+} from '../../signal/relay/directory.ts'
 import {
   admitHelper,
   admitPeer,
@@ -22,9 +23,10 @@ import {
   relayLimits,
   type Action,
   type Relay,
-} from '../../signal/relay.ts'
+} from '../../signal/relay/relay.ts'
+import { sampleLimits } from '../../signal/relay/sample.ts'
 import { parsePeerId, peerIdFromBytes, type PeerId } from '../../src/mesh/ids.ts'
-import { signalLimits, type SignalFrame } from '../../src/runtime/signal-frame.ts'
+import { placedOf, signalLimits, type SignalFrame } from '../../src/runtime/signal-frame.ts'
 import { keyOf } from '../mesh/make.ts'
 
 const [a, b, c] = [keyOf(1).peer, keyOf(2).peer, keyOf(3).peer] as const
@@ -234,7 +236,7 @@ describe('relay', () => {
     for (let i = 0; i < 400; i++) admitPeer(relay, 10 + i, keyOf(i % 250).peer)
     for (const action of flush(relay)) {
       if (action.type === 'send' && action.frame.type === 'peers') {
-        expect(action.frame.up.length).toBeLessThanOrEqual(relayLimits.sampleAloneMax)
+        expect(placedOf(action.frame.up).length).toBeLessThanOrEqual(sampleLimits.aloneMax)
       }
     }
   })
@@ -249,7 +251,7 @@ describe('relay', () => {
       const sites = new Map<PeerId, number>()
       for (const session of relay.peersBySocket.values()) {
         if (session.socket !== socket) continue
-        for (const peer of session.told) {
+        for (const peer of relay.samples.peersOf(session.told)) {
           const site = placesOf(relay.directory).get(peer)
           if (site !== undefined) sites.set(site, (sites.get(site) ?? 0) + 1)
         }
@@ -257,26 +259,57 @@ describe('relay', () => {
       return sites
     }
     flush(relay)
-    expect(placed(1_000)).toEqual(new Map([[a, relayLimits.sampleAloneMax]]))
+    expect(placed(1_000)).toEqual(new Map([[a, sampleLimits.aloneMax]]))
     for (let i = 0; i < 20; i++) admitPeer(there, 5_000 + i, personOf(400 + i))
     wires.link(a, b)
     for (const [key, one] of wires.relays) wires.run(key, flush(one))
     flush(relay)
     // Nobody who is there is told as gone: who joined before the other site keeps what it was told.
-    const { sampleAloneMax, sampleOwnMax, samplePerSiteMax } = relayLimits
+    const { aloneMax, ownMax, perSiteMax } = sampleLimits
     expect(placed(1_000)).toEqual(
       new Map([
-        [a, sampleAloneMax],
-        [b, samplePerSiteMax],
+        [a, aloneMax],
+        [b, perSiteMax],
       ]),
     )
     admitPeer(relay, 2_000, personOf(500))
     flush(relay)
     expect(placed(2_000)).toEqual(
       new Map([
-        [a, sampleOwnMax],
-        [b, samplePerSiteMax],
+        [a, ownMax],
+        [b, perSiteMax],
       ]),
+    )
+  })
+
+  it('[H9] what browsers were told adds up to who is there, whoever comes and goes in between', () => {
+    const person = (index: number) => keyOf(1_000 + index).peer
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.tuple(fc.nat(11), fc.boolean()), { maxLength: 8 }), { maxLength: 12 }),
+        (rounds) => {
+          const relay = createRelay(directoryOf(a))
+          const knownBy = new Map<number, Set<PeerId>>()
+          for (const round of rounds) {
+            for (const [index, comes] of round) {
+              if (comes === relay.peersByKey.has(person(index))) continue
+              if (comes) knownBy.set(index, new Set())
+              else knownBy.delete(index)
+              if (comes) admitPeer(relay, index, person(index))
+              else dismiss(relay, index)
+            }
+            for (const action of flush(relay)) {
+              if (action.type !== 'send' || action.frame.type !== 'peers') continue
+              const known = knownBy.get(action.socket)
+              for (const { peer } of placedOf(action.frame.up)) known?.add(peer)
+              for (const peer of action.frame.down) known?.delete(peer)
+            }
+            const present = [...knownBy.keys()].map(person).sort()
+            for (const [index, known] of knownBy)
+              expect([...known].sort()).toEqual(present.filter((peer) => peer !== person(index)))
+          }
+        },
+      ),
     )
   })
 

@@ -1,10 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { linkSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openHelperKey } from '../../signal/helper-key.ts'
 import { createLog } from '../../signal/log.ts'
 import { parseOptions } from '../../signal/options.ts'
+import { DataInUse, lockData } from '../../signal/resident/data-lock.ts'
 import { serve, type Helper } from '../../signal/server.ts'
 import { Person } from './person.ts'
 
@@ -54,6 +57,32 @@ function leave(person: Person): void {
 }
 
 const has = (text: string) => (person: Person) => person.texts.includes(text)
+
+describe('a data folder', () => {
+  it('has one node at a time, also under a path that is too long for a socket', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'meshchat-lock-'))
+    for (const dir of [join(base, 'data'), join(base, 'long'.repeat(40))]) {
+      const release = await lockData(dir)
+      await expect(lockData(dir)).rejects.toThrow(DataInUse)
+      release()
+      const again = await lockData(dir)
+      again()
+    }
+    rmSync(base, { recursive: true })
+  })
+
+  it('is free again when its node was killed', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'meshchat-lock-'))
+    const left = createServer().listen(join(base, 'other'))
+    await once(left, 'listening')
+    // What a killed process leaves: a name that nobody answers.
+    linkSync(join(base, 'other'), join(base, 'lock'))
+    left.close()
+    const release = await lockData(base)
+    release()
+    rmSync(base, { recursive: true })
+  })
+})
 
 describe('the resident', () => {
   it('[B2] carries what people say to others who have no other way, and confirms that it has it', async () => {

@@ -7,6 +7,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { openHelperKey } from '../../signal/helper-key.ts'
 import { createLog } from '../../signal/log.ts'
+import { placedOf } from '../../src/runtime/signal-frame.ts'
 import { keyOf } from '../mesh/make.ts'
 import type { Helper } from '../../signal/server.ts'
 import { TestPeer } from './client.ts'
@@ -79,7 +80,7 @@ describe('HTTP', () => {
     expect(await metric(helper, 'meshchat_frames_total{lane="chat",direction="in"}')).toBe(0)
   })
 
-  it('answers 421 to a strange host, 403 to a strange origin, 404 outside, 405 to a POST', async () => {
+  it('[T15] answers 421 to a strange host, 403 to a strange origin, 404 outside, 405 to a POST', async () => {
     const helper = await open()
     expect(await rawStatus(helper, 'GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n')).toBe(421)
     expect((await fetch(`${url(helper)}nothing`)).status).toBe(404)
@@ -114,7 +115,9 @@ describe('signalling', () => {
     const other = new TestPeer(url(helper), 2)
     await other.enter()
     await peer.until(() =>
-      peer.frames.find((one) => one.type === 'peers' && one.up.some((up) => up.peer === other.key.peer)),
+      peer.frames.find(
+        (one) => one.type === 'peers' && placedOf(one.up).some(({ peer: up }) => up === other.key.peer),
+      ),
     )
     other.send({ type: 'signal', peer: peer.key.peer, payload: 'offer' })
     expect(await peer.frame('signal')).toEqual({ type: 'signal', peer: other.key.peer, payload: 'offer' })
@@ -142,7 +145,7 @@ describe('signalling', () => {
     await replaced.enter()
   })
 
-  it('paces a key without touching the others', async () => {
+  it('[T6] paces a key without touching the others', async () => {
     const helper = await open()
     const calm = new TestPeer(url(helper), 1)
     const loud = new TestPeer(url(helper), 2)
@@ -193,7 +196,9 @@ describe('neighbours', () => {
     await ana.enter()
     await bill.enter()
     await ana.until(() =>
-      ana.frames.find((one) => one.type === 'peers' && one.up.some((up) => up.peer === bill.key.peer)),
+      ana.frames.find(
+        (one) => one.type === 'peers' && placedOf(one.up).some(({ peer }) => peer === bill.key.peer),
+      ),
     )
     ana.send({ type: 'signal', peer: bill.key.peer, payload: 'over there' })
     expect(await bill.frame('signal')).toMatchObject({ peer: ana.key.peer, payload: 'over there' })

@@ -1,5 +1,6 @@
 /** `reliability.md` §2.2: what strangers try on a helper, by the ids of that table. Frames at `/signal`: hostile.test.ts. */
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { request } from 'node:http'
 import { join } from 'node:path'
@@ -92,6 +93,41 @@ describe('strangers', () => {
     const { text } = await raw(helper, upgrade(path, 'Sec-WebSocket-Extensions: permessage-deflate\r\n'), 300)
     expect(text).toContain('101 Switching Protocols')
     expect(text.toLowerCase()).not.toContain('sec-websocket-extensions')
+  })
+
+  it('[T6] links are made at a bounded pace: who asks for a thousand waits, others are served', async () => {
+    const helper = await rig.open()
+    const codes: string[] = []
+    for (let i = 0; i < 400; i++) {
+      const socket = connect(helper.port, '127.0.0.1', () => socket.write(upgrade('/link')))
+      const [answer] = (await once(socket, 'data')) as [Buffer]
+      codes.push(answer.toString('latin1').split(' ')[1] ?? '')
+      socket.destroy()
+    }
+    expect(codes.slice(0, 200)).not.toContain('503')
+    expect(codes.slice(-50)).toContain('503')
+    expect(await metric(helper, 'meshchat_refused_total{reason="too-fast"}')).toBeGreaterThan(0)
+    expect(await isServing(helper, 3)).toBe(true)
+  })
+
+  it('[T7] a proof that was overheard opens nothing again, on this node or another', async () => {
+    const [helper, second] = [await rig.open(), await rig.open()]
+    const ana = new TestPeer(url(helper), 1)
+    const said: string[] = []
+    const send = ana.socket.send.bind(ana.socket)
+    ana.socket.send = (data: string) => {
+      said.push(data)
+      send(data)
+    }
+    await ana.enter()
+    for (const node of [helper, second]) {
+      const thief = new TestPeer(url(node), 2, { localAddress: '127.0.7.8' })
+      await thief.frame('challenge')
+      for (const one of said) thief.socket.send(one)
+      expect(await thief.refusal()).toBe('bad-proof')
+    }
+    ana.send({ type: 'ping' })
+    await ana.frame('pong')
   })
 
   it('[T13] slow clients are cut off, and others are served meanwhile', { timeout: 40_000 }, async () => {

@@ -15,7 +15,7 @@ import {
 } from './checks.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
 import { keepAll } from '../../src/mesh/sync/retention.ts'
-import { Attacker, attacks } from './attackers.ts'
+import { Attacker, attacks, type Attack } from './attackers.ts'
 import type { EngineCode, SimPeer } from './peer.ts'
 import { Prng } from './prng.ts'
 import { World, fakeSignature, type Faults, type Layout } from './world.ts'
@@ -47,6 +47,8 @@ export interface Outcome {
 export interface ScenarioOptions {
   /** What each peer runs, by its index; the shipped engine without it. */
   readonly codeFor?: (index: number) => EngineCode
+  /** One peer does this, wherever another one could stand in for it; without it a fifth of the larger worlds has some attacker. */
+  readonly attack?: Attack
   /** Gets the world before it begins. */
   readonly seen?: (world: World) => void
 }
@@ -67,7 +69,7 @@ export function runScenario(seed: number, options: ScenarioOptions = {}): Outcom
   const { codeFor, seen } = options
   if (codeFor !== undefined) for (const peer of mesh.peers) peer.code = codeFor(peer.index)
   seen?.(mesh)
-  return play(mesh, seed)
+  return play(mesh, seed, options.attack)
 }
 
 const quiet: Faults = {
@@ -101,15 +103,16 @@ function layoutFor(random: World['random']): number | Layout {
 }
 
 /** One peer of a fifth of the larger worlds does not keep to the protocol. Drawn apart: other seeds stay as they were. */
-function appointAttacker(world: World, seed: number): void {
+function appointAttacker(world: World, seed: number, wanted: Attack | undefined): void {
   const random = new Prng(seed ^ 0x5eed)
-  if (world.peers.length < attackedFrom || !random.chance(0.2)) return
+  const isDrawn = random.chance(0.2)
+  if (world.peers.length < attackedFrom || (wanted === undefined && !isDrawn)) return
   // Never the only one, or one of two, of a place: whoever lies behind it has no other way.
   const replaceable = world.peers.filter(
     (peer) => peer.site.peers.filter((other) => other !== peer && !other.box).length >= 2,
   )
   const peer = random.pick(replaceable)
-  const attack = random.pick(attacks)
+  const attack = wanted ?? random.pick(attacks)
   if (peer === undefined || attack === undefined) return
   const key = { self: peer.self, sign: (message: Uint8Array) => fakeSignature(peer.self, message) }
   peer.attacker = new Attacker(attack, random, key)
@@ -133,9 +136,9 @@ function appointForgetful(world: World, seed: number): boolean {
   return true
 }
 
-function play(world: World, seed: number): Outcome {
+function play(world: World, seed: number, attack: Attack | undefined): Outcome {
   const { random, schedule } = world
-  appointAttacker(world, seed)
+  appointAttacker(world, seed, attack)
   const isForgetful = appointForgetful(world, seed)
   for (const peer of world.peers) {
     if (world.faults.clockErrorMaxMs > 0 && random.chance(0.4)) {

@@ -7,6 +7,7 @@ import { bytesToHex, type PeerId } from '#mesh/ids.ts'
 import type { HelperEvents, Helpers, Keys } from '#runtime/ports.ts'
 import {
   parseSignalFrame,
+  placedOf,
   proofBytes,
   signalLimits,
   signalVersion,
@@ -19,9 +20,11 @@ import type { Vantage } from './rtc-links.ts'
 
 const backoffMinMs = 500
 const backoffMaxMs = 15_000
-const pingIntervalMs = 5_000
-/** design: a node that is silent for 20 s is left; it is looked at every `pingIntervalMs`. */
-const silentMs = 15_000
+const watchIntervalMs = 2_500
+/** guess: a node that said nothing for so long is asked whether it is there. */
+const quietMs = 7_500
+/** design: a node that is silent for 20 s is left; it is looked at every `watchIntervalMs`. */
+const silentMs = 17_000
 /** guess: how often a page that speaks through another helper tries its own again. */
 const homeRetryMs = 30_000
 
@@ -71,7 +74,7 @@ export class SignalClient implements Helpers {
   constructor(parts: SignalClientParts) {
     this.parts = parts
     this.list = new HelperList(parts.home)
-    this.watchdog = setInterval(() => this.watch(), pingIntervalMs)
+    this.watchdog = setInterval(() => this.watch(), watchIntervalMs)
   }
 
   start(events: HelperEvents): void {
@@ -107,7 +110,7 @@ export class SignalClient implements Helpers {
       case 'welcome':
         return this.welcomed(socket, url, frame)
       case 'peers':
-        return this.events?.peers(url, frame.up, frame.down)
+        return this.events?.peers(url, placedOf(frame.up), frame.down)
       case 'turn': {
         const turn = { urls: frame.url, username: frame.username, credential: frame.credential }
         return this.parts.onVantage({ ...this.vantage, turn })
@@ -250,7 +253,7 @@ export class SignalClient implements Helpers {
     const { socket, url, type } = this.phase
     const nowMs = performance.now()
     if (nowMs - this.lastHeardMs > silentMs) return this.drop(socket)
-    this.send(socket, { type: 'ping' })
+    if (nowMs - this.lastHeardMs > quietMs) this.send(socket, { type: 'ping' })
     const isStray = url !== this.list.next(0) && type === 'up' && nowMs - this.connectedAtMs > homeRetryMs
     if (isStray) void this.lookHome(socket)
   }

@@ -1,6 +1,6 @@
 /** A volume in a folder: one file per segment. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { mkdir, open, readFile, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VolumeFault, type Volume } from './volume.ts'
 
@@ -34,11 +34,10 @@ export class DiskVolume implements Volume {
       .sort((a, b) => a - b)
   }
 
-  async readAll(segment: number): Promise<Uint8Array> {
-    const bytes = await guarded(() => readFile(this.path(segment)))
-    this.lengths.set(segment, bytes.length)
-    // A slice of a Buffer is no copy: what is kept of it would keep all of it.
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+  async lengthOf(segment: number): Promise<number> {
+    const { size } = await guarded(async () => (await this.handle(segment)).stat())
+    this.lengths.set(segment, size)
+    return size
   }
 
   async create(segment: number): Promise<void> {
@@ -104,11 +103,15 @@ export class DiskVolume implements Volume {
   }
 
   async read(segment: number, offset: number, length: number): Promise<Uint8Array> {
-    return guarded(async () => {
-      const bytes = new Uint8Array(length)
-      const { bytesRead } = await (await this.handle(segment)).read(bytes, 0, length, offset)
-      if (bytesRead < length) throw new VolumeFault('closed')
-      return bytes
+    const bytes = new Uint8Array(length)
+    await this.readInto(segment, offset, bytes)
+    return bytes
+  }
+
+  async readInto(segment: number, offset: number, into: Uint8Array): Promise<void> {
+    await guarded(async () => {
+      const { bytesRead } = await (await this.handle(segment)).read(into, 0, into.length, offset)
+      if (bytesRead < into.length) throw new VolumeFault('closed')
     })
   }
 

@@ -3,6 +3,7 @@
  * Typed arrays instead of objects; texts stay on the volume. Knows no files and no rules.
  */
 import { bytesToHex, hexToBytes, type EventId } from '#mesh/ids.ts'
+import { BytesColumn, bytes8, float64, unsigned32 } from './column.ts'
 
 /** Of one event; valid until it is removed. */
 export type Slot = number
@@ -25,7 +26,6 @@ export interface Entry {
   readonly about: boolean
 }
 
-const idBytes = 32
 const signedBit = 1
 const aboutBit = 2
 /** Sequence numbers that share an array. */
@@ -37,39 +37,39 @@ const block = 64
  */
 class Multimap {
   private heads = new Int32Array(1_024)
-  private highs = new Uint32Array(1_024)
-  private lows = new Uint32Array(1_024)
-  private values = new Int32Array(1_024)
+  private readonly highs = unsigned32()
+  private readonly lows = unsigned32()
+  private readonly values = unsigned32()
   /** Of entries with the same bucket, and of free entries; one more than the entry, 0 at the end. */
-  private nexts = new Int32Array(1_024)
+  private readonly nexts = unsigned32()
   private free = 0
   private size = 0
 
   /** @param value ≥ 0 */
   add(high: number, low: number, value: number): void {
     let entry = this.free - 1
-    if (entry >= 0) this.free = this.nexts[entry] ?? 0
+    if (entry >= 0) this.free = this.nexts.get(entry)
     else {
-      if (this.size === this.values.length) this.grow()
+      if (this.size === this.heads.length) this.grow()
       entry = this.size++
     }
-    this.highs[entry] = high
-    this.lows[entry] = low
-    this.values[entry] = value
+    this.highs.set(entry, high)
+    this.lows.set(entry, low)
+    this.values.set(entry, value)
     this.chain(entry)
   }
 
   private chain(entry: number): void {
-    const bucket = mix(this.highs[entry] ?? 0, this.lows[entry] ?? 0) & (this.heads.length - 1)
-    this.nexts[entry] = this.heads[bucket] ?? 0
+    const bucket = mix(this.highs.get(entry), this.lows.get(entry)) & (this.heads.length - 1)
+    this.nexts.set(entry, this.heads[bucket] ?? 0)
     this.heads[bucket] = entry + 1
   }
 
   get(high: number, low: number): number[] {
     const found: number[] = []
     let entry = (this.heads[mix(high, low) & (this.heads.length - 1)] ?? 0) - 1
-    for (; entry >= 0; entry = (this.nexts[entry] ?? 0) - 1) {
-      if (this.highs[entry] === high && this.lows[entry] === low) found.push(this.values[entry] ?? 0)
+    for (; entry >= 0; entry = this.nexts.get(entry) - 1) {
+      if (this.highs.get(entry) === high && this.lows.get(entry) === low) found.push(this.values.get(entry))
     }
     return found
   }
@@ -77,16 +77,17 @@ class Multimap {
   remove(high: number, low: number, value: number): void {
     const bucket = mix(high, low) & (this.heads.length - 1)
     let before = -1
-    for (let entry = (this.heads[bucket] ?? 0) - 1; entry >= 0; entry = (this.nexts[entry] ?? 0) - 1) {
-      const isIt = this.highs[entry] === high && this.lows[entry] === low && this.values[entry] === value
+    for (let entry = (this.heads[bucket] ?? 0) - 1; entry >= 0; entry = this.nexts.get(entry) - 1) {
+      const isIt =
+        this.highs.get(entry) === high && this.lows.get(entry) === low && this.values.get(entry) === value
       if (!isIt) {
         before = entry
         continue
       }
-      const after = this.nexts[entry] ?? 0
+      const after = this.nexts.get(entry)
       if (before < 0) this.heads[bucket] = after
-      else this.nexts[before] = after
-      this.nexts[entry] = this.free
+      else this.nexts.set(before, after)
+      this.nexts.set(entry, this.free)
       this.free = entry + 1
       return
     }
@@ -94,12 +95,7 @@ class Multimap {
 
   /** Every entry is in use when there are too few. */
   private grow(): void {
-    const larger = this.values.length * 2
-    this.highs = enlarge(this.highs, new Uint32Array(larger))
-    this.lows = enlarge(this.lows, new Uint32Array(larger))
-    this.values = enlarge(this.values, new Int32Array(larger))
-    this.nexts = enlarge(this.nexts, new Int32Array(larger))
-    this.heads = new Int32Array(larger)
+    this.heads = new Int32Array(this.heads.length * 2)
     for (let entry = 0; entry < this.size; entry++) this.chain(entry)
   }
 }
@@ -115,17 +111,16 @@ function halves(id: EventId): [number, number] {
 }
 
 export class EventIndex {
-  private capacity = 1_024
   private high = 0
   private readonly free: Slot[] = []
-  private ids = new Uint8Array(this.capacity * idBytes)
-  private places = new Uint32Array(this.capacity)
-  private seqs = new Float64Array(this.capacity)
-  private effectives = new Float64Array(this.capacity)
-  private segments = new Uint32Array(this.capacity)
-  private offsets = new Uint32Array(this.capacity)
-  private lengths = new Uint32Array(this.capacity)
-  private flags = new Uint8Array(this.capacity)
+  private readonly ids = new BytesColumn(32)
+  private readonly places = unsigned32()
+  private readonly seqs = float64()
+  private readonly effectives = float64()
+  private readonly segments = unsigned32()
+  private readonly offsets = unsigned32()
+  private readonly lengths = unsigned32()
+  private readonly flags = bytes8()
   private readonly byId = new Multimap()
   private readonly links = new Multimap()
   private readonly bySeq = new Map<number, Map<number, Int32Array>>()
@@ -141,45 +136,44 @@ export class EventIndex {
   }
 
   idOf(slot: Slot): EventId {
-    return bytesToHex(this.ids.subarray(slot * idBytes, (slot + 1) * idBytes)) as EventId
+    return bytesToHex(this.ids.get(slot)) as EventId
   }
 
   /** @returns a length of 0 for what has been removed. */
   spanOf(slot: Slot): Span {
     return {
-      segment: this.segments[slot] ?? 0,
-      offset: this.offsets[slot] ?? 0,
-      length: this.lengths[slot] ?? 0,
+      segment: this.segments.get(slot),
+      offset: this.offsets.get(slot),
+      length: this.lengths.get(slot),
     }
   }
 
   isSigned(slot: Slot): boolean {
-    return ((this.flags[slot] ?? 0) & signedBit) !== 0
+    return (this.flags.get(slot) & signedBit) !== 0
   }
 
   isAbout(slot: Slot): boolean {
-    return ((this.flags[slot] ?? 0) & aboutBit) !== 0
+    return (this.flags.get(slot) & aboutBit) !== 0
   }
 
   seqOf(slot: Slot): number {
-    return this.seqs[slot] ?? 0
+    return this.seqs.get(slot)
   }
 
   placeOf(slot: Slot): number {
-    return this.places[slot] ?? 0
+    return this.places.get(slot)
   }
 
   effectiveOf(slot: Slot): number {
-    return this.effectives[slot] ?? 0
+    return this.effectives.get(slot)
   }
 
   /** @param linked ids that lead to this event: its ancestors, and what it is about */
   add(row: Entry, span: Span, linked: readonly EventId[]): Slot {
     const slot = this.free.pop() ?? this.high++
-    if (slot >= this.capacity) this.grow()
-    this.ids.set(hexToBytes(row.id), slot * idBytes)
-    this.effectives[slot] = row.effective
-    this.flags[slot] = row.about ? aboutBit : 0
+    this.ids.set(slot, hexToBytes(row.id))
+    this.effectives.set(slot, row.effective)
+    this.flags.set(slot, row.about ? aboutBit : 0)
     this.byId.add(...halves(row.id), slot)
     for (const id of linked) this.links.add(...halves(id), slot)
     this.stand(slot, row.place, row.seq)
@@ -189,8 +183,8 @@ export class EventIndex {
   }
 
   private stand(slot: Slot, place: number, seq: number): void {
-    this.places[slot] = place
-    this.seqs[slot] = seq
+    this.places.set(slot, place)
+    this.seqs.set(slot, seq)
     const blocks = this.bySeq.get(place) ?? new Map<number, Int32Array>()
     this.bySeq.set(place, blocks)
     const number = Math.floor(seq / block)
@@ -210,21 +204,21 @@ export class EventIndex {
 
   /** It stands under another feed from now on. */
   move(slot: Slot, place: number): void {
-    const seq = this.seqs[slot] ?? 0
+    const seq = this.seqs.get(slot)
     this.leave(slot)
     this.stand(slot, place, seq)
   }
 
   /** It has been written down elsewhere. */
   locate(slot: Slot, { segment, offset, length }: Span, signed: boolean): void {
-    this.segments[slot] = segment
-    this.offsets[slot] = offset
-    this.lengths[slot] = length
-    this.flags[slot] = ((this.flags[slot] ?? 0) & ~signedBit) | (signed ? signedBit : 0)
+    this.segments.set(slot, segment)
+    this.offsets.set(slot, offset)
+    this.lengths.set(slot, length)
+    this.flags.set(slot, (this.flags.get(slot) & ~signedBit) | (signed ? signedBit : 0))
   }
 
   setEffective(slot: Slot, effective: number): void {
-    this.effectives[slot] = effective
+    this.effectives.set(slot, effective)
   }
 
   /** @param linked as it was added */
@@ -233,7 +227,7 @@ export class EventIndex {
     this.leave(slot)
     this.byId.remove(...halves(id), slot)
     for (const one of linked) this.links.remove(...halves(one), slot)
-    this.lengths[slot] = 0
+    this.lengths.set(slot, 0)
     this.free.push(slot)
     this.count -= 1
   }
@@ -261,23 +255,6 @@ export class EventIndex {
   }
 
   *slots(): Generator<Slot> {
-    for (let slot = 0; slot < this.high; slot++) if ((this.lengths[slot] ?? 0) > 0) yield slot
+    for (let slot = 0; slot < this.high; slot++) if (this.lengths.get(slot) > 0) yield slot
   }
-
-  private grow(): void {
-    this.capacity *= 2
-    this.ids = enlarge(this.ids, new Uint8Array(this.capacity * idBytes))
-    this.places = enlarge(this.places, new Uint32Array(this.capacity))
-    this.seqs = enlarge(this.seqs, new Float64Array(this.capacity))
-    this.effectives = enlarge(this.effectives, new Float64Array(this.capacity))
-    this.segments = enlarge(this.segments, new Uint32Array(this.capacity))
-    this.offsets = enlarge(this.offsets, new Uint32Array(this.capacity))
-    this.lengths = enlarge(this.lengths, new Uint32Array(this.capacity))
-    this.flags = enlarge(this.flags, new Uint8Array(this.capacity))
-  }
-}
-
-function enlarge<T extends Uint8Array | Uint32Array | Int32Array | Float64Array>(from: T, to: T): T {
-  to.set(from)
-  return to
 }

@@ -108,15 +108,20 @@ export function encodeTransaction(rows: readonly JournalRow[]): WrittenTransacti
   return { bytes, spans }
 }
 
-/** @returns how long the transaction is that stands there, with its head, or undefined when it is not whole. */
-export function transactionLength(bytes: Uint8Array, at: number): number | undefined {
-  if (bytes.length - at < transactionHeadBytes) return undefined
-  const head = new DataView(bytes.buffer, bytes.byteOffset + at, transactionHeadBytes)
-  const length = head.getUint32(0)
-  const end = at + transactionHeadBytes + length
-  if (length === 0 || length > transactionBytesMax || end > bytes.length) return undefined
-  const sum = crc32(bytes.subarray(at + transactionHeadBytes, end))
-  return sum === head.getUint32(4) ? transactionHeadBytes + length : undefined
+/** @returns how long the transaction says it is, with its head, or undefined when no transaction says so. */
+export function claimedLength(bytes: Uint8Array): number | undefined {
+  if (bytes.length < transactionHeadBytes) return undefined
+  const length = headOf(bytes).getUint32(0)
+  return length === 0 || length > transactionBytesMax ? undefined : transactionHeadBytes + length
+}
+
+function headOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, transactionHeadBytes)
+}
+
+/** @param transaction as long as it claims @returns whether it is what was written */
+export function isWhole(transaction: Uint8Array): boolean {
+  return crc32(transaction.subarray(transactionHeadBytes)) === headOf(transaction).getUint32(4)
 }
 
 export interface ReadRow {

@@ -26,8 +26,8 @@ import { putFeed, putStatements, rowsOf, storedState, type LazyRow } from './jou
 import { VolumeFault, type Volume } from './volume.ts'
 
 export const journalLimits = {
-  /** guess: between two flushes, so that a receipt comes within a second and flash lasts. */
-  flushIntervalMs: 400,
+  /** design: at most one flush a second, since flash wears out; the first one comes at once. */
+  flushIntervalMs: 1_000,
   /** guess: what peers say of themselves waits at most this long. */
   statementsDelayMs: 10_000,
   /** guess: a segment is read at once when the store opens. */

@@ -2,11 +2,21 @@
 import type { RoomRecord, StoredState, StoreWrite } from '#mesh/effects.ts'
 import { outdoes, type Count } from '#mesh/delivery.ts'
 import { isDerived, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
+import { limits } from '#mesh/limits.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import type { FeedRecord } from '#mesh/sync/held.ts'
 import type { ReadMark } from '#mesh/timeline/read-marks.ts'
 import type { Position } from '#runtime/ports.ts'
 import type { JournalRow } from './journal-rows.ts'
+
+export const tableLimits = {
+  /** As many as an engine holds. */
+  presencesMax: limits.presencesMax,
+  /** guess: of all rooms together; an engine holds 4,096 of each. */
+  receiptsMax: 65_536,
+  marksMax: 16_384,
+  countsMax: 16_384,
+} as const
 
 export interface Tables {
   readonly feeds: Map<string, FeedRecord>
@@ -59,6 +69,16 @@ export function putFeed(tables: Tables, record: FeedRecord): void {
   else tables.feeds.set(key, record)
 }
 
+/** What was said last stays; whoever makes up names by the thousand gets no more room than this. */
+function keep<Key, Value>(table: Map<Key, Value>, key: Key, value: Value, sizeMax: number): void {
+  table.delete(key)
+  table.set(key, value)
+  for (const oldest of table.keys()) {
+    if (table.size <= sizeMax) return
+    table.delete(oldest)
+  }
+}
+
 /** @returns whether it is the newest for some of its feeds. */
 export function putReceipt(tables: Tables, receipt: Receipt): boolean {
   let isNews = false
@@ -66,7 +86,7 @@ export function putReceipt(tables: Tables, receipt: Receipt): boolean {
     const key = `${receipt.room}/${receipt.device}/${feed}`
     const known = tables.receipts.get(key)
     if (known !== undefined && !outdoes(receipt, known)) continue
-    tables.receipts.set(key, receipt)
+    keep(tables.receipts, key, receipt, tableLimits.receiptsMax)
     isNews = true
   }
   return isNews
@@ -78,7 +98,7 @@ export type LazyRow = Extract<JournalRow, { type: 'presence' | 'receipt' | 'mark
 /** Takes what a write says of peers. @returns what changed, by what replaces it */
 export function putStatements(tables: Tables, write: StoreWrite, changed: Map<string, LazyRow>): void {
   for (const presence of write.presences) {
-    tables.presences.set(presence.peer, presence)
+    keep(tables.presences, presence.peer, presence, tableLimits.presencesMax)
     changed.set(`p ${presence.peer}`, { type: 'presence', presence })
   }
   for (const receipt of write.receipts) {
@@ -87,12 +107,12 @@ export function putStatements(tables: Tables, write: StoreWrite, changed: Map<st
     changed.set(`r ${receipt.room} ${receipt.device} ${feeds}`, { type: 'receipt', receipt })
   }
   for (const mark of write.readMarks) {
-    tables.othersRead.set(`${mark.room} ${mark.device}`, mark)
+    keep(tables.othersRead, `${mark.room} ${mark.device}`, mark, tableLimits.marksMax)
     changed.set(`m ${mark.room} ${mark.device}`, { type: 'mark', mark })
   }
   for (const count of write.counts) {
     const key = `${count.room} ${count.by} ${count.feed}`
-    tables.counts.set(key, count)
+    keep(tables.counts, key, count, tableLimits.countsMax)
     changed.set(`c ${key}`, { type: 'count', count })
   }
 }
@@ -101,16 +121,21 @@ export function putStatements(tables: Tables, write: StoreWrite, changed: Map<st
 export function putRow(tables: Tables, row: JournalRow): void {
   switch (row.type) {
     case 'presence':
-      tables.presences.set(row.presence.peer, row.presence)
+      keep(tables.presences, row.presence.peer, row.presence, tableLimits.presencesMax)
       return
     case 'receipt':
       putReceipt(tables, row.receipt)
       return
     case 'mark':
-      tables.othersRead.set(`${row.mark.room} ${row.mark.device}`, row.mark)
+      keep(tables.othersRead, `${row.mark.room} ${row.mark.device}`, row.mark, tableLimits.marksMax)
       return
     case 'count':
-      tables.counts.set(`${row.count.room} ${row.count.by} ${row.count.feed}`, row.count)
+      keep(
+        tables.counts,
+        `${row.count.room} ${row.count.by} ${row.count.feed}`,
+        row.count,
+        tableLimits.countsMax,
+      )
       return
     case 'rooms':
       tables.rooms = row.rooms

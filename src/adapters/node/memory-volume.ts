@@ -39,9 +39,8 @@ export class MemoryVolume implements Volume {
     return file
   }
 
-  readAll(segment: number): Promise<Uint8Array> {
-    const { bytes, length } = this.file(segment)
-    return Promise.resolve(bytes.subarray(0, length))
+  lengthOf(segment: number): Promise<number> {
+    return Promise.resolve(this.file(segment).length)
   }
 
   create(segment: number): Promise<void> {
@@ -78,6 +77,11 @@ export class MemoryVolume implements Volume {
 
   read(segment: number, offset: number, length: number): Promise<Uint8Array> {
     return Promise.resolve(this.readNow(segment, offset, length))
+  }
+
+  readInto(segment: number, offset: number, into: Uint8Array): Promise<void> {
+    into.set(this.readNow(segment, offset, into.length))
+    return Promise.resolve()
   }
 
   readNow(segment: number, offset: number, length: number): Uint8Array {

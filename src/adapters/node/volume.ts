@@ -5,8 +5,8 @@
 export interface Volume {
   /** Numbers of the segments that are there, ascending. */
   segments(): Promise<number[]>
-  /** All of a segment. */
-  readAll(segment: number): Promise<Uint8Array>
+  /** Of a segment, in bytes. */
+  lengthOf(segment: number): Promise<number>
   /** Begins a new segment, which exists after a crash too. */
   create(segment: number): Promise<void>
   /**
@@ -19,6 +19,8 @@ export interface Volume {
   /** When it resolves, all that was appended to this segment survives a power cut. @throws VolumeFault */
   sync(segment: number): Promise<void>
   read(segment: number, offset: number, length: number): Promise<Uint8Array>
+  /** Fills what is given. */
+  readInto(segment: number, offset: number, into: Uint8Array): Promise<void>
   /** The same at once, for the few bytes that a decision waits for. */
   readNow(segment: number, offset: number, length: number): Uint8Array
   remove(segment: number): Promise<void>

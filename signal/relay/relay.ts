@@ -3,12 +3,10 @@
  * Rules H1–H9 in src/mesh/PROTOCOL.md.
  */
 import type { PeerId } from '#mesh/ids.ts'
-import type { Placed } from '#runtime/ports.ts'
 import type { Neighbor, SignalFrame, SignalRefusal } from '#runtime/signal-frame.ts'
 import {
   applySite,
   changeOwn,
-  listedBySite,
   placesOf,
   reachableSites,
   siteOfGuest,
@@ -17,6 +15,7 @@ import {
   type Directory,
   type SiteFrame,
 } from './directory.ts'
+import { Samples, toldNobody, type Told } from './sample.ts'
 
 export type SocketId = number
 
@@ -30,7 +29,7 @@ interface PeerSession {
   readonly socket: SocketId
   readonly peer: PeerId
   /** Peers that this session has been told of. */
-  readonly told: Set<PeerId>
+  told: Told
   /** The list of neighbours that it was told last, as text. */
   neighbors: string
 }
@@ -41,12 +40,6 @@ interface HelperSession {
 }
 
 export const relayLimits = {
-  /** guess: peers of its own site that one browser is told of: while there is no other one, and else. */
-  sampleAloneMax: 256,
-  sampleOwnMax: 128,
-  /** guess: peers of other sites, together and of each. */
-  sampleOthersMax: 128,
-  samplePerSiteMax: 8,
   /** design decision 12: hops between helpers. */
   hopsMax: 16,
   /** guess: helpers linked to this one, dialled and dialling. */
@@ -64,6 +57,7 @@ export interface Relay {
   readonly helpersBySocket: Map<SocketId, HelperSession>
   readonly helpersBySite: Map<PeerId, HelperSession>
   readonly seen: Set<string>
+  readonly samples: Samples
   /** Local peers that came or went since the last `flush`. */
   readonly came: Set<PeerId>
   readonly went: Set<PeerId>
@@ -86,6 +80,7 @@ export function createRelay(
     helpersBySocket: new Map(),
     helpersBySite: new Map(),
     seen: new Set(),
+    samples: new Samples(),
     came: new Set(),
     went: new Set(),
     guests: new Set(),
@@ -98,7 +93,7 @@ export function createRelay(
 /** H3: the newest proven socket of a key replaces the older. */
 export function admitPeer(relay: Relay, socket: SocketId, peer: PeerId): Action[] {
   const older = relay.peersByKey.get(peer)
-  const session: PeerSession = { socket, peer, told: new Set(), neighbors: '[]' }
+  const session: PeerSession = { socket, peer, told: toldNobody, neighbors: '[]' }
   relay.peersBySocket.set(socket, session)
   relay.peersByKey.set(peer, session)
   relay.came.add(peer)
@@ -163,7 +158,7 @@ export function peerFrame(relay: Relay, socket: SocketId, frame: SignalFrame, ne
   if (frame.type === 'ping') return [{ type: 'send', socket, frame: { type: 'pong' } }]
   if (frame.type !== 'signal') return [{ type: 'close', socket, reason: 'unexpected' }]
   const { peer: to, payload } = frame
-  const found = deliver(relay, { from: session.peer, to, payload, id: newId(), hops: 0 })
+  const found = deliver(relay, { from: session.peer, to, payload, newId, hops: 0 })
   return found ?? [{ type: 'send', socket, frame: { type: 'unreachable', peer: to } }]
 }
 
@@ -171,19 +166,20 @@ interface Carried {
   readonly from: PeerId
   readonly to: PeerId
   readonly payload: string
-  readonly id: string
+  /** Asked only when it goes on to another helper. */
+  readonly newId: () => string
   readonly hops: number
 }
 
 /** H4: to a local socket, else one hop closer to the site that has the peer. */
-function deliver(relay: Relay, { from, to, payload, id, hops }: Carried): Action[] | undefined {
+function deliver(relay: Relay, { from, to, payload, newId, hops }: Carried): Action[] | undefined {
   const local = relay.peersByKey.get(to)
   if (local !== undefined) {
     return [{ type: 'send', socket: local.socket, frame: { type: 'signal', peer: from, payload } }]
   }
   const helper = wayTo(relay, placesOf(relay.directory).get(to))
   if (helper === undefined) return undefined
-  const frame = { type: 'relay', id, hops: hops + 1, from, to, payload } as const
+  const frame = { type: 'relay', id: newId(), hops: hops + 1, from, to, payload } as const
   return [{ type: 'send', socket: helper.socket, frame }]
 }
 
@@ -235,7 +231,7 @@ export function helperFrame(relay: Relay, socket: SocketId, frame: SignalFrame, 
       // H4: what was seen or has come too far ends here.
       if (relay.seen.has(frame.id) || frame.hops >= relayLimits.hopsMax) return []
       remember(relay, frame.id)
-      return deliver(relay, frame) ?? []
+      return deliver(relay, { ...frame, newId: () => frame.id }) ?? []
     case 'guest':
       if (relay.seen.has(frame.id) || frame.hops >= relayLimits.hopsMax) return []
       remember(relay, frame.id)
@@ -274,13 +270,20 @@ export function flush(relay: Relay): Action[] {
   if (word !== undefined) actions.push(...toHelpers(relay, word, undefined))
   const neighbors = neighborsOf(relay)
   const list = JSON.stringify(neighbors)
-  const shares = sampleShares(relay.directory)
+  const told = { type: 'neighbors', neighbors } as const
+  relay.samples.update(relay.directory)
   for (const session of relay.peersBySocket.values()) {
-    actions.push(...tellPeer(relay, session, shares))
+    const telling = relay.samples.tell(session.peer, session.told)
+    if (telling !== undefined) {
+      session.told = telling.told
+      const { up, down } = telling
+      actions.push({ type: 'send', socket: session.socket, frame: { type: 'peers', up, down } })
+    }
     if (session.neighbors === list) continue
     session.neighbors = list
-    actions.push({ type: 'send', socket: session.socket, frame: { type: 'neighbors', neighbors } })
+    actions.push({ type: 'send', socket: session.socket, frame: told })
   }
+  relay.samples.settle()
   return actions
 }
 
@@ -290,56 +293,4 @@ export function neighborsOf({ directory, costOf }: Relay): Neighbor[] {
     const cost = one.linked ? costOf(one.site) : undefined
     return cost === undefined ? one : { ...one, cost }
   })
-}
-
-/**
- * H9: of how many peers of each site a browser is told. Every site has a share, nearest ones first, so that a large
- * site knows that there are others.
- */
-function sampleShares(directory: Directory): ReadonlyMap<PeerId, number> {
-  const others = [...listedBySite(directory)].filter(
-    ([site, { length }]) => site !== directory.self && length > 0,
-  )
-  const ownMax = others.length === 0 ? relayLimits.sampleAloneMax : relayLimits.sampleOwnMax
-  const shares = new Map<PeerId, number>([[directory.self, ownMax]])
-  let rest: number = relayLimits.sampleOthersMax
-  for (let round = 1; round <= relayLimits.samplePerSiteMax; round++) {
-    for (const [site, { length }] of others) {
-      if (length < round || rest === 0) continue
-      shares.set(site, round)
-      rest -= 1
-    }
-  }
-  return shares
-}
-
-function tellPeer(relay: Relay, session: PeerSession, shares: ReadonlyMap<PeerId, number>): Action[] {
-  const { directory } = relay
-  const places = placesOf(directory)
-  const counts = new Map<PeerId, number>()
-  const down: PeerId[] = []
-  for (const peer of session.told) {
-    const site = places.get(peer)
-    const count = site === undefined ? 0 : (counts.get(site) ?? 0)
-    // Of the own site only who is gone is told as gone: others will take it for a sign of death (P4).
-    const isKept = site === directory.self || (site !== undefined && count < (shares.get(site) ?? 0))
-    if (site !== undefined && isKept) counts.set(site, count + 1)
-    else down.push(peer)
-  }
-  for (const peer of down) session.told.delete(peer)
-  const up: Placed[] = []
-  for (const [site, peers] of listedBySite(directory)) {
-    const share = shares.get(site) ?? 0
-    // Not the same ones for everybody: whom everybody knows, everybody dials.
-    const from = Number.parseInt(session.peer.slice(0, 8), 36) || 0
-    for (let i = 0; i < peers.length && (counts.get(site) ?? 0) < share; i++) {
-      const peer = peers[(from + i) % peers.length]
-      if (peer === undefined || peer === session.peer || session.told.has(peer)) continue
-      session.told.add(peer)
-      counts.set(site, (counts.get(site) ?? 0) + 1)
-      up.push({ peer, site })
-    }
-  }
-  if (up.length === 0 && down.length === 0) return []
-  return [{ type: 'send', socket: session.socket, frame: { type: 'peers', up, down } }]
 }
