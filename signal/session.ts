@@ -20,6 +20,8 @@ export const socketLimits = {
   /** guess: what may wait for a slow reader. */
   bufferedBytesMax: 1_048_576,
   flushMs: 150,
+  /** guess: how often each socket is looked at. */
+  lookMs: 1_000,
   /** guess: per key; a start with 16 dials is about 300 frames. */
   keyBucket: { perSecond: 60, burst: 600, keysMax: 8_192 },
   /** guess: a neighbour speaks for a whole site. */

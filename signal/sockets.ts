@@ -62,7 +62,8 @@ export class Sockets {
   private readonly helperBuckets = new TokenBuckets(socketLimits.helperBucket)
   private readonly proofBuckets = new TokenBuckets(socketLimits.proofBucket)
   private readonly addressBuckets = new TokenBuckets(socketLimits.addressBucket)
-  private readonly timer: NodeJS.Timeout
+  private readonly flusher: NodeJS.Timeout
+  private readonly looker: NodeJS.Timeout
   private readonly corks = new Corks()
   private lastId = 0
   private lastFrame: SignalFrame | undefined
@@ -80,7 +81,8 @@ export class Sockets {
     this.relay = relay
     this.counters = counters
     this.log = log
-    this.timer = setInterval(() => this.tick(), socketLimits.flushMs)
+    this.flusher = setInterval(() => this.perform(flush(this.relay)), socketLimits.flushMs)
+    this.looker = setInterval(() => this.look(), socketLimits.lookMs)
   }
 
   /** A browser or a neighbour has connected to us. */
@@ -351,9 +353,8 @@ export class Sockets {
     setTimeout(() => session.socket.terminate(), 2_000).unref()
   }
 
-  private tick(): void {
+  private look(): void {
     const nowMs = performance.now()
-    this.perform(flush(this.relay))
     for (const session of this.sessions.values()) {
       const silentMs = nowMs - session.lastHeardMs
       const { type } = session.phase
@@ -385,7 +386,8 @@ export class Sockets {
   }
 
   close(): void {
-    clearInterval(this.timer)
+    clearInterval(this.flusher)
+    clearInterval(this.looker)
     for (const session of this.sessions.values()) this.refuse(session, 'closing')
   }
 }

@@ -19,7 +19,7 @@ export type { NodesEvent }
 
 export type History = Pick<
   Store,
-  'history' | 'countAfter' | 'draft' | 'saveDraft' | 'readMark' | 'saveReadMark'
+  'history' | 'find' | 'about' | 'countAfter' | 'draft' | 'saveDraft' | 'readMark' | 'saveReadMark'
 >
 
 /** What stands between the screen and the mesh. */

@@ -160,6 +160,11 @@ export function roomIdFromBytes(bytes: Uint8Array): RoomId {
 }
 
 /** @param bytes 32 */
+/** @returns the event id, or undefined: the text comes from outside. */
+export function parseEventId(text: unknown): EventId | undefined {
+  return typeof text === 'string' && /^[0-9a-f]{64}$/.test(text) ? (text as EventId) : undefined
+}
+
 export function eventIdFromBytes(bytes: Uint8Array): EventId {
   return bytesToHex(bytes) as EventId
 }

@@ -117,7 +117,7 @@ export function nextWrite(journal: Journal, log: Log, token: number, nowMs: numb
 
 /** What a person wrote in the composer leaves it when it is stored (W3). */
 function isFromComposer({ kind, keepsDraft }: NewEvent): boolean {
-  return kind === eventKinds.message && keepsDraft !== true
+  return (kind === eventKinds.message || kind === eventKinds.reply) && keepsDraft !== true
 }
 
 function feedRecords(log: Log, events: readonly NewEvent[], also: readonly FeedPlace[]): FeedRecord[] {

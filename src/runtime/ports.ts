@@ -72,6 +72,8 @@ export interface Store {
   load(room: RoomId, feed: FeedId, first: number, last: number): Promise<readonly Event[]>
   /** What stands in the room by itself, ascending by (effective, id). */
   history(query: HistoryQuery): Promise<readonly PlacedEvent[]>
+  /** Those of these events that are held. In no order. */
+  find(ids: readonly EventId[]): Promise<readonly PlacedEvent[]>
   /** Every held event about one of these messages: edits, deletions, reactions. In no order. */
   about(targets: readonly EventId[]): Promise<readonly PlacedEvent[]>
   /** How many messages sort after this place, not counting those of `except`. Counts to `limit` at most. */

@@ -60,6 +60,8 @@ export const storeContract: readonly ContractCase<Store>[] = [
       equal(fold(message, await store.about([message.id])).text, 'edit 2', 'the last edit')
       const others = run.events.slice(1).map((event) => event.id)
       equal((await store.about(others)).length, 0, 'about others')
+      const found = await store.find([message.id, ...others, '00'.repeat(32) as EventId])
+      equal(found.map(({ id }) => id).sort(), [message.id, ...others].sort(), 'found by their ids')
     },
   },
   {

@@ -34,6 +34,7 @@ function reopening(volume: () => Volume): Store & { finish(): Promise<void> } {
     write: (write) => store.write(write),
     load: (room, feed, first, last) => store.load(room, feed, first, last),
     history: (query) => store.history(query),
+    find: (ids) => store.find(ids),
     about: (targets) => store.about(targets),
     countAfter: (room, after, except, limit) => store.countAfter(room, after, except, limit),
     draft: (room) => store.draft(room),

@@ -6,6 +6,7 @@ import {
   checkBody,
   encodeBody,
   eventKinds,
+  messageText,
   readBody,
   targetOf,
   type Body,
@@ -45,6 +46,7 @@ describe('what events say', () => {
   it('[M1] each body reads as it was written, and what does not fit its kind says nothing', () => {
     const bodies: Body[] = [
       { type: 'message', text: 'ça va 😀' },
+      { type: 'message', text: 'so do I', replyTo: target },
       { type: 'edit', target, text: 'better' },
       { type: 'delete', target },
       { type: 'reaction', target, emoji: '👍🏽', isOn: true },
@@ -73,7 +75,7 @@ describe('what events say', () => {
 
   it('[M1] no bytes of a stranger make it fail', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 5 }), fc.uint8Array({ maxLength: 80 }), (kind, body) => {
+      fc.property(fc.integer({ min: 0, max: 12 }), fc.uint8Array({ maxLength: 80 }), (kind, body) => {
         const read = readBody({ kind, body, epoch: 0 })
         if (read !== undefined) expect(encodeBody(read)).toEqual({ kind, bytes: body })
       }),
@@ -92,11 +94,22 @@ describe('what events say', () => {
   it('[M2] messages stand by themselves, the rest stands at its message', () => {
     expect(targetOf(message)).toBeUndefined()
     expect(targetOf(edit('x'))).toBe(target)
+    expect(targetOf(said({ type: 'message', text: 'x', replyTo: target }))).toBeUndefined()
     expect(targetOf({ ...message, kind: eventKinds.delete })).toBeUndefined()
   })
 })
 
 describe('what is shown of a message', () => {
+  it('[M10] an answer stands by itself, is changed like any message, and needs not what it answers', () => {
+    const reply = { ...message, ...said({ type: 'message', text: 'me too', replyTo: target }) }
+    expect(messageText(reply)).toBe('me too')
+    const better = said({ type: 'edit', target: reply.id, text: 'me neither' })
+    expect(fold(reply, [{ ...reply, ...better, effective: reply.effective + 1 }]).text).toBe('me neither')
+    const wide = { type: 'message', text: '😀'.repeat(4_000), replyTo: target } as const
+    expect(checkBody(wide)).toBe('too-long')
+    expect(checkBody({ type: 'message', text: wide.text })).toBeUndefined()
+  })
+
   it('[M3] the last edit of its author counts; the others are kept', () => {
     const folded = fold(message, [
       edit('third', 1, 900),

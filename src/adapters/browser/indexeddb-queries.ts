@@ -23,6 +23,12 @@ export async function historyOf(
   return isUpwards ? events : events.reverse()
 }
 
+export async function findEvents(database: Database, ids: readonly EventId[]): Promise<PlacedEvent[]> {
+  const index = database.transaction('events').store.index('id')
+  const found = await Promise.all(ids.map((id) => index.get(id)))
+  return found.filter((event) => event !== undefined)
+}
+
 export async function aboutTargets(database: Database, targets: readonly EventId[]): Promise<PlacedEvent[]> {
   const index = database.transaction('events').store.index('target')
   const found = await Promise.all(targets.map((target) => index.getAll(target)))

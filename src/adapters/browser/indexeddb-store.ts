@@ -25,7 +25,7 @@ import {
   type Schema,
   type StoredEvent,
 } from './indexeddb-schema.ts'
-import { aboutTargets, countAfter, historyOf } from './indexeddb-queries.ts'
+import { aboutTargets, countAfter, findEvents, historyOf } from './indexeddb-queries.ts'
 import type { KeyPlace } from './keys.ts'
 import {
   freshOf,
@@ -287,6 +287,10 @@ export class IndexedDbStore implements Store {
 
   async history(query: HistoryQuery): Promise<readonly PlacedEvent[]> {
     return historyOf(await this.database(), query)
+  }
+
+  async find(ids: readonly EventId[]): Promise<readonly PlacedEvent[]> {
+    return findEvents(await this.database(), ids)
   }
 
   async about(targets: readonly EventId[]): Promise<readonly PlacedEvent[]> {

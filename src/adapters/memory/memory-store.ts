@@ -203,6 +203,7 @@ export function createMemoryStore(incarnation: Uint8Array, nowMs: () => number):
       Promise.resolve({ stored: tables.state(), incarnation: tables.incarnation ?? incarnation }),
     write: (write) => Promise.resolve(tables.apply(write, nowMs())),
     load: (room, feed, first, last) => Promise.resolve(tables.load(room, feed, first, last)),
+    find: (ids) => Promise.resolve(ids.flatMap((id) => tables.byId.get(id) ?? [])),
     about: (targets) => {
       const wanted = new Set<EventId | undefined>(targets)
       return Promise.resolve(

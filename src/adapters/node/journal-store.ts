@@ -324,6 +324,10 @@ export class JournalStore implements Store {
     return this.state.readAll(historySlots(this.state, query))
   }
 
+  find(ids: readonly EventId[]): Promise<PlacedEvent[]> {
+    return this.state.readAll(ids.flatMap((id) => this.state.index.find(id) ?? []))
+  }
+
   async about(targets: readonly EventId[]): Promise<PlacedEvent[]> {
     const wanted = new Set<EventId | undefined>(targets)
     const about = await this.state.readAll(aboutSlots(this.state, targets))

@@ -48,6 +48,12 @@ export class MeshState {
   /** The one that it spoke through before. */
   #through: string | undefined
 
+  #mentionable = $derived(
+    [...new Set([this.name, 'here', 'all', ...this.people.filter(({ box }) => !box).map(({ name }) => name)])]
+      .filter((name) => name !== '')
+      .sort((a, b) => b.length - a.length),
+  )
+
   constructor(mesh: Mesh) {
     this.#mesh = mesh
     mesh.subscribe((event) => this.#take(event))
@@ -73,9 +79,9 @@ export class MeshState {
         return this.room(event.room)?.takeHolders(event.holders)
       case 'settled':
       case 'posted':
-        return this.room(event.room)?.posted(event.token)
+        return this.room(event.room)?.composing.posted(event.token)
       case 'post-failed':
-        for (const room of this.rooms) room.postFailed(event.token, event.cause)
+        for (const room of this.rooms) room.composing.failed(event.token, event.cause)
         return
       case 'catching-up':
         this.missing = event.missing
@@ -178,6 +184,16 @@ export class MeshState {
     const isShared =
       name === this.name || this.people.some((other) => other.peer !== peer && other.name === name)
     return isShared ? `${name} ${tag}` : name
+  }
+
+  /** @returns the name of a node, by its key or that of somebody there */
+  nodeOf(site: PeerId): string {
+    return this.people.find((one) => one.peer === site)?.name ?? `·${site.slice(0, 4)}`
+  }
+
+  /** Names that a text may mention: those of people who are known, longest first, and everybody. */
+  get mentionable(): readonly string[] {
+    return this.#mentionable
   }
 
   get waitingCount(): number {

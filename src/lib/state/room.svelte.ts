@@ -1,49 +1,47 @@
-/** One room on the screen: the part of its history that is loaded, unread count, draft, own messages' states. */
+/** One room on the screen: the part of its history that is loaded, what was said about it, unread count, own states. */
 import { messageState, type Holder, type MessageState } from '#mesh/delivery.ts'
 import type { MeshEvent, RoomRecord } from '#mesh/effects.ts'
 import { messageText, targetOf } from '#mesh/timeline/body.ts'
-import { feedAuthor, type PeerId } from '#mesh/ids.ts'
+import type { Folded } from '#mesh/timeline/fold.ts'
+import { feedAuthor, type EventId, type PeerId } from '#mesh/ids.ts'
 import type { PlacedEvent } from '#mesh/clock.ts'
 import type { Position } from '#runtime/ports.ts'
 import type { Mesh } from '../start.ts'
+import { Abouts, replyTargetOf } from './abouts.svelte.ts'
+import { Composing } from './composing.svelte.ts'
 
 const pageSize = 50
 /** More than this in the list and the far end is let go; scrolling brings it back. */
 const windowMax = 200
 const unreadMax = 1_000
-/** guess: an answer that takes longer means that something is wrong. */
-const patienceMs = 15_000
 
 type MessagesEvent = Extract<MeshEvent, { type: 'messages' }>
 
 export class RoomState {
   readonly record: RoomRecord
+  readonly composing: Composing
   #mesh: Mesh
   #self: () => PeerId | undefined
   #events = $state.raw<readonly PlacedEvent[]>([])
   #holders = $state.raw<readonly Holder[]>([])
-  #draftTimer: ReturnType<typeof setTimeout> | undefined
+  #abouts: Abouts
   #readMark: Position | undefined
   #isLoading = false
-  /** Clearing and typing race with the store; the newest wish counts. */
-  #pending = new Map<string, string>()
-  #stalled = new Set<string>()
-  #wantsMore = false
   #isWanted = false
   unread = $state(0)
-  draft = $state('')
   hasOlder = $state(false)
   hasNewer = $state(false)
   isOpened = $state(false)
   reachable = $state(false)
   /** The message above which the “new” divider stands while the room is open. */
   firstUnread = $state<string | undefined>()
-  postFault = $state<Extract<MeshEvent, { type: 'post-failed' }>['cause'] | undefined>()
 
   constructor(mesh: Mesh, record: RoomRecord, self: () => PeerId | undefined) {
     this.#mesh = mesh
     this.record = record
     this.#self = self
+    this.#abouts = new Abouts(mesh.history)
+    this.composing = new Composing(mesh, record.room)
     void this.#begin()
   }
 
@@ -56,11 +54,8 @@ export class RoomState {
   }
 
   async #begin(): Promise<void> {
-    const { history } = this.#mesh
-    const { room } = this.record
-    const draft = await history.draft(room)
-    if (this.draft === '') this.draft = draft
-    this.#readMark = await history.readMark(room)
+    await this.composing.begin()
+    this.#readMark = await this.#mesh.history.readMark(this.record.room)
     await this.#recount()
   }
 
@@ -82,7 +77,7 @@ export class RoomState {
     this.#isWanted = this.#self() === undefined
     if (this.#isWanted) return
     await this.#load(async () => {
-      const events = await this.#mesh.history.history({ room: this.record.room, limit: pageSize })
+      const events = await this.#page({})
       this.#events = this.#merge(events)
       this.hasOlder = events.length === pageSize
       this.isOpened = true
@@ -103,8 +98,7 @@ export class RoomState {
     const before = this.#events[0]
     if (!this.hasOlder || before === undefined) return
     await this.#load(async () => {
-      const { room } = this.record
-      const older = await this.#mesh.history.history({ room, before, limit: pageSize })
+      const older = await this.#page({ before })
       this.hasOlder = older.length === pageSize
       const all = this.#merge(older)
       this.hasNewer ||= all.length > windowMax
@@ -116,8 +110,7 @@ export class RoomState {
     const after = this.#events.at(-1)
     if (!this.hasNewer || after === undefined) return
     await this.#load(async () => {
-      const { room } = this.record
-      const newer = await this.#mesh.history.history({ room, after, limit: pageSize })
+      const newer = await this.#page({ after })
       this.hasNewer = newer.length === pageSize
       const all = this.#merge(newer)
       this.hasOlder ||= all.length > windowMax
@@ -128,11 +121,21 @@ export class RoomState {
   async jumpToEnd(): Promise<void> {
     if (!this.hasNewer) return
     await this.#load(async () => {
-      const events = await this.#mesh.history.history({ room: this.record.room, limit: pageSize })
+      const events = await this.#page({})
       this.#events = events
       this.hasNewer = false
       this.hasOlder = events.length === pageSize
     })
+  }
+
+  /** Up to `pageSize` messages, and what was said about them. */
+  async #page(where: {
+    readonly before?: Position
+    readonly after?: Position
+  }): Promise<readonly PlacedEvent[]> {
+    const events = await this.#mesh.history.history({ room: this.record.room, limit: pageSize, ...where })
+    await this.#abouts.load(events)
+    return events
   }
 
   async #load(work: () => Promise<void>): Promise<void> {
@@ -140,6 +143,7 @@ export class RoomState {
     this.#isLoading = true
     try {
       await work()
+      this.#abouts.keepOnly(this.#events)
     } finally {
       this.#isLoading = false
     }
@@ -169,6 +173,10 @@ export class RoomState {
     const all = this.#merge([...added, ...moved].filter(fits))
     this.hasOlder ||= all.length > windowMax
     this.#events = all.slice(-windowMax)
+    const shown = new Set(this.#events.map(({ id }) => id))
+    this.#abouts.take([...event.added, ...event.moved], (id) => shown.has(id))
+    const answers = added.filter((one) => shown.has(one.id) && replyTargetOf(one) !== undefined)
+    if (answers.length > 0) void this.#abouts.load(answers)
   }
 
   takeHolders(holders: readonly Holder[]): void {
@@ -195,58 +203,64 @@ export class RoomState {
     return this.#events.filter((event) => this.stateOf(event)?.type === 'waiting').length
   }
 
-  textOf(event: PlacedEvent): string | undefined {
-    return messageText(event)
+  /** @returns whether this version shows the event in the room, deleted or not */
+  isShown(event: PlacedEvent): boolean {
+    return messageText(event) !== undefined
   }
 
-  /** Keeps what is being typed within 300 ms, so that nothing can take it. */
-  type(text: string): void {
-    this.draft = text
-    this.postFault = undefined
-    clearTimeout(this.#draftTimer)
-    this.#draftTimer = setTimeout(() => void this.#mesh.history.saveDraft(this.record.room, text), 200)
+  /** A message after all that was said about it. */
+  fold(event: PlacedEvent): Folded {
+    return this.#abouts.fold(event)
   }
 
-  /** The composer is cleared when the message is durable, not before. */
-  post(): void {
-    // While one is being saved, a second Enter means what was typed behind it.
-    if (this.#pending.size > this.#stalled.size) {
-      this.#wantsMore = true
-      return
-    }
-    const text = this.draft
-    const token = `${this.record.room}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`
-    clearTimeout(this.#draftTimer)
-    void this.#mesh.history.saveDraft(this.record.room, text)
-    this.#pending.set(token, text)
-    setTimeout(() => this.#stall(token), patienceMs)
-    this.#mesh.command({ type: 'post', token, room: this.record.room, body: { type: 'message', text } })
+  /** @returns the message that this one answers, where this device holds it */
+  answeredBy(
+    event: PlacedEvent,
+  ): { readonly id: EventId; readonly event: PlacedEvent | undefined } | undefined {
+    const id = replyTargetOf(event)
+    if (id === undefined) return undefined
+    return { id, event: this.#events.find((one) => one.id === id) ?? this.#abouts.answered(id) }
   }
 
-  posted(token: string): void {
-    const text = this.#pending.get(token)
-    if (text === undefined) return
-    this.#pending.delete(token)
-    this.#stalled.delete(token)
-    // What was typed on meanwhile stays.
-    if (this.draft === text) this.draft = ''
-    else if (this.draft.startsWith(text)) this.type(this.draft.slice(text.length).trimStart())
-    if (this.draft !== '') this.type(this.draft)
-    if (this.#wantsMore && this.draft.trim() !== '') this.post()
-    this.#wantsMore = false
+  /** Who holds an own message, as they say. */
+  holdersOf(event: PlacedEvent): readonly Holder[] {
+    return this.#holders.filter(
+      ({ feed, ranges, counted }) =>
+        feed === event.feed &&
+        (counted?.ranges ?? ranges).some(({ first, last }) => first <= event.seq && event.seq <= last),
+    )
   }
 
-  /** Nobody has answered: the tab that stores may be gone. The text stays; a late answer still clears it. */
-  #stall(token: string): void {
-    if (!this.#pending.has(token)) return
-    this.#stalled.add(token)
-    this.postFault = 'closed'
+  /** Shows the part of the history around a message. @returns whether this device holds it */
+  async goTo(id: EventId): Promise<boolean> {
+    if (this.#events.some((event) => event.id === id)) return true
+    const [found] = await this.#mesh.history.find([id])
+    if (found === undefined || found.room !== this.record.room) return false
+    await this.#load(async () => {
+      const before = await this.#page({ before: found })
+      const after = await this.#page({ after: found })
+      await this.#abouts.load([found])
+      this.hasOlder = before.length === pageSize
+      this.hasNewer = after.length === pageSize
+      this.#events = [...before, found, ...after]
+    })
+    return true
   }
 
-  postFailed(token: string, cause: Extract<MeshEvent, { type: 'post-failed' }>['cause']): void {
-    this.#wantsMore = false
-    this.#stalled.delete(token)
-    if (this.#pending.delete(token)) this.postFault = cause
+  /** On when it is off for this person, else off. */
+  react(event: PlacedEvent, emoji: string): void {
+    const self = this.#self()
+    const isOn = self !== undefined && this.fold(event).reactions.get(emoji)?.includes(self) === true
+    this.composing.say({ type: 'reaction', target: event.id, emoji, isOn: !isOn })
+  }
+
+  isOwn(event: PlacedEvent): boolean {
+    return feedAuthor(event.feed) === this.#self()
+  }
+
+  /** The last own message in sight that is still there. */
+  get lastOwn(): PlacedEvent | undefined {
+    return this.#events.findLast((event) => this.isOwn(event) && this.fold(event).text !== undefined)
   }
 }
 

@@ -32,6 +32,7 @@ export const eventKinds = {
   remove: 8,
   close: 9,
   settings: 10,
+  reply: 11,
 } as const
 
 /** How far somebody had seen a feed of a moderator when it was dismissed. */
@@ -42,7 +43,8 @@ export interface Seen {
 }
 
 export type Body =
-  | { readonly type: 'message'; readonly text: string }
+  /** M10: with the message that it answers, it is an event of kind `reply`. */
+  | { readonly type: 'message'; readonly text: string; readonly replyTo?: EventId }
   | { readonly type: 'edit'; readonly target: EventId; readonly text: string }
   | { readonly type: 'delete'; readonly target: EventId }
   | { readonly type: 'reaction'; readonly target: EventId; readonly emoji: string; readonly isOn: boolean }
@@ -88,7 +90,6 @@ function checkEmoji(emoji: string): BodyFault | undefined {
 export function checkBody(body: Body): BodyFault | undefined {
   switch (body.type) {
     case 'message':
-      return checkText(body.text)
     case 'edit':
       // Few texts are that long in bytes; the target needs its place too.
       return checkText(body.text) ?? (isTooLong(body) ? 'too-long' : undefined)
@@ -129,8 +130,11 @@ function isTooLong(body: Body): boolean {
 export function encodeBody(body: Body): { readonly kind: number; readonly bytes: Uint8Array } {
   const kind = eventKinds[body.type]
   switch (body.type) {
-    case 'message':
-      return { kind, bytes: encodeUtf8(body.text) }
+    case 'message': {
+      const text = encodeUtf8(body.text)
+      if (body.replyTo === undefined) return { kind, bytes: text }
+      return { kind: eventKinds.reply, bytes: withTarget(body.replyTo).fixed(text).finish() }
+    }
     case 'edit':
       return { kind, bytes: withTarget(body.target).fixed(encodeUtf8(body.text)).finish() }
     case 'delete':
@@ -195,6 +199,8 @@ function parseBody(kind: number, reader: Reader): Body | undefined {
   switch (kind) {
     case eventKinds.message:
       return { type: 'message', text: decodeUtf8(reader.rest()) }
+    case eventKinds.reply:
+      return { type: 'message', replyTo: readTarget(reader), text: decodeUtf8(reader.rest()) }
     case eventKinds.edit:
       return { type: 'edit', target: readTarget(reader), text: decodeUtf8(reader.rest()) }
     case eventKinds.delete: {
