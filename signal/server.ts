@@ -129,7 +129,7 @@ function createContext({ options, key, port, stun, secure, counters, assets, kep
   const { name, url, secureUrl } = self
   const sign = (message: Uint8Array) => bytesToHex(signPlainly(key, message))
   const directory = createDirectory({ self: key.peer, name, url, secureUrl, sequence: Date.now(), sign })
-  const relay = createRelay(directory, (site) => neighbors.costOf(site))
+  const relay = createRelay(directory, (site) => neighbors.costOf(site) ?? sockets.roundTrips.costOf(site))
   const sockets = new Sockets(self, relay, counters, log)
   const guard = guardFor(options)
   const isLinked = (site: Self['key']['peer']) => relay.helpersBySite.has(site)

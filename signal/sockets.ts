@@ -18,6 +18,7 @@ import {
 } from '#runtime/signal-frame.ts'
 import { wordsOf, type SiteFrame } from './relay/directory.ts'
 import { Corks } from './corks.ts'
+import { RoundTrips } from './discovery/link-cost.ts'
 import type { Log } from './log.ts'
 import type { Counters } from './metrics.ts'
 import {
@@ -70,7 +71,7 @@ export class Sockets {
   private lastText = ''
   /** Peers of this process. */
   private readonly locals = new Map<SocketId, (frame: SignalFrame) => void>()
-  readonly rttByHelper = new Map<PeerId, number>()
+  readonly roundTrips = new RoundTrips()
   private readonly self: Self
   private readonly relay: Relay
   private readonly counters: Counters
@@ -176,7 +177,7 @@ export class Sockets {
     else this.socketsByAddress.delete(session.address)
     this.dialers.delete(session.id)
     if (session.site !== undefined && !this.relay.helpersBySite.has(session.site)) {
-      this.rttByHelper.delete(session.site)
+      this.roundTrips.forget(session.site)
     }
     this.perform(dismiss(this.relay, session.id))
     const { site } = session
@@ -221,7 +222,8 @@ export class Sockets {
         if (frame.type === 'ask-door') return this.send(session, this.self.doors.issue(phase.peer))
         return this.perform(peerFrame(this.relay, session.id, frame, newId))
       case 'helper':
-        if (frame.type === 'pong') this.rttByHelper.set(phase.site, performance.now() - session.pingedMs)
+        if (frame.type === 'pong' && this.roundTrips.note(phase.site, performance.now() - session.pingedMs))
+          this.relay.changed = true
         if (frame.type === 'site' && !this.isSigned(frame)) return this.refuse(session, 'bad-proof')
         return this.perform(helperFrame(this.relay, session.id, frame, performance.now()))
       case 'closed':

@@ -84,7 +84,7 @@ function node(
   const dialled = neighbors.status()
   const listed = dialled.map(({ url, site }) => {
     const up = site !== undefined && relay.helpersBySite.has(site)
-    const rttMs = site === undefined ? undefined : sockets.rttByHelper.get(site)
+    const rttMs = site === undefined ? undefined : sockets.roundTrips.lastOf(site)
     const name = (site === undefined ? undefined : known.get(site)?.name) ?? new URL(url).hostname
     return { name, url, state: up ? 'up' : 'down', rttMs: rttMs ?? null }
   })
@@ -94,7 +94,7 @@ function node(
     name: known.get(site)?.name ?? '',
     url: known.get(site)?.url ?? '',
     state: 'up',
-    rttMs: sockets.rttByHelper.get(site) ?? null,
+    rttMs: sockets.roundTrips.lastOf(site) ?? null,
   }))
   json(response, {
     name: options.name,

@@ -53,6 +53,16 @@ describe('AREDN', () => {
     ])
   })
 
+  it('reads what firmware of 2022 answers (API 1.11, AREDN documentation, “Tools for Developers”)', () => {
+    const link = 'http:\\/\\/MYCALL-RPI:8080\\/'
+    const text = `{"api_version":"1.11","lat":"33.101010","lon":"-101.101010","grid_square":"DM22xx","node":"CALLSIGN-NODE-22",
+      "sysinfo":{"uptime":"5 days, 6:22:30","loads":[0.05003,0.05003,0]},
+      "services":[{"name":"IperfSpeed","protocol":"tcp","link":"http:\\/\\/MYCALL-NODE-81\\/iperfspeed"},
+        {"name":"meshchat-net","protocol":"tcp","link":"${link}"}],
+      "link_info":{"10.22.22.22":{"hostname":"CALLSIGN-NODE-22","linkType":"RF","linkQuality":0.9543000000,"signal":-76,"noise":-95}}}`
+    expect(parseSysinfo(text)).toEqual([{ url: 'http://mycall-rpi:8080/', cost: undefined }])
+  })
+
   it.each([
     ['no JSON', 200, '<html>'],
     ['another page', 200, '{"status":"ok"}'],

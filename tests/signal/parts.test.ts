@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { costOfRtt } from '../../signal/discovery/link-cost.ts'
 import { allowsHost, allowsOrigin, allowsTarget, parseCidr, type Guard } from '../../signal/guards.ts'
 import { BadOption, parseOptions } from '../../signal/options.ts'
 import { answerStun } from '../../signal/ice/stun.ts'
@@ -48,6 +49,13 @@ describe('STUN', () => {
       }),
       { seed: 3 },
     )
+  })
+})
+
+describe('the cost of a way', () => {
+  it('is what a radio hop costs unless answers are slow, and never less', () => {
+    const costs = [0.3, 49, 50, 149, 150, 399, 400, 5_000].map((rttMs) => costOfRtt(rttMs))
+    expect(costs).toEqual([undefined, undefined, 15, 15, 20, 20, 30, 30])
   })
 })
 
