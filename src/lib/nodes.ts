@@ -52,16 +52,3 @@ export async function askNode(url: string): Promise<NodeAnswer | NodeFault> {
     return 'silent'
   }
 }
-
-export function faultWords(fault: NodeFault): string {
-  switch (fault) {
-    case 'no-address':
-      return 'That is no name or address. Try EOC-pi or 10.1.2.3.'
-    case 'insecure':
-      return 'This page came by https, so only https nodes can be used from here.'
-    case 'silent':
-      return 'Nothing answers there. Is the node on, and is its name right?'
-    case 'no-node':
-      return 'Something answers there, but it is no meshchat node.'
-  }
-}

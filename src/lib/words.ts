@@ -1,19 +1,20 @@
-/** The words on the screen for what the mesh knows. `ux.md` §4 has the copy; the design page the states. */
+/** How the screen says what the mesh knows, in its language. `ux.md` §4 has the copy; the design page the states. */
 import type { MessageState } from '#mesh/delivery.ts'
-import type { MeshEvent, Person, StoreFailure } from '#mesh/effects.ts'
+import type { MeshEvent, Person } from '#mesh/effects.ts'
 import { stampToMs } from '#mesh/clock.ts'
 import type { PlacedEvent } from '#mesh/clock.ts'
+import { language } from './i18n/language.svelte.ts'
 
 export function stateWords(state: MessageState): string {
+  const words = language.words.states
   switch (state.type) {
     case 'waiting':
-      return 'waiting'
     case 'sending':
-      return 'sending'
+      return words[state.type]
     case 'carried':
-      return `carried by ${state.by}`
+      return words.carried(state.by)
     case 'delivered':
-      return `delivered ${state.to} of ${state.of}`
+      return words.delivered(state.to, state.of)
   }
 }
 
@@ -23,15 +24,12 @@ export function stateMark(state: MessageState): string {
   return marks[state.type]
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
-const day = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' })
-
 export function timeOfDay(ms: number): string {
-  return clock.format(ms)
+  return language.clock.format(ms)
 }
 
 export function dayOf(ms: number): string {
-  return day.format(ms)
+  return language.day.format(ms)
 }
 
 /**
@@ -43,48 +41,31 @@ export function writtenMs(event: PlacedEvent): number {
 }
 
 export function statusWords(person: Pick<Person, 'status' | 'sinceMs'>, nowMs: number): string {
-  if (person.status !== 'left') return person.status
+  const words = language.words.people
+  if (person.status !== 'left') return words.status[person.status]
   const minutes = Math.floor((nowMs - person.sinceMs) / 60_000)
-  if (minutes < 1) return 'left just now'
-  return minutes <= 60 ? `left ${minutes} min ago` : `left ${timeOfDay(person.sinceMs)}`
+  if (minutes < 1) return words.leftNow
+  return minutes <= 60 ? words.leftMinutes(minutes) : words.leftAt(timeOfDay(person.sinceMs))
 }
 
 /** How what comes from somebody gets here. */
 export function wayWords(person: Pick<Person, 'direct' | 'through' | 'status'>): string {
-  if (person.direct) return 'direct'
-  return person.through === undefined || person.status === 'left' ? '' : `through ${person.through}`
+  const words = language.words.people
+  if (person.direct) return words.direct
+  return person.through === undefined || person.status === 'left' ? '' : words.through(person.through)
 }
 
 export const statusMarks = { here: '●', asleep: '◐', left: '○' } as const
 
-export function storageWords(failure: StoreFailure): string {
-  switch (failure) {
-    case 'full':
-      return 'Storage is full: new messages are NOT saved on this device. Free some space; it goes on by itself.'
-    case 'closed':
-      return 'This browser closed the storage. Trying again by itself.'
-    case 'fenced':
-    case 'conflict':
-      return 'meshchat is also open in another tab. Both stay in step.'
-  }
-}
-
 export function postFailureWords(cause: Extract<MeshEvent, { type: 'post-failed' }>['cause']): string {
+  const words = language.words.composer.faults
   switch (cause) {
-    case 'empty':
-      return 'There is nothing to send yet.'
-    case 'too-long':
-      return 'Too long: a message has at most 4 000 characters.'
-    case 'busy':
-      return 'Many messages are still being saved. Try again in a moment.'
-    case 'no-room':
-      return 'You have left this channel.'
-    case 'full':
-      return 'Not sent: storage is full. Your text is still here.'
     case 'closed':
     case 'fenced':
     case 'conflict':
-      return 'Not sent: it could not be saved. Your text is still here; try again.'
+      return words.failed
+    default:
+      return words[cause]
   }
 }
 

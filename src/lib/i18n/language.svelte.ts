@@ -1,8 +1,65 @@
-/** The language of the screen. English comes with the app; another one is fetched when it is chosen. */
+/** The language of the screen, and how times are written in it. English comes with the app; another one is fetched. */
 import { en, type Messages } from './en.ts'
+
+export const languages = {
+  en: 'English',
+} as const
+
+export type LanguageCode = keyof typeof languages
+export type Clock = 'local' | 'h24' | 'utc'
+
+const loaders: Readonly<Record<LanguageCode, () => Promise<Messages>>> = {
+  en: () => Promise.resolve(en),
+}
 
 class Language {
   words = $state.raw<Messages>(en)
+  code = $state<LanguageCode>('en')
+  #clock = $state<Clock>('local')
+  /** Where English is chosen, dates are written as the device does; elsewhere as the language does. */
+  #locale = $derived(undefined)
+  readonly clock = $derived(new Intl.DateTimeFormat(this.#locale, clockOptions(this.#clock)))
+  readonly day = $derived(
+    new Intl.DateTimeFormat(this.#locale, {
+      weekday: 'long',
+      day: 'numeric',
+      month: 'long',
+      ...(this.#clock === 'utc' ? { timeZone: 'UTC' } : {}),
+    }),
+  )
+  readonly number = $derived(new Intl.NumberFormat(this.#locale))
+
+  get direction(): 'ltr' | 'rtl' {
+    return 'ltr'
+  }
+
+  async choose(code: LanguageCode): Promise<void> {
+    this.words = await loaders[code]()
+    this.code = code
+  }
+
+  setClock(clock: Clock): void {
+    this.#clock = clock
+  }
+}
+
+function clockOptions(clock: Clock): Intl.DateTimeFormatOptions {
+  const base = { hour: '2-digit', minute: '2-digit' } as const
+  if (clock === 'local') return base
+  return { ...base, hourCycle: 'h23', ...(clock === 'utc' ? { timeZone: 'UTC', timeZoneName: 'short' } : {}) }
+}
+
+/** @returns the language that this browser's person reads best of those that there are */
+export function preferredLanguage(wanted: readonly string[]): LanguageCode {
+  for (const one of wanted) {
+    const code = one.toLowerCase().split('-')[0] ?? ''
+    if (isLanguage(code)) return code
+  }
+  return 'en'
+}
+
+export function isLanguage(code: unknown): code is LanguageCode {
+  return typeof code === 'string' && Object.hasOwn(languages, code)
 }
 
 export const language = new Language()

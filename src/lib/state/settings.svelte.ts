@@ -1,0 +1,108 @@
+/** How this device wants the screen: kept beside the history, so that it counts before anything is opened. */
+import {
+  isLanguage,
+  language,
+  preferredLanguage,
+  type Clock,
+  type LanguageCode,
+} from '../i18n/language.svelte.ts'
+
+export const themes = ['system', 'light', 'dark', 'contrast'] as const
+export const densities = ['cozy', 'compact', 'log'] as const
+export const clocks = ['local', 'h24', 'utc'] as const satisfies readonly Clock[]
+/** px of the text; everything else follows, since it is laid out in rem. */
+export const sizesPx = [12, 14, 16, 20, 24] as const
+
+export interface Choices {
+  readonly theme: (typeof themes)[number]
+  readonly density: (typeof densities)[number]
+  readonly sizePx: (typeof sizesPx)[number]
+  readonly clock: Clock
+  readonly language: LanguageCode
+}
+
+const key = 'meshchat-look'
+
+export class Settings {
+  choices = $state.raw<Choices>(initial())
+
+  constructor() {
+    this.choices = { ...this.choices, ...kept() }
+    this.#apply()
+  }
+
+  set(change: Partial<Choices>): void {
+    this.choices = { ...this.choices, ...change }
+    this.#apply()
+    keep(this.choices)
+  }
+
+  #apply(): void {
+    const { theme, density, sizePx, clock } = this.choices
+    const { documentElement: page } = document
+    if (theme === 'system') delete page.dataset['theme']
+    else page.dataset['theme'] = theme
+    page.dataset['density'] = density
+    page.style.fontSize = sizePx === 16 ? '' : `${(sizePx / 16) * 100}%`
+    language.setClock(clock)
+    language.choose(this.choices.language).then(
+      () => {
+        page.lang = language.code
+        page.dir = language.direction
+      },
+      // No way to the node and never fetched before: English stays.
+      () => undefined,
+    )
+  }
+}
+
+function initial(): Choices {
+  const isTouched = matchMedia('(pointer: coarse)').matches
+  return {
+    theme: 'system',
+    density: isTouched ? 'cozy' : 'compact',
+    sizePx: 16,
+    clock: 'local',
+    language: preferredLanguage(navigator.languages),
+  }
+}
+
+/** @returns what was chosen before, as far as this version knows it */
+function kept(): Partial<Choices> {
+  let found: unknown
+  try {
+    found = JSON.parse(localStorage.getItem(key) ?? '{}')
+  } catch (error) {
+    // Storage that is blocked, or holds something else.
+    if (!(error instanceof SyntaxError || error instanceof DOMException)) throw error
+  }
+  if (typeof found !== 'object' || found === null) return {}
+  const { theme, density, sizePx, clock, language: code } = found as Record<string, unknown>
+  return {
+    ...chosen('theme', themes, theme),
+    ...chosen('density', densities, density),
+    ...chosen('sizePx', sizesPx, sizePx),
+    ...chosen('clock', clocks, clock),
+    ...(isLanguage(code) ? { language: code } : {}),
+  }
+}
+
+function chosen<Name extends keyof Choices>(
+  name: Name,
+  options: readonly Choices[Name][],
+  value: unknown,
+): Partial<Choices> {
+  const option = options.find((one) => one === value)
+  return option === undefined ? {} : { [name]: option }
+}
+
+function keep(choices: Choices): void {
+  try {
+    localStorage.setItem(key, JSON.stringify(choices))
+  } catch (error) {
+    // Blocked or full: it counts until the page is closed.
+    if (!(error instanceof DOMException)) throw error
+  }
+}
+
+export const settings = new Settings()
