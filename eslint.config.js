@@ -46,7 +46,13 @@ export default ts.config(
     },
   },
   {
-    files: ['signal/*.mjs', 'signal/main.ts', 'tests/**', 'src/lib/start.ts'],
+    files: [
+      'signal/*.mjs',
+      'signal/main.ts',
+      'tests/**',
+      'src/lib/start.ts',
+      'src/adapters/browser/search/search-worker.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   {

@@ -12,10 +12,14 @@ import { createTimers } from '#adapters/timers.ts'
 import type { Command, MeshEvent, RoomRecord } from '#mesh/effects.ts'
 import type { RoomId } from '#mesh/ids.ts'
 import type { Store } from '#runtime/ports.ts'
+import type { SearchClient } from '#adapters/browser/search/search-client.ts'
+import type { Coverage } from '#adapters/browser/search/search-words.ts'
 import type SimplePeer from 'simple-peer'
 import type { Runtime, Traffic } from '#runtime/runtime.ts'
 
 export type { NodesEvent }
+/** Searching the history of this device; whoever opened it closes it. */
+export type Search = SearchClient
 
 export type History = Pick<
   Store,
@@ -29,6 +33,8 @@ export interface Mesh {
   command(command: Command | NodesCommand): void
   /** @returns what ends the subscription */
   subscribe(listener: (event: MeshEvent | TabEvent) => void): () => void
+  /** @param onCoverage is told how much has been read; undefined: the history cannot be read */
+  openSearch(onCoverage: (coverage: Coverage | undefined) => void): Promise<Search>
   /** Try to reach a node now. */
   retry(): void
 }
@@ -240,6 +246,10 @@ export function startMesh(home: string): Mesh {
     subscribe: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    openSearch: async (onCoverage) => {
+      const { SearchClient: Client } = await import('#adapters/browser/search/search-client.ts')
+      return new Client(databaseName, onCoverage)
     },
     retry: () => helpers?.retry(),
   }

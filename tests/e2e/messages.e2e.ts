@@ -127,6 +127,56 @@ describe('messages', () => {
     await keyboard.press('Escape')
   })
 
+  it('are found on this device as somebody types, by their words, people and rooms', async () => {
+    await bill.say('spare batteries are in the blue box')
+    await ana.sees('spare batteries are in the blue box')
+    const { page } = ana
+    await page.keyboard.press('Control+Shift+F')
+    const sheet = page.getByRole('dialog', { name: 'Search' })
+    const field = sheet.getByRole('searchbox')
+    await field.fill('BATT box')
+    await sheet.getByRole('button', { name: /spare batteries/ }).waitFor()
+    await sheet.getByText(/^Searched \d+ messages on this device/).waitFor()
+    await picture(ana, 'search-laptop')
+    await field.fill('batteries from:ana')
+    await sheet.getByText('Nothing on this device matches').waitFor()
+    // What was edited is found by what it says now; what was deleted is not.
+    await field.fill('fuel 40')
+    await sheet.getByText('Nothing on this device matches').waitFor()
+    await field.fill('mistake')
+    await sheet.getByText('Nothing on this device matches').waitFor()
+    await field.fill('fuel 30 from:ana in:gen')
+    await sheet.getByRole('button', { name: /Generator fuel: 30 L left/ }).click()
+    const focused = () => page.evaluate(() => document.activeElement?.querySelector('.text')?.textContent)
+    await expect.poll(focused).toBe('Generator fuel: 30 L left')
+    // Something new does not lead back there.
+    await ana.composer('general').focus()
+    await bill.say('one more')
+    await ana.sees('one more')
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('TEXTAREA')
+    // What has just come is found too.
+    await page.keyboard.press('Control+Shift+F')
+    await field.fill('one more')
+    await sheet.getByRole('button', { name: /one more/ }).waitFor()
+    // The browser's own: the first one empties the field.
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await sheet.waitFor({ state: 'detached' })
+  })
+
+  it('are told to a screen reader once, and not what one says oneself', async () => {
+    const { page } = ana
+    const said = page.getByRole('log', { name: 'New messages' })
+    await bill.say('read this aloud')
+    await expect.poll(() => said.textContent(), { timeout: 10_000 }).toContain('Bill: read this aloud')
+    await ana.say('my own words')
+    for (let i = 0; i < 5; i++) await bill.say(`burst ${i}`)
+    await expect
+      .poll(() => said.textContent(), { timeout: 10_000 })
+      .toMatch(/new messages in #general from 1 person|burst/)
+    expect(await said.textContent()).not.toContain('my own words')
+  })
+
   it('show bold, lists and links as such, and nothing else', async () => {
     await bill.say('*now* <b>not</b> @Ana\n- water\n- bread\nhttp://eoc.local.mesh/a')
     const article = ana.page.locator('article').filter({ hasText: 'not</b>' })

@@ -14,6 +14,7 @@ export const en = {
     sections: 'Sections',
     noChannels: 'No channels yet. Make one with “New channel”.',
     back: 'Back to chats',
+    news: 'New messages',
     close: 'Close',
     cancel: 'Cancel',
     save: 'Save',
@@ -217,16 +218,22 @@ export const en = {
     clocks: { local: 'As this device', h24: '24 hours', utc: 'UTC' },
     language: 'Language',
     sent: 'Changes count at once.',
+    alerts: 'Alerts while meshchat is open behind something else',
+    levels: { none: 'None', mentions: 'When I am mentioned', all: 'Every message' },
+    alertsHint:
+      'Alerts come while meshchat is open, even in the background. If the phone’s screen is off, the phone may stop it; you’ll see what you missed when you open it.',
+    alertsImpossible: 'Alerts need a secure address (https). This page is http.',
+    alertsDenied: 'This browser blocks alerts from this page; its own settings can allow them.',
   },
   search: {
     title: 'Search',
     field: 'Search messages on this device',
-    hint: 'Search messages on this device.',
+    example: 'fuel from:ana in:shelter',
+    failed: 'Your messages can’t be searched right now.',
     searching: 'Searching…',
     covered: (n: string, since: string) => `Searched ${n} messages on this device (since ${since}).`,
     nothing: (what: string) => `Nothing on this device matches “${what}”. Try fewer words.`,
     more: (n: number) => `The newest ${n} are shown.`,
-    results: (n: number) => count(n, 'message', 'messages'),
   },
 }
 

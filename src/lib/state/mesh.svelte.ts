@@ -3,6 +3,8 @@ import { getContext, setContext } from 'svelte'
 import type { MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/effects.ts'
 import { openRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { Mesh, NodesEvent, TabEvent } from '../start.ts'
+import { foldText } from '#runtime/fold-text.ts'
+import { Announcer } from './announcer.svelte.ts'
 import { RoomState } from './room.svelte.ts'
 
 type KnownEvent = Extract<NodesEvent, { type: 'nodes' }>
@@ -45,6 +47,7 @@ export class MeshState {
   })
   /** Said for a moment: this page speaks through another node now. */
   movedTo = $state<string | undefined>()
+  readonly announcer = new Announcer(this)
   /** The one that it spoke through before. */
   #through: string | undefined
 
@@ -74,7 +77,7 @@ export class MeshState {
       case 'people':
         return this.#takePeople(event.people, event.reach)
       case 'messages':
-        return this.room(event.room)?.take(event)
+        return this.#takeMessages(event)
       case 'holders':
         return this.room(event.room)?.takeHolders(event.holders)
       case 'settled':
@@ -107,6 +110,13 @@ export class MeshState {
         // Both versions are kept and shown; whose device it was is for the profile sheet (a later step).
         return
     }
+  }
+
+  #takeMessages(event: Extract<MeshEvent, { type: 'messages' }>): void {
+    const room = this.room(event.room)
+    if (room === undefined) return
+    room.take(event)
+    this.announcer.hear(room, event.added)
   }
 
   #started(event: Extract<MeshEvent, { type: 'started' }>): void {
@@ -164,6 +174,13 @@ export class MeshState {
 
   #spreadReach(): void {
     for (const room of this.rooms) room.reachable = this.reach.rooms.includes(room.record.room)
+  }
+
+  /** As they are listed: what is unread first. */
+  get roomsInOrder(): readonly RoomState[] {
+    return [...this.rooms].sort(
+      (a, b) => Number(b.unread > 0) - Number(a.unread > 0) || a.title.localeCompare(b.title),
+    )
   }
 
   room(id: RoomId): RoomState | undefined {
@@ -237,6 +254,24 @@ export class MeshState {
 
   setDoor(isOpen: boolean): void {
     this.#mesh.command({ type: 'set-door', isOpen })
+  }
+
+  /** @returns rooms whose names hold this, folded */
+  roomsNamed(part: string): RoomId[] {
+    return this.rooms
+      .filter(({ record }) => foldText(record.name).includes(part))
+      .map(({ record }) => record.room)
+  }
+
+  /** @returns people whose names hold this, folded; oneself too */
+  peopleNamed(part: string): PeerId[] {
+    const all = [...this.#names, ...(this.self === undefined ? [] : [[this.self, this.name] as const])]
+    return all.filter(([, name]) => foldText(name).includes(part)).map(([peer]) => peer)
+  }
+
+  /** What stands behind this; for what is fetched when it is wanted. */
+  get source(): Mesh {
+    return this.#mesh
   }
 
   askForNodes(): void {

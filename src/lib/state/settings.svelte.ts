@@ -9,6 +9,7 @@ import {
 
 export const themes = ['system', 'light', 'dark', 'contrast'] as const
 export const densities = ['cozy', 'compact', 'log'] as const
+export const alertLevels = ['none', 'mentions', 'all'] as const
 export const clocks = ['local', 'h24', 'utc'] as const satisfies readonly Clock[]
 /** px of the text; everything else follows, since it is laid out in rem. */
 export const sizesPx = [12, 14, 16, 20, 24] as const
@@ -19,6 +20,8 @@ export interface Choices {
   readonly sizePx: (typeof sizesPx)[number]
   readonly clock: Clock
   readonly language: LanguageCode
+  /** What is told while the page is hidden. */
+  readonly alerts: (typeof alertLevels)[number]
 }
 
 const key = 'meshchat-look'
@@ -64,6 +67,7 @@ function initial(): Choices {
     sizePx: 16,
     clock: 'local',
     language: preferredLanguage(navigator.languages),
+    alerts: 'none',
   }
 }
 
@@ -77,12 +81,13 @@ function kept(): Partial<Choices> {
     if (!(error instanceof SyntaxError || error instanceof DOMException)) throw error
   }
   if (typeof found !== 'object' || found === null) return {}
-  const { theme, density, sizePx, clock, language: code } = found as Record<string, unknown>
+  const { theme, density, sizePx, clock, alerts, language: code } = found as Record<string, unknown>
   return {
     ...chosen('theme', themes, theme),
     ...chosen('density', densities, density),
     ...chosen('sizePx', sizesPx, sizePx),
     ...chosen('clock', clocks, clock),
+    ...chosen('alerts', alertLevels, alerts),
     ...(isLanguage(code) ? { language: code } : {}),
   }
 }

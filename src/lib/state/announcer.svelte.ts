@@ -1,0 +1,94 @@
+/**
+ * News for who does not look at the screen: one hidden region for screen readers (`ux.md` §4.24), and notices while the
+ * page is hidden (§4.22). Bursts are told as a number.
+ */
+import { feedAuthor } from '#mesh/ids.ts'
+import type { PlacedEvent } from '#mesh/clock.ts'
+import { messageText, targetOf } from '#mesh/timeline/body.ts'
+import { language } from '../i18n/language.svelte.ts'
+import { notify } from '../notices.ts'
+import type { MeshState } from './mesh.svelte.ts'
+import type { RoomState } from './room.svelte.ts'
+import { settings } from './settings.svelte.ts'
+
+/** `ux.md` §4.24 */
+const pauseMs = 2_000
+/** guess: more than this at once is told as a number. */
+const singlyMax = 3
+
+interface News {
+  readonly room: RoomState
+  readonly event: PlacedEvent
+  readonly text: string
+}
+
+export class Announcer {
+  #mesh: MeshState
+  #waiting: News[] = []
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #openRoom: RoomState | undefined
+  said = $state('')
+
+  constructor(mesh: MeshState) {
+    this.#mesh = mesh
+  }
+
+  /** The room that is on the screen. */
+  look(room: RoomState | undefined): void {
+    this.#openRoom = room
+  }
+
+  hear(room: RoomState, events: readonly PlacedEvent[]): void {
+    const news = events.flatMap((event) => {
+      const text = messageText(event)
+      if (text === undefined || targetOf(event) !== undefined || feedAuthor(event.feed) === this.#mesh.self)
+        return []
+      return [{ room, event, text }]
+    })
+    const wanted = news.filter((one) => one.room === this.#openRoom || this.#isMention(one))
+    this.#notify(news)
+    if (wanted.length === 0) return
+    this.#waiting.push(...wanted)
+    this.#timer ??= setTimeout(() => this.#tell(), pauseMs)
+  }
+
+  #isMention({ text }: News): boolean {
+    const said = text.toLowerCase()
+    return [this.#mesh.name, 'here', 'all'].some(
+      (name) => name !== '' && said.includes(`@${name.toLowerCase()}`),
+    )
+  }
+
+  #tell(): void {
+    this.#timer = undefined
+    const news = this.#waiting.splice(0)
+    if (news.length <= singlyMax) {
+      this.said = news.map((one) => this.#wordsOf(one)).join('. ')
+      return
+    }
+    const rooms = [...new Set(news.map(({ room }) => room))]
+    this.said = rooms.map((room) => this.#countOf(news.filter((one) => one.room === room))).join('. ')
+  }
+
+  #wordsOf({ event, text }: News): string {
+    return language.words.history.said(this.#mesh.nameOf(feedAuthor(event.feed)), text)
+  }
+
+  #countOf(news: readonly News[]): string {
+    const authors = new Set(news.map(({ event }) => feedAuthor(event.feed)))
+    return language.words.history.several(news.length, news[0]?.room.title ?? '', authors.size)
+  }
+
+  /** Only what nobody sees, and what was asked for. */
+  #notify(news: readonly News[]): void {
+    const { alerts } = settings.choices
+    if (alerts === 'none' || document.visibilityState === 'visible') return
+    const wanted = alerts === 'all' ? news : news.filter((one) => this.#isMention(one))
+    for (const room of new Set(wanted.map((one) => one.room))) {
+      const here = wanted.filter((one) => one.room === room)
+      const [first] = here
+      if (first === undefined) continue
+      void notify(room.title, here.length === 1 ? this.#wordsOf(first) : this.#countOf(here))
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** What somebody looks for on this device, and what of it is still as it was found. */
+import type { PlacedEvent } from '#mesh/clock.ts'
+import { feedAuthor, type PeerId, type RoomId } from '#mesh/ids.ts'
+import { fold } from '#mesh/timeline/fold.ts'
+import { foldText, wordsOf } from '#runtime/fold-text.ts'
+import type { Mesh, Search } from '../start.ts'
+import type { MeshState } from './mesh.svelte.ts'
+
+/** guess: shown at once; more words find the rest. */
+const shownMax = 50
+
+export interface Result {
+  readonly event: PlacedEvent
+  readonly text: string
+}
+
+export class SearchState {
+  #mesh: Mesh
+  #names: MeshState
+  #search: Search | undefined
+  #stop: () => void
+  #asked = 0
+  #isClosed = false
+  text = $state('')
+  results = $state.raw<readonly Result[]>([])
+  isMore = $state(false)
+  isSearched = $state(false)
+  isFailed = $state(false)
+  coverage = $state.raw({ count: 0, oldest: Number.POSITIVE_INFINITY, isWhole: false })
+
+  constructor(state: MeshState) {
+    this.#mesh = state.source
+    this.#names = state
+    this.#stop = this.#mesh.subscribe((event) => {
+      if (event.type === 'messages') this.#search?.take(event.added)
+    })
+    void this.#open()
+  }
+
+  async #open(): Promise<void> {
+    const search = await this.#mesh.openSearch((coverage) => {
+      this.isFailed = coverage === undefined
+      if (coverage === undefined) return
+      this.coverage = coverage
+      if (this.text !== '') void this.look(this.text)
+    })
+    if (this.#isClosed) return search.close()
+    this.#search = search
+    if (this.text !== '') void this.look(this.text)
+  }
+
+  /** As it is typed; what was asked before does not count any more. */
+  async look(text: string): Promise<void> {
+    this.text = text
+    const asked = ++this.#asked
+    const { words, rooms, authors } = this.#parse(text)
+    if (this.#search === undefined || words.length === 0) {
+      this.results = []
+      this.isSearched = false
+      return
+    }
+    const found = await this.#search.find({
+      words,
+      ...(rooms === undefined ? {} : { rooms }),
+      ...(authors === undefined ? {} : { authors }),
+    })
+    const ids = found.ids.slice(0, shownMax)
+    const { history } = this.#mesh
+    const [events, about] = await Promise.all([history.find(ids), history.about(ids)])
+    if (asked !== this.#asked) return
+    const results: Result[] = []
+    for (const id of ids) {
+      const event = events.find((one) => one.id === id)
+      if (event === undefined) continue
+      const { text: said } = fold(event, about)
+      const folded = said === undefined ? '' : foldText(said)
+      if (said !== undefined && words.every((word) => folded.includes(word)))
+        results.push({ event, text: said })
+    }
+    this.results = results
+    this.isMore = found.isMore || found.ids.length > shownMax
+    this.isSearched = true
+  }
+
+  /** `in:shelter` and `from:ana` narrow it; the rest is looked for. */
+  #parse(text: string): {
+    readonly words: string[]
+    readonly rooms: readonly RoomId[] | undefined
+    readonly authors: readonly PeerId[] | undefined
+  } {
+    const all = wordsOf(text)
+    const named = (key: string) =>
+      all
+        .filter((word) => word.startsWith(key) && word.length > key.length)
+        .map((word) => word.slice(key.length))
+    const [places, people] = [named('in:'), named('from:')]
+    return {
+      words: all.filter((word) => !/^(in|from):./.test(word)),
+      rooms: places.length === 0 ? undefined : places.flatMap((part) => this.#names.roomsNamed(part)),
+      authors: people.length === 0 ? undefined : people.flatMap((part) => this.#names.peopleNamed(part)),
+    }
+  }
+
+  authorOf({ event }: Result): PeerId {
+    return feedAuthor(event.feed)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#stop()
+    this.#search?.close()
+  }
+}
