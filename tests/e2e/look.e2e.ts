@@ -129,6 +129,37 @@ describe('the look', () => {
     await ana.page.getByRole('button', { name: 'Close' }).click()
   })
 
+  it.each([
+    ['Deutsch', 'Einstellungen', 'Sprache', 'Schließen', 'ltr'],
+    ['العربية', 'الإعدادات', 'اللغة', 'إغلاق', 'rtl'],
+  ])(
+    '%s: in its own words and direction, and axe has nothing to say',
+    async (name, title, label, close, direction) => {
+      await ana.page.setViewportSize(laptop)
+      await choose('Language', name)
+      await ana.page.waitForFunction((wanted) => document.documentElement.dir === wanted, direction)
+      for (const [size, hash] of [
+        [laptop, '#/c/general'],
+        [phone, '#/c/general'],
+        [phone, '#/chats'],
+      ] as const) {
+        await ana.page.setViewportSize(size)
+        await ana.page.evaluate((wanted) => (location.hash = wanted), hash)
+        await picture(`look-${direction}-${size.width}-${hash.slice(2).replace('/', '-')}`)
+        expect(await violations(ana.page)).toEqual([])
+        expect(await overflows()).toBe(false)
+      }
+      await ana.page.setViewportSize(laptop)
+      await ana.page.getByRole('button', { name: title }).click()
+      await ana.page.getByRole('dialog', { name: title }).getByLabel(label).selectOption({ label: 'English' })
+      await ana.page
+        .getByRole('button', { name: 'Close' })
+        .or(ana.page.getByRole('button', { name: close }))
+        .click()
+      await ana.page.waitForFunction(() => document.documentElement.lang === 'en')
+    },
+  )
+
   it('fits 320 px with the largest type', async () => {
     await choose('Type size', '24 px')
     for (const hash of ['#/c/general', '#/chats', '#/people']) {

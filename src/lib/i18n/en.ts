@@ -1,9 +1,6 @@
 /** Every word on the screen, in English. `ux.md` §4 has the copy; other languages have the same shape. */
-const ofPlural = new Intl.PluralRules('en')
-
-/** @returns `one` for 1, else `other`, with the number before it */
 function count(n: number, one: string, other: string): string {
-  return `${n} ${ofPlural.select(n) === 'one' ? one : other}`
+  return `${n} ${n === 1 ? one : other}`
 }
 
 export const en = {

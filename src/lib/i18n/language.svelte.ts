@@ -3,6 +3,10 @@ import { en, type Messages } from './en.ts'
 
 export const languages = {
   en: 'English',
+  de: 'Deutsch',
+  es: 'Español',
+  fr: 'Français',
+  ar: 'العربية',
 } as const
 
 export type LanguageCode = keyof typeof languages
@@ -10,6 +14,10 @@ export type Clock = 'local' | 'h24' | 'utc'
 
 const loaders: Readonly<Record<LanguageCode, () => Promise<Messages>>> = {
   en: () => Promise.resolve(en),
+  de: async () => (await import('./de.ts')).de,
+  es: async () => (await import('./es.ts')).es,
+  fr: async () => (await import('./fr.ts')).fr,
+  ar: async () => (await import('./ar.ts')).ar,
 }
 
 class Language {
@@ -17,7 +25,7 @@ class Language {
   code = $state<LanguageCode>('en')
   #clock = $state<Clock>('local')
   /** Where English is chosen, dates are written as the device does; elsewhere as the language does. */
-  #locale = $derived(undefined)
+  #locale = $derived(this.code === 'en' ? undefined : this.code)
   readonly clock = $derived(new Intl.DateTimeFormat(this.#locale, clockOptions(this.#clock)))
   readonly day = $derived(
     new Intl.DateTimeFormat(this.#locale, {
@@ -30,7 +38,7 @@ class Language {
   readonly number = $derived(new Intl.NumberFormat(this.#locale))
 
   get direction(): 'ltr' | 'rtl' {
-    return 'ltr'
+    return this.code === 'ar' ? 'rtl' : 'ltr'
   }
 
   async choose(code: LanguageCode): Promise<void> {
