@@ -124,6 +124,7 @@ describe('the look', () => {
     }
     await ana.page.setViewportSize(laptop)
     await ana.page.getByRole('button', { name: 'Settings' }).click()
+    await ana.page.getByRole('dialog', { name: 'Settings' }).waitFor()
     await picture(`look-${density.toLowerCase()}-settings`)
     expect(await violations(ana.page)).toEqual([])
     await ana.page.getByRole('button', { name: 'Close' }).click()
