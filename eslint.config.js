@@ -49,6 +49,7 @@ export default ts.config(
     files: [
       'signal/*.mjs',
       'signal/main.ts',
+      'signal/demo/demo.ts',
       'tests/**',
       'src/lib/start.ts',
       'src/adapters/browser/search/search-worker.ts',

@@ -1,95 +1,22 @@
 /** A person without a browser: the shipped engine, with links to residents only, as where WebRTC is blocked. */
 import { WebSocket } from 'ws'
+import { SocketHelpers } from '../../signal/demo/socket-helpers.ts'
 import { createMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { createNodeKeys } from '../../src/adapters/node/keys.ts'
 import { wrapWebSocket } from '../../src/adapters/node/ws-socket.ts'
 import { PackedLinks } from '../../src/adapters/packed-links.ts'
-import { signPlainly, type PlainKey } from '../../src/adapters/signature.ts'
+import type { PlainKey } from '../../src/adapters/signature.ts'
 import { createTimers } from '../../src/adapters/timers.ts'
 import { WsLinks } from '../../src/adapters/ws-links.ts'
 import type { Command, MeshEvent } from '../../src/mesh/effects.ts'
-import { bytesToHex, feedAuthor, openRoomId, type PeerId } from '../../src/mesh/ids.ts'
+import { feedAuthor, openRoomId } from '../../src/mesh/ids.ts'
 import { messageState, type MessageState } from '../../src/mesh/delivery.ts'
-import type { HelperEvents, Helpers, Store } from '../../src/runtime/ports.ts'
+import type { Store } from '../../src/runtime/ports.ts'
 import { startRuntime, type Runtime, type Traffic } from '../../src/runtime/runtime.ts'
-import { placedOf, proofBytes, signalVersion, type SignalFrame } from '../../src/runtime/signal-frame.ts'
 import { keyOf } from '../mesh/make.ts'
 
 export const general = openRoomId('general')
 const utf8 = new TextDecoder()
-
-/** One socket to one helper; when it ends the next one is tried after a second. The first one's site is the person's. */
-class TestHelpers implements Helpers {
-  private events: HelperEvents | undefined
-  private socket: WebSocket | undefined
-  private timer: NodeJS.Timeout | undefined
-  readonly urls = new Map<PeerId, string>()
-  private readonly all: readonly string[]
-  private at = 0
-  private place: { readonly site: PeerId; readonly node: string } | undefined
-  private readonly key: PlainKey
-
-  constructor(all: readonly string[], key: PlainKey) {
-    this.all = all
-    this.key = key
-  }
-
-  private get url(): string {
-    return this.all[this.at % this.all.length] ?? ''
-  }
-
-  start(events: HelperEvents): void {
-    this.events = events
-    this.open()
-  }
-
-  private open(): void {
-    const socket = new WebSocket(`${this.url.replace(/^http/, 'ws')}signal`)
-    this.socket = socket
-    socket.on('message', (data: Buffer) => this.received(JSON.parse(data.toString()) as SignalFrame))
-    socket.on('error', () => socket.terminate())
-    socket.on('close', () => {
-      this.events?.down(this.url)
-      this.at += 1
-      if (this.events !== undefined) this.timer = setTimeout(() => this.open(), 1_000)
-    })
-  }
-
-  private received(frame: SignalFrame): void {
-    const { events, url, key } = this
-    if (frame.type === 'challenge') {
-      const nonce = '22'.repeat(32)
-      const proof = signPlainly(key, proofBytes(frame.helper, frame.nonce, key.peer, nonce))
-      const prove = { type: 'prove', version: signalVersion, peer: key.peer, nonce } as const
-      this.say({ ...prove, signature: bytesToHex(proof) })
-    } else if (frame.type === 'welcome') {
-      this.urls.set(frame.site, url)
-      this.place ??= frame
-      events?.up(url, this.place.site, this.place.node, frame.site)
-    } else if (frame.type === 'peers') events?.peers(url, placedOf(frame.up), frame.down)
-    else if (frame.type === 'neighbors') {
-      const near = frame.neighbors.filter(({ linked }) => linked).map(({ site }) => ({ site, cost: 10 }))
-      events?.sites(url, near)
-    } else if (frame.type === 'signal') events?.signal(url, frame.peer, frame.payload)
-    else if (frame.type === 'unreachable') events?.unreachable(url, frame.peer)
-  }
-
-  private say(frame: SignalFrame): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame))
-  }
-
-  signal(_helper: string, to: PeerId, payload: string): void {
-    this.say({ type: 'signal', peer: to, payload })
-  }
-
-  retry(): void {}
-
-  close(): void {
-    this.events = undefined
-    clearTimeout(this.timer)
-    this.socket?.terminate()
-  }
-}
 
 export class Person {
   readonly key: PlainKey
@@ -112,7 +39,7 @@ export class Person {
     this.key = key
     this.store = store
     const keys = createNodeKeys(key)
-    const helpers = new TestHelpers(urls, key)
+    const helpers = new SocketHelpers(urls, key)
     const wsLinks = new WsLinks(keys, (peer) => {
       const at = helpers.urls.get(peer)
       return at === undefined ? undefined : wrapWebSocket(new WebSocket(`${at.replace(/^http/, 'ws')}link`))

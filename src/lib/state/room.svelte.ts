@@ -27,6 +27,9 @@ export class RoomState {
   #abouts: Abouts
   #readMark: Position | undefined
   #isLoading = false
+  #loading: Promise<unknown> = Promise.resolve()
+  /** What has come while the store was asked. */
+  #arrived: MessagesEvent[] = []
   #isWanted = false
   unread = $state(0)
   hasOlder = $state(false)
@@ -96,7 +99,7 @@ export class RoomState {
 
   async loadOlder(): Promise<void> {
     const before = this.#events[0]
-    if (!this.hasOlder || before === undefined) return
+    if (!this.hasOlder || before === undefined || this.#isLoading) return
     await this.#load(async () => {
       const older = await this.#page({ before })
       this.hasOlder = older.length === pageSize
@@ -108,7 +111,7 @@ export class RoomState {
 
   async loadNewer(): Promise<void> {
     const after = this.#events.at(-1)
-    if (!this.hasNewer || after === undefined) return
+    if (!this.hasNewer || after === undefined || this.#isLoading) return
     await this.#load(async () => {
       const newer = await this.#page({ after })
       this.hasNewer = newer.length === pageSize
@@ -138,14 +141,25 @@ export class RoomState {
     return events
   }
 
+  /** One after the other: what comes while the store is asked is shown when it has answered. */
   async #load(work: () => Promise<void>): Promise<void> {
-    if (this.#isLoading) return
+    const before = this.#loading
     this.#isLoading = true
-    try {
+    const done = (async () => {
+      await before
       await work()
       this.#abouts.keepOnly(this.#events)
+    })()
+    // Whoever asked is told; the next one begins all the same.
+    this.#loading = done.catch(() => undefined)
+    const own = this.#loading
+    try {
+      await done
     } finally {
-      this.#isLoading = false
+      if (own === this.#loading) {
+        this.#isLoading = false
+        for (const event of this.#arrived.splice(0)) this.#show(event)
+      }
     }
   }
 
@@ -156,13 +170,22 @@ export class RoomState {
 
   /** New and moved messages: what falls into the loaded part is shown, what lies behind it is counted. */
   take(event: MessagesEvent): void {
+    const unread = event.added.filter(
+      (one) =>
+        targetOf(one) === undefined &&
+        feedAuthor(one.feed) !== this.#self() &&
+        (this.#readMark === undefined || compare(one, this.#readMark) > 0),
+    )
+    this.unread = Math.min(unreadMax, this.unread + unread.length)
+    if (this.#isLoading) this.#arrived.push(event)
+    else this.#show(event)
+  }
+
+  #show(event: MessagesEvent): void {
+    if (!this.isOpened) return
     // What is said about a message stands at that message.
     const added = event.added.filter((one) => targetOf(one) === undefined)
     const moved = event.moved.filter((one) => targetOf(one) === undefined)
-    const others = added.filter((one) => feedAuthor(one.feed) !== this.#self())
-    const unread = others.filter((one) => this.#readMark === undefined || compare(one, this.#readMark) > 0)
-    this.unread = Math.min(unreadMax, this.unread + unread.length)
-    if (!this.isOpened) return
     const first = this.#events[0]
     const last = this.#events.at(-1)
     const fits = (one: PlacedEvent) =>
