@@ -61,7 +61,9 @@ describe('the look', () => {
   async function choose(label: string, option: string): Promise<void> {
     await ana.page.getByRole('button', { name: 'Settings' }).click()
     await ana.page.getByRole('dialog', { name: 'Settings' }).getByLabel(label).selectOption({ label: option })
-    await ana.page.getByRole('button', { name: 'Close' }).click()
+    // Its words may be others by now.
+    await ana.page.keyboard.press('Escape')
+    await ana.page.getByRole('dialog').waitFor({ state: 'detached' })
   }
 
   async function openRoom(): Promise<void> {
@@ -131,11 +133,11 @@ describe('the look', () => {
   })
 
   it.each([
-    ['Deutsch', 'Einstellungen', 'Sprache', 'Schließen', 'ltr'],
-    ['العربية', 'الإعدادات', 'اللغة', 'إغلاق', 'rtl'],
+    ['Deutsch', 'Einstellungen', 'Sprache', 'ltr'],
+    ['العربية', 'الإعدادات', 'اللغة', 'rtl'],
   ])(
     '%s: in its own words and direction, and axe has nothing to say',
-    async (name, title, label, close, direction) => {
+    async (name, title, label, direction) => {
       await ana.page.setViewportSize(laptop)
       await choose('Language', name)
       await ana.page.waitForFunction((wanted) => document.documentElement.dir === wanted, direction)
@@ -153,10 +155,7 @@ describe('the look', () => {
       await ana.page.setViewportSize(laptop)
       await ana.page.getByRole('button', { name: title }).click()
       await ana.page.getByRole('dialog', { name: title }).getByLabel(label).selectOption({ label: 'English' })
-      await ana.page
-        .getByRole('button', { name: 'Close' })
-        .or(ana.page.getByRole('button', { name: close }))
-        .click()
+      await ana.page.keyboard.press('Escape')
       await ana.page.waitForFunction(() => document.documentElement.lang === 'en')
     },
   )
