@@ -176,12 +176,11 @@ export class Sockets {
     if (left > 0) this.socketsByAddress.set(session.address, left)
     else this.socketsByAddress.delete(session.address)
     this.dialers.delete(session.id)
-    if (session.site !== undefined && !this.relay.helpersBySite.has(session.site)) {
-      this.roundTrips.forget(session.site)
-    }
     this.perform(dismiss(this.relay, session.id))
     const { site } = session
-    if (site !== undefined && !this.relay.helpersBySite.has(site)) this.log.info('neighbor-down', { site })
+    if (site === undefined || this.relay.helpersBySite.has(site)) return
+    this.roundTrips.forget(site)
+    this.log.info('neighbor-down', { site })
   }
 
   private heard(session: Session): void {

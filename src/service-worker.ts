@@ -36,3 +36,13 @@ self.addEventListener('install', () => {
   if (self.registration.active === null) void self.skipWaiting()
 })
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
+/** A notice leads back to the page that it came from, or to a new one. */
+self.addEventListener('notificationclick', (event) => {
+  event.notification.close()
+  const lead = async () => {
+    const [page] = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+    if (page === undefined) await self.clients.openWindow('./')
+    else await page.focus()
+  }
+  event.waitUntil(lead())
+})

@@ -1,15 +1,14 @@
 /**
- * One node per data folder: two that write into one journal would spoil it. A socket is the lock, since it is gone with
- * its process, however that ends; a file with a process number in it is neither after a power cut nor in a container.
+ * One node per data folder: two that write into one journal would spoil it. The lock is a name that the system takes back
+ * with its process, however that ends (an abstract socket on Linux, unix(7); a pipe on Windows); a file with a process
+ * number in it is neither after a power cut nor in a container. Elsewhere it is a socket in the folder, which the next
+ * node clears away when nobody answers behind it. Two containers that share a folder but no network are not seen.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-/** `sockaddr_un` holds 108 bytes, on some systems 104 (unix(7)). */
-const pathBytesMax = 100
 
 export class DataInUse extends Error {}
 
@@ -19,37 +18,33 @@ export class DataInUse extends Error {}
  */
 export async function lockData(dataDir: string): Promise<() => void> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const folder = realpathSync(dataDir)
-  const inside = join(folder, 'lock')
-  const isPossible = process.platform !== 'win32' && Buffer.byteLength(inside) <= pathBytesMax
-  const near = isPossible ? await lock(inside) : 'impossible'
-  const locked = near === 'impossible' ? await lock(elsewhere(folder)) : near
-  if (typeof locked === 'string') throw new DataInUse(dataDir)
-  return () => locked.close()
+  const { dev, ino } = statSync(dataDir)
+  const name = `meshchat-${createHash('sha256').update(`${dev} ${ino}`).digest('hex').slice(0, 32)}`
+  const server = await take(name)
+  if (server === undefined) throw new DataInUse(dataDir)
+  return () => server.close()
 }
 
-/** Sockets cannot stand everywhere: not on a stick with FAT, not under a long path. */
-type Locked = Server | 'taken' | 'impossible'
+function take(name: string): Promise<Server | undefined> {
+  if (process.platform === 'linux') return listen(`\0${name}`)
+  return process.platform === 'win32' ? listen(`\\\\.\\pipe\\${name}`) : takeFile(join(tmpdir(), name))
+}
 
-async function lock(path: string): Promise<Locked> {
+async function takeFile(path: string): Promise<Server | undefined> {
   const first = await listen(path)
-  if (first !== 'taken') return first
-  if (await answers(path)) return 'taken'
+  if (first !== undefined || (await answers(path))) return first
   // Whoever made it is gone.
   rmSync(path, { force: true })
   return listen(path)
 }
 
-function elsewhere(folder: string): string {
-  const name = `meshchat-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`
-  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), name)
-}
-
-function listen(path: string): Promise<Locked> {
-  return new Promise((resolve) => {
+/** @returns undefined when the name is taken */
+function listen(path: string): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy())
     server.once('error', (error) => {
-      resolve('code' in error && error.code === 'EADDRINUSE' ? 'taken' : 'impossible')
+      if ('code' in error && error.code === 'EADDRINUSE') resolve(undefined)
+      else reject(error)
     })
     server.listen(path, () => {
       server.unref()
@@ -64,6 +59,9 @@ function answers(path: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', () => resolve(false))
+    // Refused, or not there: whatever else is wrong, somebody may live behind it.
+    socket.once('error', (error) =>
+      resolve(!('code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOENT'))),
+    )
   })
 }

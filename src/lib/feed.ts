@@ -36,3 +36,34 @@ export function firstVisible(list: HTMLElement): Element | undefined {
   const { top } = list.getBoundingClientRect()
   return [...list.querySelectorAll('article')].find((row) => row.getBoundingClientRect().bottom > top)
 }
+
+/** What `MessageSheets` offers to the list. */
+export interface Sheets {
+  act(message: PlacedEvent): void
+  ask(message: PlacedEvent): void
+  press(key: string, message: PlacedEvent): boolean
+}
+
+export interface WalkActions {
+  /** @returns whether this key does something with the message that has the focus */
+  readonly press: (id: string) => boolean
+  readonly end: () => void
+}
+
+/** Arrow keys walk from message to message (roving focus); from within a message, Escape leads back to it. */
+export function walk(list: HTMLElement, event: KeyboardEvent, { press, end }: WalkActions): void {
+  const articles = [...list.querySelectorAll('article')]
+  const around = event.target instanceof HTMLElement ? event.target.closest('article') : null
+  if (event.key === 'Escape' && around !== null && around !== document.activeElement) return around.focus()
+  const at = articles.findIndex((row) => row === document.activeElement)
+  if (at < 0) return
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey
+  if (isPlain && press(articles[at]?.dataset['id'] ?? '')) return event.preventDefault()
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key]
+  if (event.key === 'End') end()
+  if (step === undefined || !isPlain) return
+  const next = articles[at + step]
+  if (next === undefined) return
+  event.preventDefault()
+  next.focus()
+}

@@ -164,6 +164,30 @@ describe('messages', () => {
     await sheet.waitFor({ state: 'detached' })
   })
 
+  it('are sent once, however quickly Save is pressed twice, and never the draft instead', async () => {
+    await ana.say('edit me')
+    await ana.composer('general').fill('half a thought')
+    await menu(ana, 'edit me', 'Edit')
+    await ana.composer('general').fill('edited me')
+    await ana.page.getByRole('button', { name: 'Save' }).dblclick()
+    await bill.sees('edited me')
+    await expect.poll(() => ana.composer('general').inputValue()).toBe('half a thought')
+    expect(await ana.article('half a thought').count()).toBe(0)
+    await ana.composer('general').fill('')
+  })
+
+  it('open their menu without any node, once the app has come to rest', async () => {
+    // Everything was fetched by now; the node is asked for nothing.
+    await ana.page.waitForTimeout(9_000)
+    await ana.page.context().setOffline(true)
+    await menu(ana, 'edited me', 'React with 👀')
+    await ana.page.getByRole('button', { name: '👀, Ana' }).waitFor()
+    await ana.page.getByRole('button', { name: 'Settings' }).click()
+    await ana.page.getByRole('dialog', { name: 'Settings' }).waitFor()
+    await ana.page.keyboard.press('Escape')
+    await ana.page.context().setOffline(false)
+  })
+
   it('are told to a screen reader once, and not what one says oneself', async () => {
     const { page } = ana
     const said = page.getByRole('log', { name: 'New messages' })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { markdownLimits, parseMarkdown, type Block, type Inline } from '../../src/lib/markdown.ts'
+import { markdownLimits, mentions, parseMarkdown, type Block, type Inline } from '../../src/lib/markdown.ts'
 
 function inlineOf(source: string, names: readonly string[] = []): readonly Inline[] {
   const [block] = parseMarkdown(source, names)
@@ -40,7 +40,7 @@ describe('markdown-lite', () => {
     ])
   })
 
-  it.each(['2*3*4', 'snake_case_name', '* not bold *', '*', '**', '_ _', '~~', '`', '``', 'a ~b~ c'])(
+  it.each(['2*3*4', 'snake_case_name', '* not bold *', '*', '**', '_ _', '~~', '****', '`', '``', 'a ~b~ c'])(
     'leaves %s as it was typed',
     (source) => {
       expect(inlineOf(source)).toEqual([text(source)])
@@ -76,6 +76,23 @@ describe('markdown-lite', () => {
       { type: 'mention', name: 'Ana' },
       text(', not @Anatol or me@Ana'),
     ])
+  })
+
+  it('knows two stars, keeps numbers of lists, brackets within addresses, and text behind a fence', () => {
+    expect(inlineOf('**so** it is')[0]).toEqual({ type: 'bold', children: [text('so')] })
+    const [list] = parseMarkdown('3. third\n4. fourth')
+    expect(list).toMatchObject({ type: 'list', from: 3 })
+    expect(inlineOf('(http://a.b/Foo_(bar))')[1]).toMatchObject({ href: 'http://a.b/Foo_(bar)' })
+    expect(textOf(parseMarkdown('```fuel 40 L\nx\n```').flatMap(linesOf).flat())).toContain('fuel 40 L')
+    expect(inlineOf('http://evil.com/\u202egpj.exe')[0]).toMatchObject({ text: 'http://evil.com/' })
+    expect(inlineOf('https://раypal.com/login')[0]).toMatchObject({ host: 'xn--ypal-43d9g.com' })
+  })
+
+  it('says whether somebody is meant, whole names only', () => {
+    expect(mentions('come, @Ana!', ['Ana'])).toBe(true)
+    expect(mentions('*@here* please', ['here'])).toBe(true)
+    for (const other of ['bob@allotment.example', '@anabel', '`@Ana`', 'Ana'])
+      expect(mentions(other, ['Ana', 'all'])).toBe(false)
   })
 
   it('knows quotes, lists and blocks of code, and an open block is text', () => {

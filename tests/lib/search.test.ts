@@ -59,6 +59,13 @@ describe('search', () => {
     }
   })
 
+  it('is not led astray by somebody else’s edit', () => {
+    const a = message('at dawn')
+    const own = said({ type: 'edit', target: a.id, text: 'at dusk' }, 1, 100)
+    const strange = said({ type: 'edit', target: a.id, text: 'never' }, 2, 200)
+    expect(indexOf(a, own, strange).find({ words: ['dusk'] }).ids).toEqual([a.id])
+  })
+
   it('takes an event once, and shows a bounded number', () => {
     const many = Array.from({ length: searchLimits.foundMax + 20 }, (_, i) => message('again', 1, 1_000 + i))
     const index = indexOf(...many, ...many)

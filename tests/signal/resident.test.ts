@@ -1,6 +1,6 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { linkSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -9,6 +9,7 @@ import { createLog } from '../../signal/log.ts'
 import { parseOptions } from '../../signal/options.ts'
 import { DataInUse, lockData } from '../../signal/resident/data-lock.ts'
 import { serve, type Helper } from '../../signal/server.ts'
+import { root } from '../root.ts'
 import { Person } from './person.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'meshchat-resident-'))
@@ -59,27 +60,40 @@ function leave(person: Person): void {
 const has = (text: string) => (person: Person) => person.texts.includes(text)
 
 describe('a data folder', () => {
-  it('has one node at a time, also under a path that is too long for a socket', async () => {
+  it('has one node at a time, whoever comes when and by whatever name of it', async () => {
     const base = mkdtempSync(join(tmpdir(), 'meshchat-lock-'))
-    for (const dir of [join(base, 'data'), join(base, 'long'.repeat(40))]) {
-      const release = await lockData(dir)
-      await expect(lockData(dir)).rejects.toThrow(DataInUse)
-      release()
-      const again = await lockData(dir)
-      again()
-    }
+    const dir = join(base, 'data'.repeat(40))
+    const tries = await Promise.allSettled([lockData(dir), lockData(dir), lockData(dir)])
+    expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    symlinkSync(dir, join(base, 'other'))
+    await expect(lockData(join(base, 'other'))).rejects.toThrow(DataInUse)
+    for (const one of tries) if (one.status === 'fulfilled') one.value()
+    const again = await lockData(dir)
+    again()
     rmSync(base, { recursive: true })
   })
 
   it('is free again when its node was killed', async () => {
     const base = mkdtempSync(join(tmpdir(), 'meshchat-lock-'))
-    const left = createServer().listen(join(base, 'other'))
-    await once(left, 'listening')
-    // What a killed process leaves: a name that nobody answers.
-    linkSync(join(base, 'other'), join(base, 'lock'))
-    left.close()
-    const release = await lockData(base)
-    release()
+    writeFileSync(join(base, 'index.html'), '<p>the app</p>')
+    const node = () => {
+      const where = ['--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--no-discovery']
+      return spawn(process.execPath, [join(root, 'signal/dist/signal.mjs'), ...where, '--data', base], {
+        env: { ...process.env, MESHCHAT_APP: base, MESHCHAT_LOG: 'error' },
+      })
+    }
+    const first = node()
+    await once(first.stdout, 'data')
+    const second = node()
+    const [said] = (await once(second.stderr, 'data')) as [Buffer]
+    expect(said.toString()).toContain('Another node is running on')
+    expect(second.exitCode ?? ((await once(second, 'exit')) as [number])[0]).toBe(1)
+    first.kill('SIGKILL')
+    await once(first, 'exit')
+    const third = node()
+    await once(third.stdout, 'data')
+    third.kill('SIGKILL')
+    await once(third, 'exit')
     rmSync(base, { recursive: true })
   })
 })

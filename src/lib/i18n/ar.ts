@@ -10,6 +10,8 @@ const people = (n: number) =>
 
 export const ar: Messages = {
   app: {
+    notIn: (room) => `لستَ في ${apart(room)}.`,
+    join: (room) => `الانضمام إلى ${apart(room)}`,
     welcome: 'أهلًا بك في meshchat',
     chats: 'المحادثات',
     people: 'الأشخاص',
@@ -95,6 +97,7 @@ export const ar: Messages = {
     toGet: (n) => `↓ بقي ${n}`,
   },
   notice: {
+    notLoaded: 'تعذّر جلب هذا الجزء من التطبيق: لا عقدة ترد. حاول بعد لحظة.',
     label: 'إشعار',
     unreadable: 'لا يمكن قراءة رسائلك الآن.',
     outdated: 'نسخة أحدث من meshchat مفتوحة في لسان آخر. أغلق هذا اللسان أو أعد تحميله.',
@@ -155,6 +158,7 @@ export const ar: Messages = {
       }),
   },
   history: {
+    notHeld: 'هذه الرسالة ليست لدى هذا الجهاز.',
     label: (room) => `الرسائل في ${apart(room)}`,
     start: (room) => `هنا تبدأ ${apart(room)}.`,
     startHint: 'قل ما غايتها.',

@@ -7,6 +7,8 @@ const people = (n: number) => count(n, { one: '# Person', other: '# Personen' })
 
 export const de: Messages = {
   app: {
+    notIn: (room) => `Sie sind nicht in ${room}.`,
+    join: (room) => `${room} beitreten`,
     welcome: 'Willkommen bei meshchat',
     chats: 'Chats',
     people: 'Leute',
@@ -86,6 +88,8 @@ export const de: Messages = {
     toGet: (n) => `↓ ${n} fehlen noch`,
   },
   notice: {
+    notLoaded:
+      'Dieser Teil der App war nicht zu bekommen: Kein Knoten antwortet. Versuchen Sie es gleich noch einmal.',
     label: 'Hinweis',
     unreadable: 'Ihre Nachrichten sind gerade nicht lesbar.',
     outdated:
@@ -141,6 +145,7 @@ export const de: Messages = {
     guests: (n) => count(n, { one: '# Programm ist verbunden', other: '# Programme sind verbunden' }),
   },
   history: {
+    notHeld: 'Diese Nachricht hat dieses Gerät nicht.',
     label: (room) => `Nachrichten in ${room}`,
     start: (room) => `Hier beginnt ${room}.`,
     startHint: 'Sagen Sie, wozu er da ist.',

@@ -5,6 +5,8 @@ function count(n: number, one: string, other: string): string {
 
 export const en = {
   app: {
+    notIn: (room: string) => `You are not in ${room}.`,
+    join: (room: string) => `Join ${room}`,
     welcome: 'Welcome to meshchat',
     chats: 'Chats',
     people: 'People',
@@ -83,6 +85,7 @@ export const en = {
     toGet: (n: number) => `↓ ${n} to get`,
   },
   notice: {
+    notLoaded: 'This part of the app could not be fetched: no node answers. Try again in a moment.',
     label: 'Notice',
     unreadable: 'Your messages can’t be read right now.',
     outdated: 'A newer meshchat is open in another tab. Close this one, or reload it.',
@@ -137,6 +140,7 @@ export const en = {
     guests: (n: number) => `${count(n, 'program is', 'programs are')} connected`,
   },
   history: {
+    notHeld: 'This device does not have that message.',
     label: (room: string) => `Messages in ${room}`,
     start: (room: string) => `This is the start of ${room}.`,
     startHint: 'Say what it’s for.',

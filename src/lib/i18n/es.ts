@@ -7,6 +7,8 @@ const people = (n: number) => count(n, { one: '# persona', other: '# personas' }
 
 export const es: Messages = {
   app: {
+    notIn: (room) => `No está en ${room}.`,
+    join: (room) => `Entrar en ${room}`,
     welcome: 'Le damos la bienvenida a meshchat',
     chats: 'Chats',
     people: 'Personas',
@@ -85,6 +87,8 @@ export const es: Messages = {
     toGet: (n) => `↓ faltan ${n}`,
   },
   notice: {
+    notLoaded:
+      'No se pudo obtener esta parte de la aplicación: ningún nodo responde. Pruebe de nuevo en un momento.',
     label: 'Aviso',
     unreadable: 'Ahora no se pueden leer sus mensajes.',
     outdated: 'Un meshchat más nuevo está abierto en otra pestaña. Cierre esta o recárguela.',
@@ -140,6 +144,7 @@ export const es: Messages = {
     guests: (n) => count(n, { one: '# programa conectado', other: '# programas conectados' }),
   },
   history: {
+    notHeld: 'Este aparato no tiene ese mensaje.',
     label: (room) => `Mensajes en ${room}`,
     start: (room) => `Aquí empieza ${room}.`,
     startHint: 'Diga para qué es.',

@@ -7,6 +7,8 @@ const people = (n: number) => count(n, { one: '# personne', other: '# personnes'
 
 export const fr: Messages = {
   app: {
+    notIn: (room) => `Vous n’êtes pas dans ${room}.`,
+    join: (room) => `Entrer dans ${room}`,
     welcome: 'Bienvenue dans meshchat',
     chats: 'Discussions',
     people: 'Personnes',
@@ -88,6 +90,8 @@ export const fr: Messages = {
     toGet: (n) => `↓ ${n} à recevoir`,
   },
   notice: {
+    notLoaded:
+      'Cette partie de l’application n’a pas pu être obtenue : aucun nœud ne répond. Réessayez dans un instant.',
     label: 'Avis',
     unreadable: 'Vos messages ne peuvent pas être lus pour le moment.',
     outdated: 'Un meshchat plus récent est ouvert dans un autre onglet. Fermez celui-ci ou rechargez-le.',
@@ -142,6 +146,7 @@ export const fr: Messages = {
     guests: (n) => count(n, { one: '# programme connecté', other: '# programmes connectés' }),
   },
   history: {
+    notHeld: 'Cet appareil n’a pas ce message.',
     label: (room) => `Messages dans ${room}`,
     start: (room) => `Ici commence ${room}.`,
     startHint: 'Dites à quoi il sert.',

@@ -24,6 +24,7 @@ class Language {
   words = $state.raw<Messages>(en)
   code = $state<LanguageCode>('en')
   #clock = $state<Clock>('local')
+  #choices = 0
   /** Where English is chosen, dates are written as the device does; elsewhere as the language does. */
   #locale = $derived(this.code === 'en' ? undefined : this.code)
   readonly clock = $derived(new Intl.DateTimeFormat(this.#locale, clockOptions(this.#clock)))
@@ -35,14 +36,20 @@ class Language {
       ...(this.#clock === 'utc' ? { timeZone: 'UTC' } : {}),
     }),
   )
+  /** With its year, for what may be old. */
+  readonly date = $derived(new Intl.DateTimeFormat(this.#locale, { dateStyle: 'medium' }))
   readonly number = $derived(new Intl.NumberFormat(this.#locale))
 
   get direction(): 'ltr' | 'rtl' {
     return this.code === 'ar' ? 'rtl' : 'ltr'
   }
 
+  /** What was chosen last counts, whichever comes first. */
   async choose(code: LanguageCode): Promise<void> {
-    this.words = await loaders[code]()
+    const choice = ++this.#choices
+    const words = await loaders[code]()
+    if (choice !== this.#choices) return
+    this.words = words
     this.code = code
   }
 

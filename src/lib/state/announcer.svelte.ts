@@ -4,9 +4,11 @@
  */
 import { feedAuthor } from '#mesh/ids.ts'
 import type { PlacedEvent } from '#mesh/clock.ts'
-import { messageText, targetOf } from '#mesh/timeline/body.ts'
+import { messageText } from '#mesh/timeline/body.ts'
 import { language } from '../i18n/language.svelte.ts'
+import { mentions } from '../markdown.ts'
 import { notify } from '../notices.ts'
+import { writtenMs } from '../words.ts'
 import type { MeshState } from './mesh.svelte.ts'
 import type { RoomState } from './room.svelte.ts'
 import { settings } from './settings.svelte.ts'
@@ -15,6 +17,9 @@ import { settings } from './settings.svelte.ts'
 const pauseMs = 2_000
 /** guess: more than this at once is told as a number. */
 const singlyMax = 3
+const keptMax = 3
+/** guess: what was said longer ago is history that is being caught up with. */
+const newMs = 10 * 60_000
 
 interface News {
   readonly room: RoomState
@@ -27,7 +32,9 @@ export class Announcer {
   #waiting: News[] = []
   #timer: ReturnType<typeof setTimeout> | undefined
   #openRoom: RoomState | undefined
-  said = $state('')
+  /** The last ones, each by itself: the same words again are news too. */
+  said = $state.raw<readonly { readonly id: number; readonly text: string }[]>([])
+  #lastId = 0
 
   constructor(mesh: MeshState) {
     this.#mesh = mesh
@@ -41,8 +48,8 @@ export class Announcer {
   hear(room: RoomState, events: readonly PlacedEvent[]): void {
     const news = events.flatMap((event) => {
       const text = messageText(event)
-      if (text === undefined || targetOf(event) !== undefined || feedAuthor(event.feed) === this.#mesh.self)
-        return []
+      const isNew = Date.now() - writtenMs(event) < newMs
+      if (text === undefined || !isNew || feedAuthor(event.feed) === this.#mesh.self) return []
       return [{ room, event, text }]
     })
     const wanted = news.filter((one) => one.room === this.#openRoom || this.#isMention(one))
@@ -53,21 +60,24 @@ export class Announcer {
   }
 
   #isMention({ text }: News): boolean {
-    const said = text.toLowerCase()
-    return [this.#mesh.name, 'here', 'all'].some(
-      (name) => name !== '' && said.includes(`@${name.toLowerCase()}`),
+    return mentions(
+      text,
+      ['here', 'all', this.#mesh.name].filter((name) => name !== ''),
     )
   }
 
   #tell(): void {
     this.#timer = undefined
-    const news = this.#waiting.splice(0)
-    if (news.length <= singlyMax) {
-      this.said = news.map((one) => this.#wordsOf(one)).join('. ')
-      return
-    }
+    // What was deleted meanwhile is not read out.
+    const news = this.#waiting.splice(0).filter(({ room, event }) => !room.fold(event).isDeleted)
+    if (news.length === 0) return
+    if (news.length <= singlyMax) return this.#say(news.map((one) => this.#wordsOf(one)).join('. '))
     const rooms = [...new Set(news.map(({ room }) => room))]
-    this.said = rooms.map((room) => this.#countOf(news.filter((one) => one.room === room))).join('. ')
+    this.#say(rooms.map((room) => this.#countOf(news.filter((one) => one.room === room))).join('. '))
+  }
+
+  #say(text: string): void {
+    this.said = [...this.said, { id: ++this.#lastId, text }].slice(-keptMax)
   }
 
   #wordsOf({ event, text }: News): string {
@@ -82,7 +92,8 @@ export class Announcer {
   /** Only what nobody sees, and what was asked for. */
   #notify(news: readonly News[]): void {
     const { alerts } = settings.choices
-    if (alerts === 'none' || document.visibilityState === 'visible') return
+    // Of several tabs one speaks.
+    if (alerts === 'none' || this.#mesh.isVisible || this.#mesh.isFollowing) return
     const wanted = alerts === 'all' ? news : news.filter((one) => this.#isMention(one))
     for (const room of new Set(wanted.map((one) => one.room))) {
       const here = wanted.filter((one) => one.room === room)

@@ -8,6 +8,8 @@ import type { Mesh } from '../start.ts'
 /** guess: an answer that takes longer means that something is wrong. */
 const patienceMs = 15_000
 const draftDelayMs = 200
+/** guess: a second press so soon meant the first. */
+const doublePressMs = 600
 
 export type PostFault = Extract<MeshEvent, { type: 'post-failed' }>['cause']
 
@@ -18,6 +20,8 @@ export class Composing {
   /** Clearing and typing race with the store; the newest wish counts. */
   #pending = new Map<string, string>()
   #stalled = new Set<string>()
+  /** What each of them answers. */
+  #answered = new Map<string, PlacedEvent | undefined>()
   #wantsMore = false
   /** Edits, deletions and reactions that are not stored yet. */
   #changes = new Map<string, Body>()
@@ -27,6 +31,10 @@ export class Composing {
   /** The message that is being changed; its text is in `edited`, and the draft waits. */
   editing = $state.raw<PlacedEvent | undefined>()
   edited = $state('')
+  /** What the message that is being changed said before. */
+  #written = ''
+  /** When an edit was stored: the same button sends the draft from then on. */
+  #editedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(mesh: Mesh, room: RoomId) {
     this.#mesh = mesh
@@ -57,12 +65,14 @@ export class Composing {
 
   answer(message: PlacedEvent): void {
     this.editing = undefined
-    this.replyTo = message
+    // Another object each time: whoever asks again wants to type again.
+    this.replyTo = { ...message }
   }
 
   edit(message: PlacedEvent, text: string): void {
     this.replyTo = undefined
     this.editing = message
+    this.#written = text
     this.edited = text
     this.fault = undefined
   }
@@ -88,8 +98,8 @@ export class Composing {
 
   /** The composer is cleared when the message is durable, not before. */
   post(): void {
-    if (this.editing !== undefined)
-      return this.say({ type: 'edit', target: this.editing.id, text: this.edited })
+    if (this.editing !== undefined) return this.#saveEdit(this.editing.id)
+    if (performance.now() - this.#editedAtMs < doublePressMs) return
     // While one is being saved, a second Enter means what was typed behind it.
     if (this.#pending.size > this.#stalled.size) {
       this.#wantsMore = true
@@ -100,10 +110,28 @@ export class Composing {
     clearTimeout(this.#draftTimer)
     void this.#mesh.history.saveDraft(this.#room, text)
     this.#pending.set(token, text)
+    this.#answered.set(token, this.replyTo)
     setTimeout(() => this.#stall(token), patienceMs)
     const replyTo = this.replyTo?.id
     const body = { type: 'message', text, ...(replyTo === undefined ? {} : { replyTo }) } as const
     this.#mesh.command({ type: 'post', token, room: this.#room, body })
+  }
+
+  #saveEdit(target: EventId): void {
+    if (this.edited === this.#written) return this.cancel()
+    const isOnItsWay = [...this.#changes.values()].some(
+      (change) => change.type === 'edit' && change.target === target && change.text === this.edited,
+    )
+    if (!isOnItsWay) this.say({ type: 'edit', target, text: this.edited })
+  }
+
+  /** A message that is answered or changed may be deleted elsewhere; what was typed stays. */
+  settle(isDeleted: (message: PlacedEvent) => boolean): void {
+    if (this.replyTo !== undefined && isDeleted(this.replyTo)) this.replyTo = undefined
+    if (this.editing === undefined || !isDeleted(this.editing)) return
+    const text = this.edited
+    this.cancel()
+    if (text !== this.#written) this.type(this.draft === '' ? text : `${this.draft}\n${text}`)
   }
 
   #newToken(): string {
@@ -113,13 +141,16 @@ export class Composing {
   posted(token: string): void {
     const change = this.#changes.get(token)
     this.#changes.delete(token)
-    if (change?.type === 'edit' && this.editing?.id === change.target && this.edited === change.text)
+    if (change?.type === 'edit' && this.editing?.id === change.target && this.edited === change.text) {
       this.cancel()
+      this.#editedAtMs = performance.now()
+    }
     const text = this.#pending.get(token)
     if (text === undefined) return
     this.#pending.delete(token)
     this.#stalled.delete(token)
-    this.replyTo = undefined
+    if (this.replyTo === this.#answered.get(token)) this.replyTo = undefined
+    this.#answered.delete(token)
     // What was typed on meanwhile stays.
     if (this.draft === text) this.draft = ''
     else if (this.draft.startsWith(text)) this.draft = this.draft.slice(text.length).trimStart()
@@ -138,6 +169,7 @@ export class Composing {
   failed(token: string, cause: PostFault): void {
     this.#wantsMore = false
     this.#stalled.delete(token)
+    this.#answered.delete(token)
     const isOwn = this.#pending.delete(token) || this.#changes.delete(token)
     if (isOwn) this.fault = cause
   }

@@ -4,6 +4,7 @@ import type { MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/e
 import { openRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { Mesh, NodesEvent, TabEvent } from '../start.ts'
 import { foldText } from '#runtime/fold-text.ts'
+import { language } from '../i18n/language.svelte.ts'
 import { Announcer } from './announcer.svelte.ts'
 import { RoomState } from './room.svelte.ts'
 
@@ -18,6 +19,7 @@ export class MeshState {
   #names = new Map<PeerId, string>()
   /** Joined on the screen, while the engine that will say so is still loading. */
   #joining: RoomRecord | undefined
+  #toastTimer: ReturnType<typeof setTimeout> | undefined
   self = $state.raw<PeerId | undefined>()
   name = $state('')
   /** Nobody has given this device a name yet. */
@@ -31,6 +33,7 @@ export class MeshState {
   unreadable = $state<Extract<TabEvent, { type: 'unreadable' }>['cause'] | undefined>()
   isFollowing = $state(false)
   nowMs = $state(Date.now())
+  isVisible = $state(document.visibilityState === 'visible')
   /** Since when nobody was in reach; undefined while somebody is. */
   aloneSinceMs = $state<number | undefined>(Date.now())
   nodeLostSinceMs = $state<number | undefined>()
@@ -45,22 +48,28 @@ export class MeshState {
     name: undefined,
     guests: 0,
   })
-  /** Said for a moment: this page speaks through another node now. */
-  movedTo = $state<string | undefined>()
+  /** Said for a moment. */
+  toast = $state<string | undefined>()
   readonly announcer = new Announcer(this)
   /** The one that it spoke through before. */
   #through: string | undefined
 
-  #mentionable = $derived(
+  /** The same list as long as the names are the same, so that nothing is laid out anew for each heartbeat. */
+  #mentionableText = $derived(
     [...new Set([this.name, 'here', 'all', ...this.people.filter(({ box }) => !box).map(({ name }) => name)])]
       .filter((name) => name !== '')
-      .sort((a, b) => b.length - a.length),
+      .sort((a, b) => b.length - a.length || (a < b ? -1 : 1))
+      .join('\n'),
   )
+  #mentionable = $derived(this.#mentionableText.split('\n'))
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh
     mesh.subscribe((event) => this.#take(event))
     setInterval(() => (this.nowMs = Date.now()), 1_000)
+    document.addEventListener('visibilitychange', () => {
+      this.isVisible = document.visibilityState === 'visible'
+    })
   }
 
   #take(event: MeshEvent | TabEvent): void {
@@ -163,13 +172,16 @@ export class MeshState {
     this.nodes = { known, current, chosen }
     const name = known.find(({ url }) => url === current)?.name
     if (name === undefined || name === '') return
-    if (this.#through !== undefined && this.#through !== name) {
-      this.movedTo = name
-      setTimeout(() => {
-        if (this.movedTo === name) this.movedTo = undefined
-      }, toastMs)
-    }
+    if (this.#through !== undefined && this.#through !== name)
+      this.tell(language.words.notice.nowThrough(name))
     this.#through = name
+  }
+
+  /** Says something for a moment. */
+  tell(text: string): void {
+    this.toast = text
+    clearTimeout(this.#toastTimer)
+    this.#toastTimer = setTimeout(() => (this.toast = undefined), toastMs)
   }
 
   #spreadReach(): void {

@@ -13,6 +13,8 @@ import { Composing } from './composing.svelte.ts'
 const pageSize = 50
 /** More than this in the list and the far end is let go; scrolling brings it back. */
 const windowMax = 200
+/** `ux.md` §4.8: with more unread than this one begins at the end. */
+const shownUnreadMax = 200
 const unreadMax = 1_000
 
 type MessagesEvent = Extract<MeshEvent, { type: 'messages' }>
@@ -31,11 +33,18 @@ export class RoomState {
   /** What has come while the store was asked. */
   #arrived: MessagesEvent[] = []
   #isWanted = false
+  #tellOpened: () => void = () => undefined
+  #whenOpened = new Promise<void>((resolve) => (this.#tellOpened = resolve))
   unread = $state(0)
   hasOlder = $state(false)
   hasNewer = $state(false)
   isOpened = $state(false)
   reachable = $state(false)
+  /** Messages of others, and own ones, that have come while this page is open. */
+  news = $state(0)
+  sent = $state(0)
+  /** Somebody reads further up: the list grows at its end only. */
+  isReading = $state(false)
   /** The message above which the “new” divider stands while the room is open. */
   firstUnread = $state<string | undefined>()
 
@@ -73,24 +82,42 @@ export class RoomState {
     void this.#recount().then(() => (this.#isWanted ? this.open() : undefined))
   }
 
-  /** Loads the newest part, once. */
+  /** Loads the part that somebody wants to see first, once. @returns when it is there and its divider stands */
   async open(): Promise<void> {
-    if (this.isOpened || this.#isLoading) return
     // Whose messages are one's own has to be known first: what is unread follows from it.
     this.#isWanted = this.#self() === undefined
-    if (this.#isWanted) return
-    await this.#load(async () => {
+    if (!this.#isWanted && !this.isOpened) await this.#load(() => this.#openNow())
+    await this.#whenOpened
+    this.#markFirstUnread()
+  }
+
+  async #openNow(): Promise<void> {
+    if (this.isOpened) return
+    const mark = this.#readMark
+    const isFarBack = mark !== undefined && this.unread > pageSize && this.unread <= shownUnreadMax
+    if (isFarBack) {
+      const before = await this.#page({ before: { effective: mark.effective, id: `${mark.id}0` } })
+      const after = await this.#page({ after: mark })
+      this.#events = [...before, ...after]
+      this.hasOlder = before.length === pageSize
+      this.hasNewer = after.length === pageSize
+    } else {
       const events = await this.#page({})
       this.#events = this.#merge(events)
       this.hasOlder = events.length === pageSize
-      this.isOpened = true
-      this.#markFirstUnread()
-    })
+    }
+    this.isOpened = true
+    this.#tellOpened()
   }
 
   #markFirstUnread(): void {
-    if (this.unread === 0) return
+    this.firstUnread = undefined
     const mark = this.#readMark
+    const oldest = this.#events[0]
+    // Where more is unread than is loaded, no place in it is the first.
+    const isBeyond =
+      this.hasOlder && oldest !== undefined && (mark === undefined || compare(oldest, mark) > 0)
+    if (this.unread === 0 || isBeyond) return
     const first = this.#events.find(
       (event) => (mark === undefined || compare(event, mark) > 0) && feedAuthor(event.feed) !== this.#self(),
     )
@@ -177,6 +204,8 @@ export class RoomState {
         (this.#readMark === undefined || compare(one, this.#readMark) > 0),
     )
     this.unread = Math.min(unreadMax, this.unread + unread.length)
+    this.news += unread.length
+    this.sent += event.added.filter((one) => targetOf(one) === undefined && this.isOwn(one)).length
     if (this.#isLoading) this.#arrived.push(event)
     else this.#show(event)
   }
@@ -194,12 +223,16 @@ export class RoomState {
     const movedIds = new Set(moved.map((one) => one.id))
     this.#events = this.#events.filter((one) => !movedIds.has(one.id))
     const all = this.#merge([...added, ...moved].filter(fits))
-    this.hasOlder ||= all.length > windowMax
-    this.#events = all.slice(-windowMax)
+    const isTooLong = all.length > windowMax
+    if (this.isReading) this.hasNewer ||= isTooLong
+    else this.hasOlder ||= isTooLong
+    this.#events = this.isReading ? all.slice(0, windowMax) : all.slice(-windowMax)
+    if (isTooLong) this.#abouts.keepOnly(this.#events)
     const shown = new Set(this.#events.map(({ id }) => id))
     this.#abouts.take([...event.added, ...event.moved], (id) => shown.has(id))
     const answers = added.filter((one) => shown.has(one.id) && replyTargetOf(one) !== undefined)
     if (answers.length > 0) void this.#abouts.load(answers)
+    this.composing.settle((message) => this.fold(message).isDeleted)
   }
 
   takeHolders(holders: readonly Holder[]): void {
@@ -258,7 +291,7 @@ export class RoomState {
   async goTo(id: EventId): Promise<boolean> {
     if (this.#events.some((event) => event.id === id)) return true
     const [found] = await this.#mesh.history.find([id])
-    if (found === undefined || found.room !== this.record.room) return false
+    if (found === undefined || found.room !== this.record.room || !this.isShown(found)) return false
     await this.#load(async () => {
       const before = await this.#page({ before: found })
       const after = await this.#page({ after: found })
@@ -283,6 +316,7 @@ export class RoomState {
 
   /** The last own message in sight that is still there. */
   get lastOwn(): PlacedEvent | undefined {
+    if (this.hasNewer) return undefined
     return this.#events.findLast((event) => this.isOwn(event) && this.fold(event).text !== undefined)
   }
 }

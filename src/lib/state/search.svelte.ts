@@ -1,6 +1,6 @@
 /** What somebody looks for on this device, and what of it is still as it was found. */
 import type { PlacedEvent } from '#mesh/clock.ts'
-import { feedAuthor, type PeerId, type RoomId } from '#mesh/ids.ts'
+import { feedAuthor, type EventId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import { fold } from '#mesh/timeline/fold.ts'
 import { foldText, wordsOf } from '#runtime/fold-text.ts'
 import type { Mesh, Search } from '../start.ts'
@@ -34,7 +34,11 @@ export class SearchState {
     this.#stop = this.#mesh.subscribe((event) => {
       if (event.type === 'messages') this.#search?.take(event.added)
     })
-    void this.#open()
+    this.#open().catch((error: unknown) => {
+      // The part of the app that searches could not be fetched.
+      if (!(error instanceof TypeError)) throw error
+      this.isFailed = true
+    })
   }
 
   async #open(): Promise<void> {
@@ -64,10 +68,21 @@ export class SearchState {
       ...(rooms === undefined ? {} : { rooms }),
       ...(authors === undefined ? {} : { authors }),
     })
-    const ids = found.ids.slice(0, shownMax)
+    const results: Result[] = []
+    for (let at = 0; at < found.ids.length && results.length < shownMax; at += shownMax) {
+      const part = await this.#settled(found.ids.slice(at, at + shownMax), words)
+      if (asked !== this.#asked) return
+      results.push(...part)
+    }
+    this.results = results.slice(0, shownMax)
+    this.isMore = found.isMore || results.length > shownMax
+    this.isSearched = true
+  }
+
+  /** @returns those that still say it */
+  async #settled(ids: readonly EventId[], words: readonly string[]): Promise<Result[]> {
     const { history } = this.#mesh
     const [events, about] = await Promise.all([history.find(ids), history.about(ids)])
-    if (asked !== this.#asked) return
     const results: Result[] = []
     for (const id of ids) {
       const event = events.find((one) => one.id === id)
@@ -77,9 +92,7 @@ export class SearchState {
       if (said !== undefined && words.every((word) => folded.includes(word)))
         results.push({ event, text: said })
     }
-    this.results = results
-    this.isMore = found.isMore || found.ids.length > shownMax
-    this.isSearched = true
+    return results
   }
 
   /** `in:shelter` and `from:ana` narrow it; the rest is looked for. */

@@ -12,6 +12,8 @@ import { foldText } from '#runtime/fold-text.ts'
 export const searchLimits = {
   /** guess: nobody reads further; more words find it. */
   foundMax: 200,
+  /** guess: edits that are remembered; a later one is found by what was written first. */
+  editsMax: 50_000,
 } as const
 
 export interface SearchQuery {
@@ -45,7 +47,7 @@ export class SearchIndex {
   private readonly shelves = new Map<RoomId, Shelf>()
   /** What messages say now, by what their authors said later. */
   private readonly edits = new Map<
-    EventId,
+    string,
     Hit & { readonly room: RoomId; readonly by: PeerId; readonly text: string }
   >()
   /** Held twice by nobody: an event may be told while it is read from the database. */
@@ -59,10 +61,13 @@ export class SearchIndex {
     const body = readBody(event)
     const by = feedAuthor(event.feed)
     if (body?.type === 'edit') {
-      const before = this.edits.get(body.target)
+      // By whom too: somebody else's edit changes nothing, and must not hide one that does.
+      const key = `${body.target} ${by}`
+      const before = this.edits.get(key)
       if (before !== undefined && before.effective >= event.effective) return
       const { room, effective } = event
-      this.edits.set(body.target, { id: body.target, room, by, effective, text: foldText(body.text) })
+      if (before === undefined && this.edits.size >= searchLimits.editsMax) return
+      this.edits.set(key, { id: body.target, room, by, effective, text: foldText(body.text) })
     }
     if (body?.type !== 'message') return
     this.known.add(event.id)
