@@ -79,6 +79,32 @@ describe('messages', () => {
     await bill.page.getByRole('button', { name: '👍, Ana', exact: true }).waitFor()
   })
 
+  it('say what they said before', async () => {
+    await ana.article('Generator fuel: 30 L left').first().hover()
+    await ana.article('Generator fuel: 30 L left').getByRole('button', { name: 'More actions' }).click()
+    await ana.page.getByText('Earlier versions').click()
+    await ana.page.getByRole('dialog').getByText('Generator fuel: 40 L left').waitFor()
+    await ana.page.keyboard.press('Escape')
+  })
+
+  it('name people from a list, by keyboard or pointer', async () => {
+    const box = ana.composer('general')
+    await box.focus()
+    await ana.page.keyboard.type('come @bi')
+    const list = ana.page.getByRole('listbox', { name: 'People to mention' })
+    await list.getByRole('option', { name: '@Bill' }).waitFor()
+    await picture(ana, 'mention-laptop')
+    await ana.page.keyboard.press('Enter')
+    expect(await box.inputValue()).toBe('come @Bill ')
+    await ana.page.keyboard.type('and @')
+    await ana.page.keyboard.press('Escape')
+    await list.waitFor({ state: 'detached' })
+    await ana.page.keyboard.type('al')
+    await list.getByRole('option', { name: '@all' }).click()
+    expect(await box.inputValue()).toBe('come @Bill and @all ')
+    await box.fill('')
+  })
+
   it('tell who has them', async () => {
     await ana.seesState('Generator fuel: 30 L left', 'delivered 1 of 1')
     await menu(ana, 'Generator fuel: 30 L left', 'Who has this')

@@ -177,6 +177,7 @@ export const ar: Messages = {
     delivered: (n, of) => `وصلت إلى ${n} من ${of}`,
   },
   message: {
+    versions: 'نسخ سابقة',
     actions: 'إجراءات الرسالة',
     more: 'إجراءات أخرى',
     reply: 'رد',
@@ -198,6 +199,7 @@ export const ar: Messages = {
     notHere: 'رسالة ليست لدى هذا الجهاز بعد',
   },
   composer: {
+    people: 'أشخاص يمكن ذكرهم',
     label: 'كتابة رسالة',
     message: (room) => `رسالة إلى ${apart(room)}`,
     send: 'إرسال',

@@ -164,6 +164,7 @@ export const de: Messages = {
     delivered: (n, of) => `zugestellt ${n} von ${of}`,
   },
   message: {
+    versions: 'Frühere Fassungen',
     actions: 'Was mit der Nachricht',
     more: 'Mehr',
     reply: 'Antworten',
@@ -186,6 +187,7 @@ export const de: Messages = {
     notHere: 'eine Nachricht, die dieses Gerät noch nicht hat',
   },
   composer: {
+    people: 'Leute, die Sie erwähnen können',
     label: 'Nachricht schreiben',
     message: (room) => `Nachricht an ${room}`,
     send: 'Senden',

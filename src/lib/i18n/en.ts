@@ -159,6 +159,7 @@ export const en = {
     delivered: (n: number, of: number) => `delivered ${n} of ${of}`,
   },
   message: {
+    versions: 'Earlier versions',
     actions: 'Message actions',
     more: 'More actions',
     reply: 'Reply',
@@ -181,6 +182,7 @@ export const en = {
     notHere: 'a message that this device does not have yet',
   },
   composer: {
+    people: 'People to mention',
     label: 'Write a message',
     message: (room: string) => `Message ${room}`,
     send: 'Send',

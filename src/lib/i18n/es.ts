@@ -163,6 +163,7 @@ export const es: Messages = {
     delivered: (n, of) => `entregado a ${n} de ${of}`,
   },
   message: {
+    versions: 'Versiones anteriores',
     actions: 'Acciones del mensaje',
     more: 'Más acciones',
     reply: 'Responder',
@@ -185,6 +186,7 @@ export const es: Messages = {
     notHere: 'un mensaje que este aparato aún no tiene',
   },
   composer: {
+    people: 'Personas para mencionar',
     label: 'Escribir un mensaje',
     message: (room) => `Mensaje para ${room}`,
     send: 'Enviar',

@@ -165,6 +165,7 @@ export const fr: Messages = {
     delivered: (n, of) => `remis à ${n} sur ${of}`,
   },
   message: {
+    versions: 'Versions précédentes',
     actions: 'Que faire du message',
     more: 'Autres actions',
     reply: 'Répondre',
@@ -187,6 +188,7 @@ export const fr: Messages = {
     notHere: 'un message que cet appareil n’a pas encore',
   },
   composer: {
+    people: 'Personnes à mentionner',
     label: 'Écrire un message',
     message: (room) => `Message pour ${room}`,
     send: 'Envoyer',
