@@ -19,7 +19,8 @@ import { digestsFor, loseLink } from './overlay/liveness.ts'
 import { receiveOverlay, sayHello } from './overlay/reception.ts'
 import { isLargeMesh } from './overlay/sites.ts'
 import { isAlive } from './presence.ts'
-import { askedRooms, carryMore, horizonOf, isKept, isTaken, keptRooms, takeAged } from './sync/retention.ts'
+import { askedRooms, carryMore, isKept, isTaken, keptRooms } from './sync/carry.ts'
+import { horizonOf, takeAged } from './sync/retention.ts'
 import type { Engine } from './state.ts'
 import {
   answerDiffer,

@@ -7,7 +7,8 @@ import { limits } from './limits.ts'
 import { feedsOf } from './log.ts'
 import { enqueue } from './outbox.ts'
 import type { Engine } from './state.ts'
-import { confirmAnew, forgetFloors } from './sync/retention.ts'
+import { confirmAnew } from './sync/carry.ts'
+import { forgetFloors } from './sync/retention.ts'
 import { readBody } from './timeline/body.ts'
 
 /** M7: in a room of one's own nothing comes before its creation. */

@@ -235,6 +235,30 @@ describe('retention', () => {
     }
   })
 
+  it('[N4] who carries a room lets go of one event below a hole too, unless it says who may do what', () => {
+    for (const [kind, expected] of [
+      [1, [[9, 9]]],
+      [
+        6,
+        [
+          [3, 3],
+          [6, 9],
+        ],
+      ],
+    ] as const) {
+      const lone = runOf({ first: 3, count: 1, startMs: nowMs - 40 * dayMs })
+      const runs = [
+        { ...lone, events: lone.events.map((event) => ({ ...event, kind })) },
+        runOf({ first: 6, count: 4, startMs: nowMs - 38 * dayMs }),
+      ]
+      const mule = new Peer(51, runs, nowMs)
+      mule.give({ type: 'command', command: { type: 'leave', room: general } })
+      mule.give(retain({ carriedRoomsMax: 1, carriedBytesMax: 1_000_000, maxAgeMs: 7 * dayMs }))
+      talk([mule], 20)
+      expect(rangesOf(mule)).toEqual(expected)
+    }
+  })
+
   it('[N1] who is to keep more again gets what others still have', () => {
     const [whole, short] = [new Peer(50, history(1), nowMs), new Peer(51, history(1), nowMs)]
     short.give(retain({ maxAgeMs: 7 * dayMs }))

@@ -555,7 +555,7 @@ export const bugs = [
   {
     name: 'a carrier says that it has read',
     by: 'retention',
-    file: 'sync/retention.ts',
+    file: 'sync/carry.ts',
     find: "engine.rooms.has(room) && !engine.presence.own.box ? 'reader' : 'carrier'",
     put: "engine.presence.own.box ? 'carrier' : 'reader'",
   },

@@ -1,7 +1,7 @@
 /** Completing what came in short form, before its signatures are checked. Rules A7 and A8 in PROTOCOL.md. */
 import type { Frame } from '../frame.ts'
 import type { Engine } from '../state.ts'
-import { keptRooms } from '../sync/retention.ts'
+import { keptRooms } from '../sync/carry.ts'
 import type { Note } from './note.ts'
 import { completeAll } from './short.ts'
 

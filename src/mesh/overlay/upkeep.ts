@@ -10,7 +10,8 @@ import { removeBranch, setSpare } from '../gossip/tree.ts'
 import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { expireSuspicions, isAlive } from '../presence.ts'
-import { keptRooms, retain, reviewCarried } from '../sync/retention.ts'
+import { keptRooms, reviewCarried } from '../sync/carry.ts'
+import { retain } from '../sync/retention.ts'
 import { nextCounter, sign } from '../signing.ts'
 import {
   chooseStandby,

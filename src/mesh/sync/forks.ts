@@ -24,7 +24,7 @@ import {
 import { hasSpace, isWriting, noteChanged, noteSplits } from '../journal.ts'
 import { limits } from '../limits.ts'
 import { acceptRun, feedsOf, hasBranchPlace, originOf } from '../log.ts'
-import { isKept, isTaken } from './retention.ts'
+import { isKept, isTaken } from './carry.ts'
 import type { Engine } from '../state.ts'
 import { dropIslands, dropLoose, placeRun, rejoinFeed, splitFeed, type Split } from './branches.ts'
 import {

@@ -10,21 +10,14 @@ import { stampFromMs, stampToMs, wallMs } from '../clock.ts'
 import { holdersOf, noteDurable } from '../delivery.ts'
 import type { Effect, Retention } from '../effects.ts'
 import { eventWireBytes, type Event } from '../event.ts'
-import { feedAuthor, isDerived, type FeedId, type PeerId, type RoomId } from '../ids.ts'
+import { feedAuthor, isDerived, type FeedId, type RoomId } from '../ids.ts'
 import { isWriting, noteChanged, noteCut } from '../journal.ts'
 import { limits } from '../limits.ts'
 import { feedsOf } from '../log.ts'
 import type { Engine } from '../state.ts'
 import { eventKinds } from '../timeline/body.ts'
-import {
-  changeFeed,
-  covers,
-  cutBelow,
-  joinRanges,
-  subtractRanges,
-  type FeedState,
-  type RoomSet,
-} from './held.ts'
+import { bytesOf, carryMore, reviewCarried, roleIn } from './carry.ts'
+import { changeFeed, covers, cutBelow, joinRanges, subtractRanges, type FeedState } from './held.ts'
 import type { Range } from './sync-frame.ts'
 
 /** Nothing is let go of, nothing carried. */
@@ -41,84 +34,6 @@ export interface AgeLoad {
   readonly room: RoomId
   readonly feed: FeedId
   readonly before: number
-}
-
-/** N6: @returns rooms whose history is kept here: own ones, and those carried for others. */
-export function keptRooms({ rooms, carried }: Engine): RoomSet {
-  return carried.size === 0 ? rooms : new Set([...rooms.keys(), ...carried])
-}
-
-export function isKept(engine: Engine, room: RoomId): boolean {
-  return engine.rooms.has(room) || engine.carried.has(room)
-}
-
-/** N6: a box or a carrier confirms that it holds something, a member that somebody has it. */
-export function roleIn(engine: Engine, room: RoomId): 'reader' | 'carrier' {
-  return engine.rooms.has(room) && !engine.presence.own.box ? 'reader' : 'carrier'
-}
-
-/** N6: what a carrier or a former member has confirmed is said anew in the role that it has now. */
-export function confirmAnew(engine: Engine, room: RoomId): void {
-  for (const [feed, { ranges }] of feedsOf(engine.log, room)) {
-    if (ranges.length > 0 && feedAuthor(feed) !== engine.self) noteDurable(engine.delivery, room, feed)
-  }
-}
-
-/** N5: @returns rooms of which more is taken: those carried for others only while there is space. */
-export function askedRooms(engine: Engine): Iterable<RoomId> {
-  return engine.isCarryFull ? engine.rooms.keys() : keptRooms(engine).keys()
-}
-
-export function isTaken(engine: Engine, room: RoomId): boolean {
-  return engine.rooms.has(room) || (engine.carried.has(room) && !engine.isCarryFull)
-}
-
-/**
- * N6: @returns whether more rooms are carried now.
- * @param by who names them; undefined for what is on the disk
- */
-export function carryMore(
-  engine: Engine,
-  rooms: Iterable<RoomId>,
-  by: PeerId | undefined,
-  nowMs: number,
-): boolean {
-  const { carried, retention, unproven } = engine
-  const most = Math.min(retention.carriedRoomsMax, limits.carriedRoomsMax)
-  const before = carried.size
-  for (const room of rooms) {
-    if (carried.size >= most) break
-    if (engine.rooms.has(room) || carried.has(room)) continue
-    const isProven = isKnown(engine, room)
-    const others = [...unproven.values()].filter((one) => one.by === by).length
-    if (!isProven && (by === undefined || others >= limits.unprovenRoomsMax)) continue
-    if (!isProven && by !== undefined) unproven.set(room, { by, sinceMs: nowMs })
-    carried.add(room)
-  }
-  return carried.size > before
-}
-
-/** N6: somebody known is in it, or something of it is held: else anybody could have invented it. */
-function isKnown(engine: Engine, room: RoomId): boolean {
-  if (bytesOf(engine, [room]) > 0) return true
-  return [...engine.presence.known.values()].some(({ record }) => record.rooms.includes(room))
-}
-
-/** N6: what has not come to life makes room. @returns whether other rooms are carried than before */
-export function reviewCarried(engine: Engine, nowMs: number): boolean {
-  const { carried, unproven } = engine
-  if (engine.retention.carriedRoomsMax === 0) return false
-  let isChanged = false
-  for (const [room, { sinceMs }] of unproven) {
-    const isProven = isKnown(engine, room)
-    if (!isProven && nowMs - sinceMs < limits.unprovenMs) continue
-    unproven.delete(room)
-    if (!isProven) isChanged = carried.delete(room) || isChanged
-  }
-  for (const { rooms, peer } of engine.overlay.links.values()) {
-    isChanged = carryMore(engine, rooms, peer, nowMs) || isChanged
-  }
-  return isChanged
 }
 
 /** N6: what is on the disk already is carried first; beyond what is allowed nothing is. */
@@ -188,7 +103,10 @@ function letGoOld(engine: Engine, room: RoomId, before: number, out: Effect[]): 
     if (lowest === undefined || !mayShrink(engine, room, feed, state)) continue
     const island = islandBelow(engine, { room, feed, state }, before)
     if (island !== undefined) letGo(engine, { room, feed, floor: island, at: undefined, bytes: undefined })
-    else if (isOld(lowest.firstStamp ?? state.newest, before) && lowest.last > lowest.first) {
+    else if (
+      isOld(lowest.firstStamp ?? state.newest, before) &&
+      (lowest.last > lowest.first || isIslandOld(state, before))
+    ) {
       isMore = !readBeginning(engine, { type: 'age', room, feed, before }, lowest.first, out) || isMore
     }
   }
@@ -211,6 +129,12 @@ function islandBelow(
     ({ first, firstStamp }) => first > state.floor && isOld(firstStamp ?? before, before),
   )
   return old.at(-1)?.first
+}
+
+/** What lies above the lowest hole is too old itself, so that nothing in the hole will be fetched. */
+function isIslandOld({ ranges }: FeedState, before: number): boolean {
+  const [, next] = ranges
+  return next !== undefined && isOld(next.firstStamp ?? before, before)
 }
 
 /** N4: a clock from before there was a meshchat is wrong, and says nothing of the age. */
@@ -253,11 +177,20 @@ export function takeAged(engine: Engine, load: AgeLoad, events: readonly Event[]
   const young = held.findIndex(
     (event) => !isOld(event.hlc, before) || isOnlyHere(engine, event) || isLasting(engine, event),
   )
+  const isWholeOld = young < 0 && held.length === lowest.last - lowest.first + 1
+  const next = state.ranges[1]
+  if (isWholeOld && next !== undefined && isIslandOld(state, before)) {
+    const bytes = held.reduce((sum, event) => sum + eventWireBytes(event), 0)
+    letGo(engine, { room, feed, floor: next.first, at: undefined, bytes })
+    engine.isUpkeepDue = true
+    return
+  }
   // Something stays: the newest, or what is young.
   const index = young < 0 ? held.length - 1 : young
   const at = held[index]
-  // What stands at the bottom stays, and so does all above.
-  if (young === 0) engine.lasting.set(`${room}/${feed}`, lowest.first)
+  // What stands at the bottom for good stays, and so does all above; what is only young grows old.
+  if (at !== undefined && young === 0 && isLasting(engine, at))
+    engine.lasting.set(`${room}/${feed}`, lowest.first)
   if (at === undefined || index === 0) return
   const bytes = held.slice(0, index).reduce((sum, event) => sum + eventWireBytes(event), 0)
   letGo(engine, { room, feed, floor: at.seq, at, bytes })
@@ -359,12 +292,6 @@ function giveUpBelow(engine: Engine): void {
   }
 }
 
-function bytesOf(engine: Engine, rooms: Iterable<RoomId>): number {
-  let bytes = 0
-  for (const room of rooms) for (const state of feedsOf(engine.log, room).values()) bytes += state.bytes
-  return bytes
-}
-
 /** The feeds with the oldest beginnings, as many as are read at once or as it takes. @returns whether there were any */
 function shrinkSome(engine: Engine, rooms: readonly RoomId[], excess: number, out: Effect[]): boolean {
   const all: { readonly room: RoomId; readonly feed: FeedId; readonly state: FeedState }[] = []
@@ -372,8 +299,7 @@ function shrinkSome(engine: Engine, rooms: readonly RoomId[], excess: number, ou
   for (const room of rooms) {
     for (const [feed, state] of feedsOf(engine.log, room)) {
       const [lowest, next] = state.ranges
-      const isIsland = next !== undefined && mayDropIslands(engine, room, feed)
-      if (lowest === undefined || (lowest.first === lowest.last && !isIsland)) continue
+      if (lowest === undefined || (lowest.first === lowest.last && next === undefined)) continue
       if (mayShrink(engine, room, feed, state)) all.push({ room, feed, state })
     }
   }

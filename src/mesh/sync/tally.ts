@@ -18,7 +18,7 @@ import { tallySigningBytes, type Tally, type TallyFields, type TallyStretch } fr
 import { nextCounter, sign } from '../signing.ts'
 import type { Engine } from '../state.ts'
 import { printText, xor, type Print } from './held.ts'
-import { isKept } from './retention.ts'
+import { isKept } from './carry.ts'
 
 interface Minute {
   /** XOR of the first 8 bytes of the ids of all that was said in it, by its stamps. */
