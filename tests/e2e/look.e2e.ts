@@ -88,10 +88,6 @@ describe('the look', () => {
     await ana.page.setViewportSize(laptop)
     await choose('Density', 'Compact')
     await openRoom()
-    await ana.page
-      .getByRole('feed')
-      .press('End')
-      .catch(() => undefined)
     const onLaptop = await seen()
     await picture('compact-laptop')
     await ana.page.setViewportSize(phone)

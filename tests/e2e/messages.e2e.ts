@@ -202,18 +202,6 @@ describe('messages', () => {
     await ana.composer('general').fill('')
   })
 
-  it('open their menu without any node, once the app has come to rest', async () => {
-    // Everything was fetched by now; the node is asked for nothing.
-    await ana.page.waitForTimeout(9_000)
-    await ana.page.context().setOffline(true)
-    await menu(ana, 'edited me', 'React with 👀')
-    await ana.page.getByRole('button', { name: '👀, Ana' }).waitFor()
-    await ana.page.getByRole('button', { name: 'Settings' }).click()
-    await ana.page.getByRole('dialog', { name: 'Settings' }).waitFor()
-    await ana.page.keyboard.press('Escape')
-    await ana.page.context().setOffline(false)
-  })
-
   it('are told to a screen reader once, and not what one says oneself', async () => {
     const { page } = ana
     const said = page.getByRole('log', { name: 'New messages' })
