@@ -195,8 +195,8 @@ export function isAlive(state: PresenceState, known: Known): boolean {
 /** What else is known of where people are: links, sites. */
 export interface Reachability {
   readonly isLinked: (peer: PeerId) => boolean
-  /** The node of the box at the other end of a link. */
-  readonly nodeOf: (link: LinkId) => string | undefined
+  /** The node that what came over a link came through, or has to come through now that the link is gone. */
+  readonly nodeOf: (link: LinkId | undefined) => string | undefined
   /** Whether the site can be reached and says nothing else of this person. */
   readonly isHeardThere: (site: PeerId | undefined, hint: string) => boolean
 }
@@ -242,7 +242,7 @@ export function listPeople(
       status,
       sinceMs,
       direct,
-      through: direct || known.via === undefined ? undefined : reach.nodeOf(known.via),
+      through: direct ? undefined : reach.nodeOf(known.via),
       inReach: !record.box && (status === 'here' || awake),
       box: record.box,
       rooms: record.rooms,

@@ -40,7 +40,10 @@ describe('npm run demo', () => {
       await row('Lena', /left/).waitFor({ timeout: 90_000 })
       await page.getByText('The truck has left.').waitFor({ timeout: 90_000 })
       await row('Lena', /here/).waitFor({ timeout: 90_000 })
-      await page.getByText('Everything you wrote has just come in.').waitFor({ timeout: 90_000 })
+      await page
+        .getByRole('feed')
+        .getByText('Everything you wrote has just come in.')
+        .waitFor({ timeout: 90_000 })
       if (shots !== undefined) await page.screenshot({ path: join(shots, 'demo-laptop.png') })
     },
   )

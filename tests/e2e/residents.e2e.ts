@@ -66,12 +66,11 @@ describe.skipIf(missing !== undefined)('residents', () => {
       .filter({ hasText: 'through node-a' })
       .waitFor()
 
-    // Mostly only what everybody's own resident needs is left by now; sometimes a browser of the middle keeps one link more
-    // (docs/decisions.md, known weaknesses).
+    // Only what everybody's own resident needs is left after a while.
     for (const side of ['a', 'b']) {
       await expect
         .poll(() => lans.fetch(side, `${url(side)}metrics`), { timeout: 60_000 })
-        .toMatch(/^meshchat_links [23]$/m)
+        .toMatch(/^meshchat_links 2$/m)
     }
     await helpers.get('m')?.kill('SIGKILL')
     rmSync(dataOf('m'), { recursive: true })

@@ -186,4 +186,52 @@ describe('residents', () => {
       [false, 'north'],
     ])
   })
+
+  it('[P6] names a node that cannot be gone around when the link that somebody was heard over is gone', () => {
+    const ana = placed(new Peer(50), [{ peer: site, site }])
+    const through = () =>
+      listPeople(ana.engine.presence, reachabilityOf(ana.engine), new Set(), 0).find(
+        ({ peer }) => peer === keyOf(2).peer,
+      )?.through
+    for (const [link, peer] of [
+      [7, site],
+      [8, other],
+    ] as const) {
+      ana.give({ type: 'link-up', link, peer, version: 1 })
+      const node = peer === site ? 'north' : 'south'
+      acceptPresence(
+        ana.engine.presence,
+        { ...presenceOf(0, { peer, site: peer, node }), box: true },
+        link,
+        0,
+      )
+    }
+    acceptPresence(ana.engine.presence, presenceOf(2, { site: far }), 8, 0)
+    expect(through()).toBe('south')
+    ana.give({ type: 'link-down', link: 8 })
+    expect(through()).toBe('north')
+    // A link to a person is another way.
+    ana.give({ type: 'link-up', link: 9, peer: keyOf(3).peer, version: 1 })
+    expect(through()).toBeUndefined()
+  })
+
+  it('[Y8] a resident lets go of a link to a browser that stood in, also among a few people', () => {
+    const box = placed(new Peer(99, [], 1_000, { box: true }), [
+      { peer: other, site: other },
+      { peer: keyOf(2).peer, site: other },
+    ])
+    const { engine } = box
+    acceptWord(engine.sites, wordOf(other, 1, [site]))
+    changed(engine.sites)
+    for (const [link, peer] of [
+      [1, other],
+      [2, keyOf(2).peer],
+    ] as const) {
+      box.give({ type: 'link-up', link, peer, version: 1 })
+      Object.assign(engine.overlay.links.get(link) ?? {}, { site: other, isOwn: true, purpose: 'gateway' })
+    }
+    run(box, limits.linkIdleMs + 3_000)
+    const ended = box.sent.filter(({ frame }) => frame.type === 'disconnect').map(({ to }) => to)
+    expect(ended).toEqual([2])
+  })
 })

@@ -14,6 +14,7 @@ import type { PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { logDigest } from '../sync/held.ts'
 import { aliveDigest, isAlive, suspect, type Reachability } from '../presence.ts'
+import type { Presence } from '../record.ts'
 import { keptRooms } from '../sync/carry.ts'
 import { commonRooms } from '../sync/reconcile.ts'
 import { isPairLink, isRadio } from './gateways.ts'
@@ -175,15 +176,26 @@ export function reachabilityOf(engine: Engine): Reachability {
   return {
     isLinked: (peer) => engine.overlay.linksByPeer.has(peer),
     nodeOf: (id) => {
-      const peer = engine.overlay.links.get(id)?.peer
-      const record = peer === undefined ? undefined : engine.presence.known.get(peer)?.record
-      return record?.box === true ? record.node : undefined
+      const link = id === undefined ? undefined : engine.overlay.links.get(id)
+      return boxOf(engine, link ?? onlyWay(engine))?.node
     },
     isHeardThere: (site, hint) => {
       if (site === undefined) return false
       return reachable.has(site) && engine.sites.words.get(site)?.gone.includes(hint) !== true
     },
   }
+}
+
+function boxOf({ presence }: Engine, link: Link | undefined): Presence | undefined {
+  const record = link === undefined ? undefined : presence.known.get(link.peer)?.record
+  return record?.box === true ? record : undefined
+}
+
+/** @returns the link to the own resident, or another one, when this device has no links but to boxes */
+function onlyWay(engine: Engine): Link | undefined {
+  const links = [...engine.overlay.links.values()].filter((link) => link.closingSinceMs === undefined)
+  if (!links.every((link) => boxOf(engine, link) !== undefined)) return undefined
+  return links.find((link) => link.peer === engine.sites.own) ?? links[0]
 }
 
 /** S2, V3: a signal for this device: a question for a place, or something of a connection that is being made. */

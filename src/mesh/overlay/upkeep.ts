@@ -308,12 +308,12 @@ export function othersCount(engine: Engine): number {
 
 /** V4, Y8: links that this device dialled and has no use for any more. */
 function endIdle(engine: Engine, nowMs: number, out: Effect[]): void {
-  const { overlay, sites, gateways, near } = engine
+  const { overlay, presence, sites, gateways, near } = engine
   for (const link of [...overlay.links.values()]) {
     if (!link.isOwn || link.purpose === undefined || !isRadio(link, sites.own)) continue
     const isUseful = isGuestLink(link)
       ? wantedResident(engine) === link.peer
-      : near.has(link.peer) || isLinkUseful(gateways.role, sites, overlay, link)
+      : (!presence.own.box && near.has(link.peer)) || isLinkUseful(gateways.role, sites, overlay, link)
     if (isUseful) link.idleSinceMs = undefined
     else link.idleSinceMs ??= nowMs
     if (link.idleSinceMs !== undefined && nowMs - link.idleSinceMs >= limits.linkIdleMs) {
