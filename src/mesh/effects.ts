@@ -24,6 +24,10 @@ export interface RoomRecord {
   readonly joinedAtMs: number
   /** M7: of an owned room; an open one has none. */
   readonly owner?: PeerId
+  /** M7: what the room's id is made of together with its owner; an invitation says it. 32 hex characters */
+  readonly nonce?: string
+  /** M7, M9: as far as it is known. */
+  readonly purpose?: string
   /** M9: how long its owner wants it kept, and where that was said. */
   readonly policy?: { readonly maxAgeMs: number; readonly effective: number; readonly id: EventId }
   /** N4: older events are let go of; absent: all are kept, unless the device keeps less. */
@@ -31,6 +35,9 @@ export interface RoomRecord {
   /** D11: others are told how far this device has read here. */
   readonly tellsRead?: true
 }
+
+/** M11: how a room introduces itself to somebody who is not in it. */
+export type RoomCard = Pick<RoomRecord, 'room' | 'name' | 'purpose' | 'owner' | 'nonce'>
 
 /** What a device keeps at most, of all rooms together. */
 export interface Retention {
@@ -129,8 +136,11 @@ export type Command =
       readonly name: string
       readonly owner: PeerId
       readonly nonce: string
+      readonly purpose?: string
     }
   | { readonly type: 'leave'; readonly room: RoomId }
+  /** M11: what a room that others are in is called. */
+  | { readonly type: 'ask-room'; readonly room: RoomId }
   /** D11: a person has read this room up to there, and whether others are told so. */
   | { readonly type: 'read'; readonly room: RoomId; readonly position: ReadPosition }
   | { readonly type: 'tell-read'; readonly room: RoomId; readonly isOn: boolean }
@@ -274,6 +284,8 @@ export type MeshEvent =
       readonly room: RoomId
       readonly readers: readonly (ReadPosition & { readonly peer: PeerId })[]
     }
+  /** M11: a room that was asked for. */
+  | { readonly type: 'room-card'; readonly card: RoomCard }
   /** Events that peers have and this device still lacks. */
   | { readonly type: 'catching-up'; readonly missing: number }
   | { readonly type: 'storage'; readonly failure: StoreFailure | undefined }

@@ -27,6 +27,7 @@ import { acceptRun } from './log.ts'
 import { enqueue, failBatch, finishBatch, ownsBatch, returnBatch, sealBatch } from './outbox.ts'
 import { create, enter, join, mayPost, obeyOwners, roomsChanged, setMaxAge, setTellsRead } from './rooms.ts'
 import { routeSignals } from './overlay/helpers.ts'
+import { askRoom } from './overlay/room-cards.ts'
 import { noteDialFailed } from './overlay/links.ts'
 import { loseLink } from './overlay/liveness.ts'
 import { forgetPassive } from './overlay/membership.ts'
@@ -114,7 +115,9 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
     case 'create':
       return create(engine, wish, nowMs, out)
     case 'enter':
-      return enter(engine, wish, nowMs, out)
+      return enter(engine, { purpose: '', ...wish }, nowMs, out)
+    case 'ask-room':
+      return askRoom(engine, wish.room, nowMs, out)
     case 'leave':
       if (!engine.rooms.delete(wish.room)) return
       return roomsChanged(engine, out)

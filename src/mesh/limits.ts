@@ -53,6 +53,11 @@ export const limits = {
   clockSlewMs: 500,
 
   // Rooms and feeds
+  /** guess: rooms of others whose names are asked for at once, and for how long an answer is taken. */
+  roomsAskedMax: 64,
+  roomAnswerMs: 30_000,
+  /** guess: name, purpose, owner and nonce as JSON, each character escaped at worst. */
+  roomCardCharactersMax: 2_048,
   /** guess */
   roomsMax: 64,
   /** guess: rooms that this device carries for others. */

@@ -1,11 +1,12 @@
 /** Which rooms this device is in: entering, leaving, owning them, and what their owners want. Rules E9, M7, M9, N4, N6. */
 import type { PlacedEvent } from './clock.ts'
-import type { Command, Effect, MeshEvent } from './effects.ts'
+import type { Command, Effect, MeshEvent, RoomCard, RoomRecord } from './effects.ts'
 import { tellRooms } from './exchange.ts'
 import { canonicalRoomName, cleanName, feedAuthor, openRoomId, ownedRoomId, type RoomId } from './ids.ts'
 import { limits } from './limits.ts'
 import { feedsOf } from './log.ts'
 import { enqueue } from './outbox.ts'
+import { isOwnedRoom } from './overlay/room-cards.ts'
 import type { Engine } from './state.ts'
 import { confirmAnew } from './sync/carry.ts'
 import { forgetFloors } from './sync/retention.ts'
@@ -50,22 +51,27 @@ export function create(
   const isNew = isEmpty(engine, room) && (engine.rooms.has(room) || engine.rooms.size < limits.roomsMax)
   const body = { type: 'create', nonce, name, purpose } as const
   const fault = isNew ? enqueue(engine.outbox, { token, room, body }) : 'no-room'
-  if (fault === undefined) enter(engine, { room, name, owner: engine.self, nonce }, nowMs, out)
+  if (fault === undefined) enter(engine, { room, name, owner: engine.self, nonce, purpose }, nowMs, out)
   else emit(out, { type: 'post-failed', token, cause: fault })
 }
 
 export function enter(
   engine: Engine,
-  { room, name, owner, nonce }: Omit<Extract<Command, { type: 'enter' }>, 'type'>,
+  { room, name, owner, nonce, purpose }: Required<RoomCard>,
   nowMs: number,
   out: Effect[],
 ): void {
   const shown = canonicalRoomName(name)
   if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
   // Whoever invites may say anything.
-  if (ownedRoomId(owner, nonce) !== room) return
-  engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs, owner })
+  if (!isOwnedRoom(room, owner, nonce)) return
+  engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs, owner, nonce, ...purposeOf(purpose) })
   entered(engine, room, out)
+}
+
+function purposeOf(text: string): Pick<RoomRecord, 'purpose'> {
+  const purpose = cleanName(text, limits.purposeCharactersMax)
+  return purpose === '' ? {} : { purpose }
 }
 
 /** N6: what was carried for others is this device's own from now on. */
@@ -82,16 +88,21 @@ export function obeyOwners(engine: Engine, events: readonly PlacedEvent[], out: 
     const record = engine.rooms.get(room)
     if (record?.owner === undefined || record.owner !== feedAuthor(feed)) continue
     const body = readBody(event)
-    const { policy } = record
+    const { policy, purpose: _, ...rest } = record
+    if (body?.type === 'create' && policy === undefined && isOwnedRoom(room, record.owner, body.nonce)) {
+      engine.rooms.set(room, { ...rest, nonce: body.nonce, name: body.name, ...purposeOf(body.purpose) })
+      tellRecords(engine, out)
+    }
     const isLater =
       policy === undefined ||
       effective > policy.effective ||
       (effective === policy.effective && id > policy.id)
     if (body?.type !== 'settings' || !isLater) continue
-    engine.rooms.set(room, { ...record, name: body.name, policy: { maxAgeMs: body.maxAgeMs, effective, id } })
-    engine.journal.rooms = [...engine.rooms.values()]
+    const { maxAgeMs, name } = body
+    const said = { name, ...purposeOf(body.purpose), policy: { maxAgeMs, effective, id } }
+    engine.rooms.set(room, { ...rest, ...said })
     engine.retentionAtMs = Number.NEGATIVE_INFINITY
-    emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+    tellRecords(engine, out)
   }
 }
 
@@ -104,8 +115,7 @@ export function setMaxAge(engine: Engine, room: RoomId, maxAgeMs: number | undef
   if ((before ?? 0) < (maxAgeMs ?? Number.POSITIVE_INFINITY)) forgetFloors(engine, room)
   engine.rooms.set(room, next)
   engine.retentionAtMs = Number.NEGATIVE_INFINITY
-  engine.journal.rooms = [...engine.rooms.values()]
-  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+  tellRecords(engine, out)
 }
 
 /** D11 */
@@ -115,15 +125,19 @@ export function setTellsRead(engine: Engine, room: RoomId, isOn: boolean, out: E
   const { tellsRead = false, ...rest } = record
   if (tellsRead === isOn) return
   engine.rooms.set(room, isOn ? { ...rest, tellsRead: true } : rest)
+  tellRecords(engine, out)
+}
+
+/** Kept, and shown. */
+function tellRecords(engine: Engine, out: Effect[]): void {
   engine.journal.rooms = [...engine.rooms.values()]
   emit(out, { type: 'rooms', rooms: engine.journal.rooms })
 }
 
 export function roomsChanged(engine: Engine, out: Effect[]): void {
-  engine.journal.rooms = [...engine.rooms.values()]
   engine.presence.own.stale = true
   engine.mayAsk = true
-  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+  tellRecords(engine, out)
   tellRooms(engine, out)
 }
 

@@ -131,6 +131,8 @@ export interface Engine {
   /** Something may be missing that a linked peer has. */
   mayAsk: boolean
   readonly changedHolders: Set<RoomId>
+  /** M11: rooms whose names were asked for, since when, ms. */
+  readonly asked: Map<RoomId, number>
   lastPeople: string
   lastMissing: number
 }
@@ -219,6 +221,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
     promoted: new Set(),
     mayAsk: false,
     changedHolders: new Set(),
+    asked: new Map(),
   }
   assert(!isDerived(engine.feed), 'an incarnation looks like a branch')
   remember(engine, stored, nowMs)

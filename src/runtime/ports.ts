@@ -76,6 +76,8 @@ export interface Store {
   find(ids: readonly EventId[]): Promise<readonly PlacedEvent[]>
   /** Every held event about one of these messages: edits, deletions, reactions. In no order. */
   about(targets: readonly EventId[]): Promise<readonly PlacedEvent[]>
+  /** M7–M9: what one device has said about a room itself. In no order. */
+  rulings(room: RoomId, author: PeerId): Promise<readonly PlacedEvent[]>
   /** How many messages sort after this place, not counting those of `except`. Counts to `limit` at most. */
   countAfter(room: RoomId, after: Position | undefined, except: PeerId, limit: number): Promise<number>
   draft(room: RoomId): Promise<string>

@@ -1,7 +1,7 @@
 /** What every store guarantees (ports.ts `Store`). */
 import type { NewEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import type { Run } from '../../src/mesh/event.ts'
-import { branchFeed, type EventId, type FeedId } from '../../src/mesh/ids.ts'
+import { branchFeed, openRoomId, type EventId, type FeedId, type RoomId } from '../../src/mesh/ids.ts'
 import { recordWith, createLog } from '../../src/mesh/log.ts'
 import { encodeBody } from '../../src/mesh/timeline/body.ts'
 import { fold } from '../../src/mesh/timeline/fold.ts'
@@ -62,6 +62,37 @@ export const storeContract: readonly ContractCase<Store>[] = [
       equal((await store.about(others)).length, 0, 'about others')
       const found = await store.find([message.id, ...others, '00'.repeat(32) as EventId])
       equal(found.map(({ id }) => id).sort(), [message.id, ...others].sort(), 'found by their ids')
+    },
+  },
+  {
+    name: 'what somebody has said about a room is found by room and author, and is no message',
+    run: async (store) => {
+      await store.open()
+      const { events, ...run } = runOf({ count: 4 })
+      const [first] = events
+      if (first === undefined) throw new Error('no event')
+      const target = first.id
+      const bodies = [
+        { type: 'create', nonce: 'ab'.repeat(16), name: 'shelter', purpose: '' },
+        { type: 'pin', target, isOn: true },
+        { type: 'close', target, isOn: true },
+        { type: 'reaction', target, emoji: '👍', isOn: true },
+      ] as const
+      const said = events.map((event, i) => {
+        const body = bodies[i]
+        if (body === undefined) throw new Error('no body')
+        const { kind, bytes } = encodeBody(body)
+        return { ...event, kind, body: bytes }
+      })
+      await store.write(writeRun({ ...run, events: said }))
+      await store.write(writeRun(runOf({ seed: 2, count: 1 })))
+      const kinds = async (room: RoomId, by: number) =>
+        (await store.rulings(room, keyOf(by).peer)).map(({ kind }) => kind).sort()
+      equal(await kinds(general, 1), [5, 7, 9], 'its author')
+      equal(await kinds(general, 2), [], 'somebody else')
+      equal(await kinds(openRoomId('elsewhere'), 1), [], 'another room')
+      equal((await store.history({ room: general, limit: 9 })).length, 1, 'messages')
+      equal(await store.countAfter(general, undefined, keyOf(9).peer, 9), 1, 'unread')
     },
   },
   {

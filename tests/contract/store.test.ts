@@ -36,6 +36,7 @@ function reopening(volume: () => Volume): Store & { finish(): Promise<void> } {
     history: (query) => store.history(query),
     find: (ids) => store.find(ids),
     about: (targets) => store.about(targets),
+    rulings: (room, author) => store.rulings(room, author),
     countAfter: (room, after, except, limit) => store.countAfter(room, after, except, limit),
     draft: (room) => store.draft(room),
     saveDraft: (room, text) => store.saveDraft(room, text),

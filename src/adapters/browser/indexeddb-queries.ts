@@ -2,7 +2,7 @@
 import type { PlacedEvent } from '#mesh/clock.ts'
 import { feedAuthor, type EventId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { HistoryQuery, Position } from '#runtime/ports.ts'
-import type { Database } from './indexeddb-schema.ts'
+import type { Database, StoredEvent } from './indexeddb-schema.ts'
 
 /** guess: events looked at to count the unread ones; own ones and what is said about messages do not count. */
 const countedMax = 4_000
@@ -17,7 +17,7 @@ export async function historyOf(
   const events: PlacedEvent[] = []
   let cursor = await index.openCursor(range, isUpwards ? 'next' : 'prev')
   while (cursor !== null && events.length < limit) {
-    if (cursor.value.target === undefined) events.push(cursor.value)
+    if (isAmongMessages(cursor.value)) events.push(cursor.value)
     cursor = await cursor.continue()
   }
   return isUpwards ? events : events.reverse()
@@ -35,6 +35,14 @@ export async function aboutTargets(database: Database, targets: readonly EventId
   return found.flat()
 }
 
+export function rulingsBy(database: Database, room: RoomId, author: PeerId): Promise<PlacedEvent[]> {
+  return database.getAllFromIndex('events', 'ruling', [room, author])
+}
+
+function isAmongMessages({ target, ruling }: StoredEvent): boolean {
+  return target === undefined && ruling === undefined
+}
+
 /** @param what at most `max` are counted, none of `except` */
 export async function countAfter(
   database: Database,
@@ -49,8 +57,7 @@ export async function countAfter(
   let count = 0
   let cursor = await database.transaction('events').store.index('position').openCursor(range)
   for (let steps = 0; cursor !== null && count < what.max && steps < countedMax; steps++) {
-    const { target, feed } = cursor.value
-    if (target === undefined && feedAuthor(feed) !== what.except) count += 1
+    if (isAmongMessages(cursor.value) && feedAuthor(cursor.value.feed) !== what.except) count += 1
     cursor = await cursor.continue()
   }
   return count

@@ -1,33 +1,42 @@
 /** The tables of the history in IndexedDB, and how older versions become newer ones. Migrations only add. */
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
 import { parentsOf, type PlacedEvent } from '#mesh/clock.ts'
-import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
+import { feedAuthor, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { Count } from '#mesh/delivery.ts'
 import type { FeedRecord } from '#mesh/sync/held.ts'
-import { targetOf } from '#mesh/timeline/body.ts'
+import { isRuling, targetOf } from '#mesh/timeline/body.ts'
 import type { ReadMark } from '#mesh/timeline/read-marks.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
 import type { Position } from '#runtime/ports.ts'
 
-export const databaseVersion = 3
+export const databaseVersion = 4
 
 export interface StoredEvent extends PlacedEvent {
   /** `prev` and `deps`, for finding what has to be placed again. */
   readonly parents: readonly EventId[]
   /** The message that it is about; absent when it stands by itself. */
   readonly target?: EventId
+  /** Who says something about the room itself; absent on all other events. */
+  readonly ruling?: PeerId
 }
 
 export function toStored(event: PlacedEvent): StoredEvent {
   const target = targetOf(event)
-  return { ...event, parents: parentsOf(event), ...(target === undefined ? {} : { target }) }
+  const ruling = isRuling(event) ? { ruling: feedAuthor(event.feed) } : {}
+  return { ...event, parents: parentsOf(event), ...(target === undefined ? {} : { target }), ...ruling }
 }
 
 export interface Schema extends DBSchema {
   events: {
     key: [RoomId, FeedId, number]
     value: StoredEvent
-    indexes: { id: EventId; position: [RoomId, number, EventId]; parents: EventId; target: EventId }
+    indexes: {
+      id: EventId
+      position: [RoomId, number, EventId]
+      parents: EventId
+      target: EventId
+      ruling: [RoomId, PeerId]
+    }
   }
   feeds: { key: [RoomId, FeedId]; value: FeedRecord }
   presences: { key: PeerId; value: Presence }
@@ -54,14 +63,16 @@ export function upgrade(database: Database, oldVersion: number, tx: Upgrade): vo
     database.createObjectStore('counts', { keyPath: ['room', 'by', 'feed'] })
     database.createObjectStore('devicesRead', { keyPath: ['room', 'device'] })
   }
-  // Version 1 carried edits, deletions and reactions of later versions without knowing them.
-  if (oldVersion === 1) void nameTargets(tx)
+  if (oldVersion < 4) tx.objectStore('events').createIndex('ruling', ['room', 'ruling'])
+  // Older versions carried what they did not know yet.
+  if (oldVersion >= 1 && oldVersion < 4) void nameAnew(tx)
 }
 
-async function nameTargets(tx: Upgrade): Promise<void> {
+async function nameAnew(tx: Upgrade): Promise<void> {
   for (let cursor = await tx.objectStore('events').openCursor(); cursor !== null;) {
-    const target = targetOf(cursor.value)
-    if (target !== undefined) void cursor.update({ ...cursor.value, target })
+    const named = toStored(cursor.value)
+    const isOther = named.target !== cursor.value.target || named.ruling !== cursor.value.ruling
+    if (isOther) void cursor.update(named)
     cursor = await cursor.continue()
   }
 }

@@ -25,7 +25,7 @@ import {
   type Schema,
   type StoredEvent,
 } from './indexeddb-schema.ts'
-import { aboutTargets, countAfter, findEvents, historyOf } from './indexeddb-queries.ts'
+import { aboutTargets, countAfter, findEvents, historyOf, rulingsBy } from './indexeddb-queries.ts'
 import type { KeyPlace } from './keys.ts'
 import {
   freshOf,
@@ -295,6 +295,10 @@ export class IndexedDbStore implements Store {
 
   async about(targets: readonly EventId[]): Promise<readonly PlacedEvent[]> {
     return aboutTargets(await this.database(), targets)
+  }
+
+  async rulings(room: RoomId, author: PeerId): Promise<readonly PlacedEvent[]> {
+    return rulingsBy(await this.database(), room, author)
   }
 
   async countAfter(room: RoomId, after: Position | undefined, except: PeerId, max: number): Promise<number> {

@@ -24,7 +24,7 @@ import {
 } from '#mesh/ids.ts'
 import type { FeedRecord } from '#mesh/sync/held.ts'
 import type { Presence, Receipt } from '#mesh/record.ts'
-import { targetOf } from '#mesh/timeline/body.ts'
+import { isRuling, standsByItself, targetOf } from '#mesh/timeline/body.ts'
 import type { ReadMark } from '#mesh/timeline/read-marks.ts'
 import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
 
@@ -213,10 +213,14 @@ export function createMemoryStore(incarnation: Uint8Array, nowMs: () => number):
         }),
       )
     },
+    rulings: (room, author) =>
+      Promise.resolve(
+        tables.inOrder(room).filter((event) => feedAuthor(event.feed) === author && isRuling(event)),
+      ),
     history: ({ room, before, after, limit }: HistoryQuery) => {
       const all = tables
         .inOrder(room)
-        .filter((event) => targetOf(event) === undefined)
+        .filter((event) => standsByItself(event))
         .filter((event) => before === undefined || comparePositions(event, before) < 0)
         .filter((event) => after === undefined || comparePositions(event, after) > 0)
       return Promise.resolve(after === undefined ? all.slice(-limit) : all.slice(0, limit))
@@ -224,7 +228,7 @@ export function createMemoryStore(incarnation: Uint8Array, nowMs: () => number):
     countAfter: (room, after, except, limit) => {
       const later = tables
         .inOrder(room)
-        .filter((event) => targetOf(event) === undefined)
+        .filter((event) => standsByItself(event))
         .filter((event) => feedAuthor(event.feed) !== except)
         .filter((event) => after === undefined || comparePositions(event, after) > 0)
       return Promise.resolve(Math.min(limit, later.length))

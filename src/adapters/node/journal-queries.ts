@@ -53,6 +53,15 @@ export function aboutSlots(state: JournalState, targets: readonly EventId[]): Sl
   return [...slots].filter((slot) => state.index.isAbout(slot))
 }
 
+/** @returns what a device has said in a room; whoever needs to be certain what about looks at it */
+export function rulingSlots(state: JournalState, room: RoomId, author: PeerId): Slot[] {
+  const { index } = state
+  return [...index.slots()].filter((slot) => {
+    const place = state.placeOf(index.placeOf(slot))
+    return place.room === room && index.isAbout(slot) && feedAuthor(place.feed) === author
+  })
+}
+
 export function countAfter(
   state: JournalState,
   room: RoomId,

@@ -7,7 +7,7 @@ import { parentsOf, type PlacedEvent } from '#mesh/clock.ts'
 import { assert } from '#mesh/effects.ts'
 import type { EventId, FeedId, RoomId } from '#mesh/ids.ts'
 import type { FeedRecord, HeldRange } from '#mesh/sync/held.ts'
-import { targetOf } from '#mesh/timeline/body.ts'
+import { standsByItself, targetOf } from '#mesh/timeline/body.ts'
 import { EventIndex, type Slot, type Span } from './event-index.ts'
 import type { BareRange, EventRow, FeedRow } from './journal-fields.ts'
 import { readEventRow, type JournalRow } from './journal-rows.ts'
@@ -92,7 +92,7 @@ export class JournalState {
     const signed = event.signature !== undefined
     const known = this.index.find(id)
     if (known === undefined) {
-      const about = targetOf(event) !== undefined
+      const about = !standsByItself(event)
       this.index.add({ id, place, seq, effective, signed, about }, span, linkedIds(event))
     } else {
       this.release(known)

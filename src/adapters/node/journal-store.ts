@@ -14,11 +14,11 @@ import type { PlacedEvent, Placement } from '#mesh/clock.ts'
 import type { StoreFailure, StoreWrite } from '#mesh/effects.ts'
 import type { Event } from '#mesh/event.ts'
 import { incarnationFrom, type EventId, type FeedId, type PeerId, type RoomId } from '#mesh/ids.ts'
-import { targetOf } from '#mesh/timeline/body.ts'
+import { isRuling, targetOf } from '#mesh/timeline/body.ts'
 import type { HistoryQuery, OpenedStore, Position, Store } from '#runtime/ports.ts'
 import type { Slot } from './event-index.ts'
 import { planWrite, rowsFor } from './journal-plan.ts'
-import { aboutSlots, countAfter, historySlots, loadSlots } from './journal-queries.ts'
+import { aboutSlots, countAfter, historySlots, loadSlots, rulingSlots } from './journal-queries.ts'
 import { encodeTransaction, type JournalRow } from './journal-rows.ts'
 import { readSegment, segmentMark, Damaged } from './journal-segment.ts'
 import { JournalState } from './journal-state.ts'
@@ -332,6 +332,10 @@ export class JournalStore implements Store {
     const wanted = new Set<EventId | undefined>(targets)
     const about = await this.state.readAll(aboutSlots(this.state, targets))
     return about.filter((event) => wanted.has(targetOf(event)))
+  }
+
+  async rulings(room: RoomId, author: PeerId): Promise<PlacedEvent[]> {
+    return (await this.state.readAll(rulingSlots(this.state, room, author))).filter(isRuling)
   }
 
   countAfter(room: RoomId, after: Position | undefined, except: PeerId, limit: number): Promise<number> {

@@ -20,6 +20,7 @@ import { commonRooms } from '../sync/reconcile.ts'
 import { isPairLink, isRadio } from './gateways.ts'
 import { admitConnection, admitted, declined, removeLink, type Link } from './links.ts'
 import { draw, promise } from './membership.ts'
+import { takeRoomSignal } from './room-cards.ts'
 import { routeSignal } from './signalling.ts'
 import { isLargeMesh, reachableSites } from './sites.ts'
 
@@ -230,6 +231,7 @@ export function deliverSignal(
       if (engine.probed === from) engine.probed = undefined
       return
     default:
+      if (takeRoomSignal(engine, from, payload, nowMs, out)) return
       if (admitConnection(overlay, from, nowMs)) out.push({ type: 'signal-deliver', from, payload })
       else out.push(routeSignal(signalling, engine, from, askings.no, nowMs))
   }

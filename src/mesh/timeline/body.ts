@@ -285,6 +285,25 @@ export function messageText(event: Pick<Event, 'kind' | 'body' | 'epoch'>): stri
   return body?.type === 'message' ? body.text : undefined
 }
 
+/** M7–M9: @returns whether an event says something about its room: what it is, who moderates, what is pinned. */
+export function isRuling(event: Pick<Event, 'kind' | 'body' | 'epoch'>): boolean {
+  switch (readBody(event)?.type) {
+    case 'create':
+    case 'appoint':
+    case 'pin':
+    case 'close':
+    case 'settings':
+      return true
+    default:
+      return false
+  }
+}
+
+/** M2: @returns whether an event has a place among the messages of its room. */
+export function standsByItself(event: Pick<Event, 'kind' | 'body' | 'epoch'>): boolean {
+  return targetOf(event) === undefined && !isRuling(event)
+}
+
 /** M2: @returns the message that an event is about; undefined when it stands in the room by itself. */
 export function targetOf(event: Pick<Event, 'kind' | 'body' | 'epoch'>): EventId | undefined {
   const body = readBody(event)
