@@ -23,7 +23,15 @@ export type Search = SearchClient
 
 export type History = Pick<
   Store,
-  'history' | 'find' | 'about' | 'rulings' | 'countAfter' | 'draft' | 'saveDraft' | 'readMark' | 'saveReadMark'
+  | 'history'
+  | 'find'
+  | 'about'
+  | 'rulings'
+  | 'countAfter'
+  | 'draft'
+  | 'saveDraft'
+  | 'readMark'
+  | 'saveReadMark'
 >
 
 /** What stands between the screen and the mesh. */

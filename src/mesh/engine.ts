@@ -25,7 +25,17 @@ import { settleFailed, settleStored } from './journal.ts'
 import { limits } from './limits.ts'
 import { acceptRun } from './log.ts'
 import { enqueue, failBatch, finishBatch, ownsBatch, returnBatch, sealBatch } from './outbox.ts'
-import { create, enter, join, mayPost, obeyOwners, roomsChanged, setMaxAge, setTellsRead } from './rooms.ts'
+import {
+  create,
+  enter,
+  join,
+  mayPost,
+  obeyOwners,
+  roomsChanged,
+  setMaxAge,
+  setTellsRead,
+  withSeen,
+} from './rooms.ts'
 import { routeSignals } from './overlay/helpers.ts'
 import { askRoom } from './overlay/room-cards.ts'
 import { noteDialFailed } from './overlay/links.ts'
@@ -106,7 +116,8 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
   const { own } = engine.presence
   switch (wish.type) {
     case 'post': {
-      const fault = mayPost(engine, wish.room) ? enqueue(engine.outbox, wish) : 'no-room'
+      const said = { ...wish, body: withSeen(engine, wish.room, wish.body) }
+      const fault = mayPost(engine, wish.room) ? enqueue(engine.outbox, said) : 'no-room'
       if (fault !== undefined) emit(out, { type: 'post-failed', token: wish.token, cause: fault })
       return
     }

@@ -211,3 +211,8 @@ export function openRoomId(name: string): RoomId {
   const digest = sha256(encoder.encode(`meshchat/1/open-room${canonicalRoomName(name)}`))
   return roomIdFromBytes(digest.subarray(0, roomIdBytesLength))
 }
+
+/** @returns the room id, or undefined: the text comes from outside. */
+export function parseRoomId(text: unknown): RoomId | undefined {
+  return typeof text === 'string' && /^[0-9a-f]{32}$/.test(text) ? (text as RoomId) : undefined
+}

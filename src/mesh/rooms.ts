@@ -2,7 +2,16 @@
 import type { PlacedEvent } from './clock.ts'
 import type { Command, Effect, MeshEvent, RoomCard, RoomRecord } from './effects.ts'
 import { tellRooms } from './exchange.ts'
-import { canonicalRoomName, cleanName, feedAuthor, openRoomId, ownedRoomId, type RoomId } from './ids.ts'
+import {
+  canonicalRoomName,
+  cleanName,
+  feedAuthor,
+  incarnationOf,
+  isLoose,
+  openRoomId,
+  ownedRoomId,
+  type RoomId,
+} from './ids.ts'
 import { limits } from './limits.ts'
 import { feedsOf } from './log.ts'
 import { enqueue } from './outbox.ts'
@@ -10,7 +19,7 @@ import { isOwnedRoom } from './overlay/room-cards.ts'
 import type { Engine } from './state.ts'
 import { confirmAnew } from './sync/carry.ts'
 import { forgetFloors } from './sync/retention.ts'
-import { readBody } from './timeline/body.ts'
+import { readBody, type Body, type Seen } from './timeline/body.ts'
 
 /** M7: in a room of one's own nothing comes before its creation. */
 export function mayPost(engine: Engine, room: RoomId): boolean {
@@ -82,14 +91,27 @@ function entered(engine: Engine, room: RoomId, out: Effect[]): void {
   roomsChanged(engine, out)
 }
 
+/** M8: who dismisses a moderator says what of its words this device has seen. */
+export function withSeen(engine: Engine, room: RoomId, body: Body): Body {
+  if (body.type !== 'appoint' || body.isOn) return body
+  const seen: Seen[] = []
+  for (const [feed, { ranges }] of feedsOf(engine.log, room)) {
+    const last = ranges.at(-1)?.last
+    if (feedAuthor(feed) !== body.peer || last === undefined || isLoose(feed)) continue
+    seen.push({ incarnation: incarnationOf(feed), last })
+  }
+  return { ...body, seen }
+}
+
 /** M9: what the owner of a room wants: the last word in the order counts. */
 export function obeyOwners(engine: Engine, events: readonly PlacedEvent[], out: Effect[]): void {
   for (const { room, feed, effective, id, ...event } of events) {
     const record = engine.rooms.get(room)
     if (record?.owner === undefined || record.owner !== feedAuthor(feed)) continue
     const body = readBody(event)
-    const { policy, purpose: _, ...rest } = record
-    if (body?.type === 'create' && policy === undefined && isOwnedRoom(room, record.owner, body.nonce)) {
+    const { policy, purpose: before = '', ...rest } = record
+    const isOther = body?.type === 'create' && (body.name !== record.name || body.purpose !== before)
+    if (isOther && policy === undefined && isOwnedRoom(room, record.owner, body.nonce)) {
       engine.rooms.set(room, { ...rest, nonce: body.nonce, name: body.name, ...purposeOf(body.purpose) })
       tellRecords(engine, out)
     }

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { ar } from '../../src/lib/i18n/ar.ts'
+import { ar as arSheets } from '../../src/lib/i18n/sheets/ar.ts'
 import { de } from '../../src/lib/i18n/de.ts'
+import { de as deSheets } from '../../src/lib/i18n/sheets/de.ts'
 import { en } from '../../src/lib/i18n/en.ts'
+import { en as enSheets } from '../../src/lib/i18n/sheets/en.ts'
 import { es } from '../../src/lib/i18n/es.ts'
+import { es as esSheets } from '../../src/lib/i18n/sheets/es.ts'
 import { fr } from '../../src/lib/i18n/fr.ts'
+import { fr as frSheets } from '../../src/lib/i18n/sheets/fr.ts'
 
 type Words = { readonly [key: string]: string | Words | ((...parts: never[]) => string) }
 
@@ -21,22 +26,22 @@ function sentences(words: Words, path = ''): Map<string, string> {
   return all
 }
 
-const english = sentences(en)
+const english = sentences({ ...en, sheets: enSheets })
 /** The same in both languages: names of things, signs, and what is put in. */
 const shared = new Set([
   'app.chats',
-  'settings.clocks.utc',
+  'sheets.settings.clocks.utc',
   'message.reactedBy',
   'history.said',
   'people.direct',
-  'search.example',
+  'sheets.search.example',
 ])
 
 describe.each([
-  ['de', de],
-  ['es', es],
-  ['fr', fr],
-  ['ar', ar],
+  ['de', { ...de, sheets: deSheets }],
+  ['es', { ...es, sheets: esSheets }],
+  ['fr', { ...fr, sheets: frSheets }],
+  ['ar', { ...ar, sheets: arSheets }],
 ])('%s', (_code, words) => {
   const own = sentences(words)
 

@@ -3,14 +3,21 @@ import type { PlacedEvent } from '#mesh/clock.ts'
 import type { EventId } from '#mesh/ids.ts'
 import { readBody, targetOf } from '#mesh/timeline/body.ts'
 import { fold, type Folded } from '#mesh/timeline/fold.ts'
+import type { RoomRules } from '#mesh/timeline/rules.ts'
 import type { History } from '../start.ts'
+
+interface Known {
+  readonly about: readonly PlacedEvent[]
+  readonly rules: RoomRules | undefined
+  readonly folded: Folded
+}
 
 export class Abouts {
   #history: History
   #byTarget = $state.raw<ReadonlyMap<EventId, readonly PlacedEvent[]>>(new Map())
   /** Messages that are answered and not in sight; undefined: looked for, and not held. */
   #answered = $state.raw<ReadonlyMap<EventId, PlacedEvent | undefined>>(new Map())
-  #folded = new WeakMap<PlacedEvent, { readonly about: readonly PlacedEvent[]; readonly folded: Folded }>()
+  #folded = new WeakMap<PlacedEvent, Known>()
 
   constructor(history: History) {
     this.#history = history
@@ -63,12 +70,12 @@ export class Abouts {
     this.#answered = new Map([...this.#answered].filter(([id]) => wanted.has(id)))
   }
 
-  fold(event: PlacedEvent): Folded {
+  fold(event: PlacedEvent, rules: RoomRules | undefined): Folded {
     const about = this.#byTarget.get(event.id) ?? nothing
     const known = this.#folded.get(event)
-    if (known?.about === about) return known.folded
-    const folded = fold(event, about)
-    this.#folded.set(event, { about, folded })
+    if (known?.about === about && known.rules === rules) return known.folded
+    const folded = fold(event, about, rules)
+    this.#folded.set(event, { about, rules, folded })
     return folded
   }
 

@@ -49,10 +49,14 @@ export class Announcer {
     const news = events.flatMap((event) => {
       const text = messageText(event)
       const isNew = Date.now() - writtenMs(event) < newMs
-      if (text === undefined || !isNew || feedAuthor(event.feed) === this.#mesh.self) return []
+      if (text === undefined || !room.isShown(event) || !isNew || feedAuthor(event.feed) === this.#mesh.self)
+        return []
       return [{ room, event, text }]
     })
-    const wanted = news.filter((one) => one.room === this.#openRoom || this.#isMention(one))
+    const wanted = news.filter((one) => {
+      const isWanted = this.#isMention(one) && !settings.isMuted(one.room.record.room)
+      return one.room === this.#openRoom || isWanted
+    })
     this.#notify(news)
     if (wanted.length === 0) return
     this.#waiting.push(...wanted)
@@ -91,10 +95,12 @@ export class Announcer {
 
   /** Only what nobody sees, and what was asked for. */
   #notify(news: readonly News[]): void {
-    const { alerts } = settings.choices
     // Of several tabs one speaks.
-    if (alerts === 'none' || this.#mesh.isVisible || this.#mesh.isFollowing) return
-    const wanted = alerts === 'all' ? news : news.filter((one) => this.#isMention(one))
+    if (this.#mesh.isVisible || this.#mesh.isFollowing) return
+    const wanted = news.filter((one) => {
+      const level = settings.alertsOf(one.room.record.room)
+      return level === 'all' || (level === 'mentions' && this.#isMention(one))
+    })
     for (const room of new Set(wanted.map((one) => one.room))) {
       const here = wanted.filter((one) => one.room === room)
       const [first] = here

@@ -91,9 +91,10 @@ export class Composing {
     this.#mesh.command({ type: 'post', token, room: this.#room, body })
   }
 
-  remove(target: EventId): void {
+  /** @param isOwn else it is a moderator who takes it away */
+  remove(target: EventId, isOwn: boolean): void {
     if (this.editing?.id === target || this.replyTo?.id === target) this.cancel()
-    this.say({ type: 'delete', target })
+    this.say({ type: isOwn ? 'delete' : 'remove', target })
   }
 
   /** The composer is cleared when the message is durable, not before. */

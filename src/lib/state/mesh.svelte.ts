@@ -1,11 +1,13 @@
 /** The mesh on the screen: rooms, people, reach. Hands each event to the one that it concerns. */
 import { getContext, setContext } from 'svelte'
-import type { MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/effects.ts'
-import { openRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
+import type { Command, MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/effects.ts'
+import { bytesToHex, openRoomId, ownedRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { Mesh, NodesEvent, TabEvent } from '../start.ts'
 import { foldText } from '#runtime/fold-text.ts'
 import { language } from '../i18n/language.svelte.ts'
+import type { Invitation, Place } from '../place.ts'
 import { Announcer } from './announcer.svelte.ts'
+import { Directory } from './directory.svelte.ts'
 import { RoomState } from './room.svelte.ts'
 
 type KnownEvent = Extract<NodesEvent, { type: 'nodes' }>
@@ -13,6 +15,8 @@ type DoorEvent = Extract<NodesEvent, { type: 'door' }>
 
 /** guess: long enough to be read by somebody who looked elsewhere. */
 const toastMs = 8_000
+
+const createToken = 'create-'
 
 export class MeshState {
   #mesh: Mesh
@@ -49,8 +53,9 @@ export class MeshState {
     guests: 0,
   })
   /** Said for a moment. */
-  toast = $state<string | undefined>()
+  toast = $state.raw<{ readonly text: string; readonly undo?: () => void } | undefined>()
   readonly announcer = new Announcer(this)
+  readonly directory = new Directory(this)
   /** The one that it spoke through before. */
   #through: string | undefined
 
@@ -94,6 +99,7 @@ export class MeshState {
         return this.room(event.room)?.composing.posted(event.token)
       case 'post-failed':
         for (const room of this.rooms) room.composing.failed(event.token, event.cause)
+        if (event.token.startsWith(createToken)) this.tell(language.words.channels.notCreated)
         return
       case 'catching-up':
         this.missing = event.missing
@@ -113,8 +119,9 @@ export class MeshState {
         this.unreadable = event.cause
         return
       case 'readers':
-        // Switched on by nobody yet: it comes with the channel's settings (a later step).
-        return
+        return this.room(event.room)?.takeReaders(event.readers)
+      case 'room-card':
+        return this.directory.take(event.card)
       case 'fork':
         // Both versions are kept and shown; whose device it was is for the profile sheet (a later step).
         return
@@ -151,9 +158,13 @@ export class MeshState {
     const isJoined = joining !== undefined && records.some(({ room }) => room === joining.room)
     if (isJoined) this.#joining = undefined
     const all = joining === undefined || isJoined ? records : [...records, joining]
-    this.rooms = all.map(
-      (record) => known.get(record.room) ?? new RoomState(this.#mesh, record, () => this.self),
-    )
+    const names = all.map(({ name }) => name)
+    this.rooms = all.map((record) => {
+      const room = known.get(record.room) ?? new RoomState(this.#mesh, record, () => this.self)
+      room.record = record
+      room.isNameShared = names.filter((name) => name === record.name).length > 1
+      return room
+    })
     this.#spreadReach()
   }
 
@@ -178,8 +189,8 @@ export class MeshState {
   }
 
   /** Says something for a moment. */
-  tell(text: string): void {
-    this.toast = text
+  tell(text: string, undo?: () => void): void {
+    this.toast = undo === undefined ? { text } : { text, undo }
     clearTimeout(this.#toastTimer)
     this.#toastTimer = setTimeout(() => (this.toast = undefined), toastMs)
   }
@@ -199,8 +210,10 @@ export class MeshState {
     return this.rooms.find((room) => room.record.room === id)
   }
 
-  roomNamed(name: string): RoomState | undefined {
-    return this.rooms.find((room) => room.record.name === name)
+  /** @returns the room that the address points at, where this device is in it */
+  roomAt(place: Place): RoomState | undefined {
+    if (place.type === 'owned') return this.room(place.room)
+    return place.type === 'room' ? this.room(openRoomId(place.name)) : undefined
   }
 
   /** @returns the name as shown; people with the same name get a short tag. Reads `people`, so it follows changes. */
@@ -247,8 +260,34 @@ export class MeshState {
     this.#mesh.command({ type: 'join', name })
   }
 
-  leave(room: RoomId): void {
-    this.#mesh.command({ type: 'leave', room })
+  /** An owned room that somebody has invited to, or that was found. */
+  enter({ room, name, owner, nonce }: Invitation): void {
+    this.#mesh.command({ type: 'enter', room, name, owner, nonce })
+  }
+
+  /** @returns the room that this device owns from now on */
+  create(name: string, purpose: string): RoomId | undefined {
+    const { self } = this
+    if (self === undefined) return undefined
+    const nonce = bytesToHex(crypto.getRandomValues(new Uint8Array(16)))
+    this.#mesh.command({ type: 'create', token: `${createToken}${nonce}`, nonce, name, purpose })
+    return ownedRoomId(self, nonce)
+  }
+
+  command(command: Command): void {
+    this.#mesh.command(command)
+  }
+
+  /** It can be undone for a moment. */
+  leave(room: RoomState): void {
+    const { record, title } = room
+    this.#mesh.command({ type: 'leave', room: record.room })
+    const { owner, nonce, name } = record
+    const back = () => {
+      if (owner === undefined) this.join(name)
+      else if (nonce !== undefined) this.enter({ room: record.room, name, owner, nonce })
+    }
+    this.tell(language.words.channels.left(title), back)
   }
 
   retry(): void {

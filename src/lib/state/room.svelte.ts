@@ -1,14 +1,16 @@
 /** One room on the screen: the part of its history that is loaded, what was said about it, unread count, own states. */
 import { messageState, type Holder, type MessageState } from '#mesh/delivery.ts'
 import type { MeshEvent, RoomRecord } from '#mesh/effects.ts'
-import { messageText, targetOf } from '#mesh/timeline/body.ts'
+import { messageText, standsByItself } from '#mesh/timeline/body.ts'
 import type { Folded } from '#mesh/timeline/fold.ts'
+import { isHeard, type RoomRules } from '#mesh/timeline/rules.ts'
 import { feedAuthor, type EventId, type PeerId } from '#mesh/ids.ts'
 import type { PlacedEvent } from '#mesh/clock.ts'
 import type { Position } from '#runtime/ports.ts'
 import type { Mesh } from '../start.ts'
 import { Abouts, replyTargetOf } from './abouts.svelte.ts'
 import { Composing } from './composing.svelte.ts'
+import { Rulings } from './rulings.svelte.ts'
 
 const pageSize = 50
 /** More than this in the list and the far end is let go; scrolling brings it back. */
@@ -17,15 +19,21 @@ const windowMax = 200
 const shownUnreadMax = 200
 const unreadMax = 1_000
 
+type Reader = Extract<MeshEvent, { type: 'readers' }>['readers'][number]
 type MessagesEvent = Extract<MeshEvent, { type: 'messages' }>
 
 export class RoomState {
-  readonly record: RoomRecord
+  record: RoomRecord = $state.raw() as RoomRecord
+  /** Another one in the list has the same name. */
+  isNameShared = $state(false)
+  /** Of an owned room. */
+  readonly rulings: Rulings | undefined
   readonly composing: Composing
   #mesh: Mesh
   #self: () => PeerId | undefined
   #events = $state.raw<readonly PlacedEvent[]>([])
   #holders = $state.raw<readonly Holder[]>([])
+  #readers = $state.raw<readonly Reader[]>([])
   #abouts: Abouts
   #readMark: Position | undefined
   #isLoading = false
@@ -52,6 +60,7 @@ export class RoomState {
     this.#mesh = mesh
     this.record = record
     this.#self = self
+    this.rulings = record.owner === undefined ? undefined : new Rulings(mesh.history, record)
     this.#abouts = new Abouts(mesh.history)
     this.composing = new Composing(mesh, record.room)
     void this.#begin()
@@ -62,11 +71,35 @@ export class RoomState {
   }
 
   get title(): string {
-    return `#${this.record.name}`
+    const { name, owner, room } = this.record
+    const tag = this.isNameShared && owner !== undefined ? ` ·${room.slice(0, 4)}` : ''
+    return `#${this.rules?.name ?? name}${tag}`
+  }
+
+  get rules(): RoomRules | undefined {
+    return this.rulings?.rules
+  }
+
+  /** What it is for. */
+  get purpose(): string {
+    return this.rules?.purpose ?? this.record.purpose ?? ''
+  }
+
+  get isClosed(): boolean {
+    return this.rules?.closedAt !== undefined
+  }
+
+  get mayModerate(): boolean {
+    return this.rulings?.mayModerate(this.#self()) === true
+  }
+
+  get pins(): readonly PlacedEvent[] {
+    return (this.rulings?.pins ?? []).filter((event) => this.fold(event).text !== undefined)
   }
 
   async #begin(): Promise<void> {
-    await this.composing.begin()
+    await Promise.all([this.composing.begin(), this.rulings?.load()])
+    void this.#abouts.load(this.rulings?.pins ?? [])
     this.#readMark = await this.#mesh.history.readMark(this.record.room)
     await this.#recount()
   }
@@ -175,7 +208,7 @@ export class RoomState {
     const done = (async () => {
       await before
       await work()
-      this.#abouts.keepOnly(this.#events)
+      this.#abouts.keepOnly([...this.#events, ...(this.rulings?.pins ?? [])])
     })()
     // Whoever asked is told; the next one begins all the same.
     this.#loading = done.catch(() => undefined)
@@ -199,22 +232,28 @@ export class RoomState {
   take(event: MessagesEvent): void {
     const unread = event.added.filter(
       (one) =>
-        targetOf(one) === undefined &&
+        standsByItself(one) &&
         feedAuthor(one.feed) !== this.#self() &&
         (this.#readMark === undefined || compare(one, this.#readMark) > 0),
     )
     this.unread = Math.min(unreadMax, this.unread + unread.length)
     this.news += unread.length
-    this.sent += event.added.filter((one) => targetOf(one) === undefined && this.isOwn(one)).length
+    this.sent += event.added.filter((one) => standsByItself(one) && this.isOwn(one)).length
+    if (this.rulings !== undefined) void this.#heed([...event.added, ...event.moved])
     if (this.#isLoading) this.#arrived.push(event)
     else this.#show(event)
+  }
+
+  async #heed(events: readonly PlacedEvent[]): Promise<void> {
+    await this.rulings?.take(events)
+    await this.#abouts.load(this.rulings?.pins ?? [])
   }
 
   #show(event: MessagesEvent): void {
     if (!this.isOpened) return
     // What is said about a message stands at that message.
-    const added = event.added.filter((one) => targetOf(one) === undefined)
-    const moved = event.moved.filter((one) => targetOf(one) === undefined)
+    const added = event.added.filter((one) => standsByItself(one))
+    const moved = event.moved.filter((one) => standsByItself(one))
     const first = this.#events[0]
     const last = this.#events.at(-1)
     const fits = (one: PlacedEvent) =>
@@ -227,12 +266,23 @@ export class RoomState {
     if (this.isReading) this.hasNewer ||= isTooLong
     else this.hasOlder ||= isTooLong
     this.#events = this.isReading ? all.slice(0, windowMax) : all.slice(-windowMax)
-    if (isTooLong) this.#abouts.keepOnly(this.#events)
-    const shown = new Set(this.#events.map(({ id }) => id))
+    if (isTooLong) this.#abouts.keepOnly([...this.#events, ...(this.rulings?.pins ?? [])])
+    const shown = new Set([...this.#events, ...(this.rulings?.pins ?? [])].map(({ id }) => id))
     this.#abouts.take([...event.added, ...event.moved], (id) => shown.has(id))
     const answers = added.filter((one) => shown.has(one.id) && replyTargetOf(one) !== undefined)
     if (answers.length > 0) void this.#abouts.load(answers)
     this.composing.settle((message) => this.fold(message).isDeleted)
+  }
+
+  takeReaders(readers: readonly Reader[]): void {
+    this.#readers = readers
+  }
+
+  /** @returns who says to have read an own message */
+  readersOf(event: PlacedEvent): PeerId[] {
+    return this.#readers
+      .filter((reader) => reader.peer !== this.#self() && compare(reader, event) >= 0)
+      .map(({ peer }) => peer)
   }
 
   takeHolders(holders: readonly Holder[]): void {
@@ -243,10 +293,23 @@ export class RoomState {
   markRead(): void {
     const last = this.#events.at(-1)
     if (last === undefined || this.hasNewer) return
+    this.#saveRead(last)
+  }
+
+  #saveRead({ effective, id }: PlacedEvent): void {
     this.unread = 0
-    if (this.#readMark !== undefined && compare(last, this.#readMark) <= 0) return
-    this.#readMark = { effective: last.effective, id: last.id }
-    void this.#mesh.history.saveReadMark(this.record.room, this.#readMark)
+    const position = { effective, id }
+    if (this.#readMark !== undefined && compare(position, this.#readMark) <= 0) return
+    this.#readMark = position
+    void this.#mesh.history.saveReadMark(this.record.room, position)
+    // Said on only where its person has switched that on.
+    this.#mesh.command({ type: 'read', room: this.record.room, position })
+  }
+
+  /** Everything has been seen, whatever part of it is loaded. */
+  async readAll(): Promise<void> {
+    const [last] = await this.#mesh.history.history({ room: this.record.room, limit: 1 })
+    if (last !== undefined) this.#saveRead(last)
   }
 
   /** @returns the state of an own message, undefined for somebody else's. */
@@ -261,12 +324,12 @@ export class RoomState {
 
   /** @returns whether this version shows the event in the room, deleted or not */
   isShown(event: PlacedEvent): boolean {
-    return messageText(event) !== undefined
+    return messageText(event) !== undefined && isHeard(this.rules, event)
   }
 
   /** A message after all that was said about it. */
   fold(event: PlacedEvent): Folded {
-    return this.#abouts.fold(event)
+    return this.#abouts.fold(event, this.rules)
   }
 
   /** @returns the message that this one answers, where this device holds it */

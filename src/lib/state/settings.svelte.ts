@@ -7,12 +7,19 @@ import {
   type LanguageCode,
 } from '../i18n/language.svelte.ts'
 
+import { parseRoomId, type RoomId } from '#mesh/ids.ts'
+
 export const themes = ['system', 'light', 'dark', 'contrast'] as const
 export const densities = ['cozy', 'compact', 'log'] as const
 export const alertLevels = ['none', 'mentions', 'all'] as const
 export const clocks = ['local', 'h24', 'utc'] as const satisfies readonly Clock[]
 /** px of the text; everything else follows, since it is laid out in rem. */
 export const sizesPx = [12, 14, 16, 20, 24] as const
+
+export type AlertLevel = (typeof alertLevels)[number]
+
+/** guess: choices for rooms; a device is in 64. The oldest go. */
+const roomAlertsMax = 128
 
 export interface Choices {
   readonly theme: (typeof themes)[number]
@@ -21,7 +28,9 @@ export interface Choices {
   readonly clock: Clock
   readonly language: LanguageCode
   /** What is told while the page is hidden. */
-  readonly alerts: (typeof alertLevels)[number]
+  readonly alerts: AlertLevel
+  /** Of single rooms; the others follow `alerts`. */
+  readonly roomAlerts: Readonly<Record<string, AlertLevel>>
 }
 
 const key = 'meshchat-look'
@@ -38,6 +47,21 @@ export class Settings {
     this.choices = { ...this.choices, ...change }
     this.#apply()
     keep(this.choices)
+  }
+
+  alertsOf(room: RoomId): AlertLevel {
+    return this.choices.roomAlerts[room] ?? this.choices.alerts
+  }
+
+  isMuted(room: RoomId): boolean {
+    return this.choices.roomAlerts[room] === 'none'
+  }
+
+  /** @param level undefined: as for all rooms */
+  setAlertsOf(room: RoomId, level: AlertLevel | undefined): void {
+    const others = Object.entries(this.choices.roomAlerts).filter(([one]) => one !== room)
+    const all = level === undefined ? others : [...others, [room, level] as const]
+    this.set({ roomAlerts: Object.fromEntries(all.slice(-roomAlertsMax)) })
   }
 
   #apply(): void {
@@ -68,6 +92,7 @@ function initial(): Choices {
     clock: 'local',
     language: preferredLanguage(navigator.languages),
     alerts: 'none',
+    roomAlerts: {},
   }
 }
 
@@ -81,15 +106,33 @@ function kept(): Partial<Choices> {
     if (!(error instanceof SyntaxError || error instanceof DOMException)) throw error
   }
   if (typeof found !== 'object' || found === null) return {}
-  const { theme, density, sizePx, clock, alerts, language: code } = found as Record<string, unknown>
+  const {
+    theme,
+    density,
+    sizePx,
+    clock,
+    alerts,
+    roomAlerts,
+    language: code,
+  } = found as Record<string, unknown>
   return {
     ...chosen('theme', themes, theme),
     ...chosen('density', densities, density),
     ...chosen('sizePx', sizesPx, sizePx),
     ...chosen('clock', clocks, clock),
     ...chosen('alerts', alertLevels, alerts),
+    roomAlerts: keptRoomAlerts(roomAlerts),
     ...(isLanguage(code) ? { language: code } : {}),
   }
+}
+
+function keptRoomAlerts(found: unknown): Record<string, AlertLevel> {
+  if (typeof found !== 'object' || found === null) return {}
+  const entries = Object.entries(found).flatMap(([room, level]) => {
+    const known = alertLevels.find((one) => one === level)
+    return known === undefined || parseRoomId(room) === undefined ? [] : [[room, known] as const]
+  })
+  return Object.fromEntries(entries.slice(-roomAlertsMax))
 }
 
 function chosen<Name extends keyof Choices>(

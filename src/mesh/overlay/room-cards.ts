@@ -78,7 +78,7 @@ function parseCard(text: string): RoomCard | undefined {
     return undefined
   }
   if (!Array.isArray(parts) || !parts.every((part) => typeof part === 'string')) return undefined
-  const [room = '', typed = '', said = '', owned = '', nonce = ''] = parts as string[]
+  const [room = '', typed = '', said = '', owned = '', nonce = ''] = parts
   const name = canonicalRoomName(typed)
   if (name === '') return undefined
   const purpose = cleanName(said, limits.purposeCharactersMax)

@@ -19,6 +19,8 @@ export interface Folded {
   /** Undefined when it was deleted, or cannot be shown. */
   readonly text: string | undefined
   readonly isDeleted: boolean
+  /** The moderator who took it away, where its author did not. */
+  readonly removedBy: PeerId | undefined
   /** Oldest first, the message as it was written among them; one when it was never edited. */
   readonly versions: readonly Version[]
   /** Who reacted how, by emoji in the order of the first, people in the order of theirs. */
@@ -39,11 +41,12 @@ export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?
   const author = feedAuthor(message.feed)
   const original = readBody(message)
   if (original?.type !== 'message') {
-    return { text: undefined, isDeleted: false, versions: [], reactions: new Map() }
+    return { text: undefined, isDeleted: false, removedBy: undefined, versions: [], reactions: new Map() }
   }
   const versions: Version[] = [versionOf(message, original.text)]
   const reactions = new Map<string, Reaction>()
   let isDeleted = false
+  let removedBy: PeerId | undefined
   for (const event of [...about].sort(compare)) {
     const body = readBody(event)
     if (body === undefined || targetOf(event) !== message.id || event.room !== message.room) continue
@@ -57,14 +60,18 @@ export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?
       reactions.set(key, { by, emoji: body.emoji, isOn: body.isOn })
     }
     // M9
-    else if (body.type === 'remove') isDeleted ||= rules?.mayModerate(event) === true
+    else if (body.type === 'remove') {
+      if (rules?.mayModerate(event) === true) removedBy ??= by
+    }
     else if (by !== author) continue
     // M4, M3
     else if (body.type === 'delete') isDeleted = true
     else if (body.type === 'edit') versions.push(versionOf(event, body.text))
   }
-  if (isDeleted) return { text: undefined, isDeleted, versions: [], reactions: new Map() }
-  return { text: versions.at(-1)?.text, isDeleted, versions, reactions: byEmoji(reactions.values()) }
+  if (isDeleted) removedBy = undefined
+  if (isDeleted || removedBy !== undefined)
+    return { text: undefined, isDeleted: true, removedBy, versions: [], reactions: new Map() }
+  return { text: versions.at(-1)?.text, isDeleted, removedBy, versions, reactions: byEmoji(reactions.values()) }
 }
 
 function versionOf(event: PlacedEvent, text: string): Version {
