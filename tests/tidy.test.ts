@@ -72,7 +72,7 @@ const layers: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[
   { of: /^src\/lib\/start\.ts$/, may: [/^src\/(mesh|runtime|adapters)\//, /^simple-peer$/] },
   {
     of: /^src\/lib\//,
-    may: [/^src\/(mesh|runtime|lib)\//, /^\./, /^svelte/, /^\$app\//, /^workbox-window$/],
+    may: [/^src\/(mesh|runtime|lib)\//, /^\./, /^svelte/, /^\$app\//, /^workbox-window$/, /^qr$/],
   },
   { of: /^src\/routes\//, may: [/^src\/(mesh|lib)\//, /^src\/app\.css$/, /^svelte/, /^\$app\//] },
   { of: /^src\/service-worker\.ts$/, may: [/^\$service-worker$/, /^workbox-/] },

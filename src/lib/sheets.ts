@@ -12,6 +12,7 @@ export const sheets = {
   newChannel: () => import('./components/channel/NewChannelSheet.svelte'),
   channel: () => import('./components/channel/ChannelSheet.svelte'),
   directory: () => import('./components/channel/DirectorySheet.svelte'),
+  person: () => import('./components/sheets/PersonSheet.svelte'),
   nodes: () => import('./components/nodes/NodesSheet.svelte'),
 }
 

@@ -81,6 +81,7 @@ export const ar: Messages = {
     muted: 'صامتة',
   },
   people: {
+    about: (who) => `حول ${apart(who)}`,
     here: 'هنا',
     asleep: 'نائمون',
     left: 'غادروا',
@@ -147,6 +148,8 @@ export const ar: Messages = {
     delivered: (n, of) => `وصلت إلى ${n} من ${of}`,
   },
   message: {
+    hidden: (who) => `رسالة من ${apart(who)} مخفية.`,
+    show: 'إظهار',
     removed: (moderator, who) => `أزال ${apart(moderator)} رسالة من ${apart(who)}`,
     versions: 'نسخ سابقة',
     actions: 'إجراءات الرسالة',

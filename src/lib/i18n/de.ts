@@ -71,6 +71,7 @@ export const de: Messages = {
     muted: 'stumm',
   },
   people: {
+    about: (who) => `Über ${who}`,
     here: 'Hier',
     asleep: 'Schlafend',
     left: 'Gegangen',
@@ -141,6 +142,8 @@ export const de: Messages = {
     delivered: (n, of) => `zugestellt ${n} von ${of}`,
   },
   message: {
+    hidden: (who) => `Eine Nachricht von ${who} ist ausgeblendet.`,
+    show: 'Zeigen',
     removed: (moderator, who) => `${moderator} hat eine Nachricht von ${who} entfernt`,
     versions: 'Frühere Fassungen',
     actions: 'Was mit der Nachricht',

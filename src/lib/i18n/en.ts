@@ -68,6 +68,7 @@ export const en = {
     muted: 'muted',
   },
   people: {
+    about: (who: string) => `About ${who}`,
     here: 'Here',
     asleep: 'Asleep',
     left: 'Left',
@@ -136,6 +137,8 @@ export const en = {
     delivered: (n: number, of: number) => `delivered ${n} of ${of}`,
   },
   message: {
+    hidden: (who: string) => `A message by ${who} is hidden.`,
+    show: 'Show',
     removed: (moderator: string, who: string) => `${moderator} removed a message by ${who}`,
     versions: 'Earlier versions',
     actions: 'Message actions',

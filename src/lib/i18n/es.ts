@@ -71,6 +71,7 @@ export const es: Messages = {
     muted: 'silenciado',
   },
   people: {
+    about: (who) => `Acerca de ${who}`,
     here: 'Aquí',
     asleep: 'Dormidos',
     left: 'Se fueron',
@@ -140,6 +141,8 @@ export const es: Messages = {
     delivered: (n, of) => `entregado a ${n} de ${of}`,
   },
   message: {
+    hidden: (who) => `Un mensaje de ${who} está oculto.`,
+    show: 'Mostrar',
     removed: (moderator, who) => `${moderator} quitó un mensaje de ${who}`,
     versions: 'Versiones anteriores',
     actions: 'Acciones del mensaje',

@@ -73,6 +73,7 @@ export const fr: Messages = {
     muted: 'muet',
   },
   people: {
+    about: (who) => `À propos de ${who}`,
     here: 'Ici',
     asleep: 'En veille',
     left: 'Partis',
@@ -142,6 +143,8 @@ export const fr: Messages = {
     delivered: (n, of) => `remis à ${n} sur ${of}`,
   },
   message: {
+    hidden: (who) => `Un message de ${who} est masqué.`,
+    show: 'Afficher',
     removed: (moderator, who) => `${moderator} a retiré un message de ${who}`,
     versions: 'Versions précédentes',
     actions: 'Que faire du message',

@@ -49,8 +49,9 @@ export class Announcer {
     const news = events.flatMap((event) => {
       const text = messageText(event)
       const isNew = Date.now() - writtenMs(event) < newMs
-      if (text === undefined || !room.isShown(event) || !isNew || feedAuthor(event.feed) === this.#mesh.self)
-        return []
+      const author = feedAuthor(event.feed)
+      const isUnwanted = author === this.#mesh.self || settings.quietOf(author) !== undefined
+      if (text === undefined || !room.isShown(event) || !isNew || isUnwanted) return []
       return [{ room, event, text }]
     })
     const wanted = news.filter((one) => {

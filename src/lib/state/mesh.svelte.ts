@@ -9,6 +9,7 @@ import type { Invitation, Place } from '../place.ts'
 import { Announcer } from './announcer.svelte.ts'
 import { Directory } from './directory.svelte.ts'
 import { RoomState } from './room.svelte.ts'
+import { settings } from './settings.svelte.ts'
 
 type KnownEvent = Extract<NodesEvent, { type: 'nodes' }>
 type DoorEvent = Extract<NodesEvent, { type: 'door' }>
@@ -61,7 +62,16 @@ export class MeshState {
 
   /** The same list as long as the names are the same, so that nothing is laid out anew for each heartbeat. */
   #mentionableText = $derived(
-    [...new Set([this.name, 'here', 'all', ...this.people.filter(({ box }) => !box).map(({ name }) => name)])]
+    [
+      ...new Set([
+        this.name,
+        'here',
+        'all',
+        ...this.people
+          .filter(({ box, peer }) => !box && settings.quietOf(peer) !== 'hidden')
+          .map(({ name }) => name),
+      ]),
+    ]
       .filter((name) => name !== '')
       .sort((a, b) => b.length - a.length || (a < b ? -1 : 1))
       .join('\n'),

@@ -11,6 +11,7 @@ import type { Mesh } from '../start.ts'
 import { Abouts, replyTargetOf } from './abouts.svelte.ts'
 import { Composing } from './composing.svelte.ts'
 import { Rulings } from './rulings.svelte.ts'
+import { settings } from './settings.svelte.ts'
 
 const pageSize = 50
 /** More than this in the list and the far end is let go; scrolling brings it back. */
@@ -234,6 +235,7 @@ export class RoomState {
       (one) =>
         standsByItself(one) &&
         feedAuthor(one.feed) !== this.#self() &&
+        settings.quietOf(feedAuthor(one.feed)) !== 'hidden' &&
         (this.#readMark === undefined || compare(one, this.#readMark) > 0),
     )
     this.unread = Math.min(unreadMax, this.unread + unread.length)

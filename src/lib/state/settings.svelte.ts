@@ -7,7 +7,7 @@ import {
   type LanguageCode,
 } from '../i18n/language.svelte.ts'
 
-import { parseRoomId, type RoomId } from '#mesh/ids.ts'
+import type { PeerId, RoomId } from '#mesh/ids.ts'
 
 export const themes = ['system', 'light', 'dark', 'contrast'] as const
 export const densities = ['cozy', 'compact', 'log'] as const
@@ -18,6 +18,12 @@ export const sizesPx = [12, 14, 16, 20, 24] as const
 
 export type AlertLevel = (typeof alertLevels)[number]
 
+export const quiets = ['muted', 'hidden'] as const
+/** No alerts for what somebody says; nor to see it. */
+export type Quiet = (typeof quiets)[number]
+
+/** guess: more than anybody chooses by hand. The oldest go. */
+const quietPeopleMax = 512
 /** guess: choices for rooms; a device is in 64. The oldest go. */
 const roomAlertsMax = 128
 
@@ -31,6 +37,8 @@ export interface Choices {
   readonly alerts: AlertLevel
   /** Of single rooms; the others follow `alerts`. */
   readonly roomAlerts: Readonly<Record<string, AlertLevel>>
+  /** People whom this device does not want to hear of, or to hear. */
+  readonly people: Readonly<Record<string, Quiet>>
 }
 
 const key = 'meshchat-look'
@@ -57,11 +65,18 @@ export class Settings {
     return this.choices.roomAlerts[room] === 'none'
   }
 
+  quietOf(peer: PeerId): Quiet | undefined {
+    return this.choices.people[peer]
+  }
+
+  /** @param quiet undefined: like everybody */
+  setQuiet(peer: PeerId, quiet: Quiet | undefined): void {
+    this.set({ people: changed(this.choices.people, peer, quiet, quietPeopleMax) })
+  }
+
   /** @param level undefined: as for all rooms */
   setAlertsOf(room: RoomId, level: AlertLevel | undefined): void {
-    const others = Object.entries(this.choices.roomAlerts).filter(([one]) => one !== room)
-    const all = level === undefined ? others : [...others, [room, level] as const]
-    this.set({ roomAlerts: Object.fromEntries(all.slice(-roomAlertsMax)) })
+    this.set({ roomAlerts: changed(this.choices.roomAlerts, room, level, roomAlertsMax) })
   }
 
   #apply(): void {
@@ -93,6 +108,7 @@ function initial(): Choices {
     language: preferredLanguage(navigator.languages),
     alerts: 'none',
     roomAlerts: {},
+    people: {},
   }
 }
 
@@ -113,6 +129,7 @@ function kept(): Partial<Choices> {
     clock,
     alerts,
     roomAlerts,
+    people,
     language: code,
   } = found as Record<string, unknown>
   return {
@@ -121,18 +138,32 @@ function kept(): Partial<Choices> {
     ...chosen('sizePx', sizesPx, sizePx),
     ...chosen('clock', clocks, clock),
     ...chosen('alerts', alertLevels, alerts),
-    roomAlerts: keptRoomAlerts(roomAlerts),
+    roomAlerts: keptFor(roomAlerts, alertLevels, roomAlertsMax),
+    people: keptFor(people, quiets, quietPeopleMax),
     ...(isLanguage(code) ? { language: code } : {}),
   }
 }
 
-function keptRoomAlerts(found: unknown): Record<string, AlertLevel> {
+/** @returns the same with one choice more, or less; the oldest go */
+function changed<Value>(
+  before: Readonly<Record<string, Value>>,
+  key: string,
+  value: Value | undefined,
+  max: number,
+): Record<string, Value> {
+  const others = Object.entries(before).filter(([one]) => one !== key)
+  const all = value === undefined ? others : [...others, [key, value] as const]
+  return Object.fromEntries(all.slice(-max))
+}
+
+/** Choices for rooms or people, by their ids. */
+function keptFor<Value>(found: unknown, options: readonly Value[], max: number): Record<string, Value> {
   if (typeof found !== 'object' || found === null) return {}
-  const entries = Object.entries(found).flatMap(([room, level]) => {
-    const known = alertLevels.find((one) => one === level)
-    return known === undefined || parseRoomId(room) === undefined ? [] : [[room, known] as const]
+  const entries = Object.entries(found).flatMap(([id, value]) => {
+    const known = options.find((one) => one === value)
+    return known === undefined || !/^[0-9a-z]{32,52}$/.test(id) ? [] : [[id, known] as const]
   })
-  return Object.fromEntries(entries.slice(-roomAlertsMax))
+  return Object.fromEntries(entries.slice(-max))
 }
 
 function chosen<Name extends keyof Choices>(

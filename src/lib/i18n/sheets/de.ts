@@ -141,4 +141,18 @@ export const de: SheetMessages = {
     remove: 'Als Moderation entfernen',
     removeTitle: 'Diese Nachricht für alle entfernen?',
   },
+  person: {
+    code: (code) => `Kurzzeichen ·${code}`,
+    box: 'Ein Kasten, der Nachrichten aufhebt, kein Mensch.',
+    rooms: 'Kanäle, in denen Sie beide sind',
+    mention: (room) => `In ${room} erwähnen`,
+    quiet: 'Was diese Person sagt',
+    quiets: {
+      usual: 'Zeigen, mit Hinweisen',
+      muted: 'Zeigen, ohne Hinweise',
+      hidden: 'Auf diesem Gerät ausblenden',
+    },
+    quietHint:
+      'Nur auf diesem Gerät, und niemand erfährt es. Es gibt weiterhin die Nachrichten aller weiter.',
+  },
 }

@@ -144,6 +144,15 @@ export const en = {
     remove: 'Remove as moderator',
     removeTitle: 'Remove this message for everyone?',
   },
+  person: {
+    code: (code: string) => `Short tag ·${code}`,
+    box: 'A box that keeps messages, not a person.',
+    rooms: 'Channels that you are both in',
+    mention: (room: string) => `Mention in ${room}`,
+    quiet: 'What this person says',
+    quiets: { usual: 'Show, with alerts', muted: 'Show, no alerts', hidden: 'Hide on this device' },
+    quietHint: 'Only on this device, and nobody is told. It goes on passing everybody’s messages along.',
+  },
 }
 
 export type SheetMessages = typeof en

@@ -146,4 +146,17 @@ export const es: SheetMessages = {
     remove: 'Quitar como moderador',
     removeTitle: '¿Quitar este mensaje para todos?',
   },
+  person: {
+    code: (code) => `Señal corta ·${code}`,
+    box: 'Una caja que guarda mensajes, no una persona.',
+    rooms: 'Canales en los que están los dos',
+    mention: (room) => `Mencionar en ${room}`,
+    quiet: 'Lo que dice esta persona',
+    quiets: {
+      usual: 'Mostrar, con avisos',
+      muted: 'Mostrar, sin avisos',
+      hidden: 'Ocultar en este dispositivo',
+    },
+    quietHint: 'Solo en este dispositivo, y nadie se entera. Sigue pasando los mensajes de todos.',
+  },
 }

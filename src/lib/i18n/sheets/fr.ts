@@ -147,4 +147,18 @@ export const fr: SheetMessages = {
     remove: 'Retirer comme modérateur',
     removeTitle: 'Retirer ce message pour tous ?',
   },
+  person: {
+    code: (code) => `Signe court ·${code}`,
+    box: 'Une boîte qui garde les messages, pas une personne.',
+    rooms: 'Canaux où vous êtes tous les deux',
+    mention: (room) => `Citer dans ${room}`,
+    quiet: 'Ce que dit cette personne',
+    quiets: {
+      usual: 'Afficher, avec alertes',
+      muted: 'Afficher, sans alertes',
+      hidden: 'Masquer sur cet appareil',
+    },
+    quietHint:
+      'Seulement sur cet appareil, et personne n’en sait rien. Il continue de transmettre les messages de tous.',
+  },
 }
