@@ -13,6 +13,8 @@ export const sheets = {
   channel: () => import('./components/channel/ChannelSheet.svelte'),
   directory: () => import('./components/channel/DirectorySheet.svelte'),
   person: () => import('./components/sheets/PersonSheet.svelte'),
+  pinned: () => import('./components/channel/PinnedBar.svelte'),
+  notIn: () => import('./components/channel/NotIn.svelte'),
   nodes: () => import('./components/nodes/NodesSheet.svelte'),
 }
 

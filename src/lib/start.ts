@@ -3,7 +3,7 @@
  * through it. The only file of the screen that imports adapters.
  */
 import { databaseVersion } from '#adapters/browser/indexeddb-schema.ts'
-import { DoorKeeper } from '#adapters/browser/door/door-keeper.ts'
+import { LateDoor } from '#adapters/browser/door/late-door.ts'
 import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
 import { LateLinks } from '#adapters/browser/late-links.ts'
 import type { Nodes, SignalClient } from '#adapters/browser/signal-client.ts'
@@ -102,7 +102,7 @@ export function startMesh(home: string): Mesh {
     tabs.sendEvent(event)
   }
 
-  const door = new DoorKeeper({
+  const door = new LateDoor({
     ask: () => helpers?.askDoor(),
     stunUrls: () => helpers?.stunUrls ?? [],
     command: (wish) => command(wish),
@@ -111,6 +111,12 @@ export function startMesh(home: string): Mesh {
       tabs.sendEvent({ type: 'door', ...state })
     },
   })
+
+  const doorFailed = (error: unknown) => {
+    // No node to fetch it from: it stays shut, and says so.
+    if (error instanceof TypeError) door.tell()
+    else failed(error, tell)
+  }
 
   const emit = (event: MeshEvent) => {
     tell(event)
@@ -122,7 +128,7 @@ export function startMesh(home: string): Mesh {
 
   const lead = async () => {
     const start = ++starts
-    door.begin()
+    door.begin().catch(doorFailed)
     const opened = await store.open()
     const { name, rooms } = opened.stored
     tell({ type: 'opened', name, rooms })
@@ -142,7 +148,7 @@ export function startMesh(home: string): Mesh {
       onVantage: (vantage) => links.setVantage(vantage),
       wantsDoor: () => door.isOpen,
       onDoor: (pass) => {
-        door.pass(pass).catch((error: unknown) => failed(error, tell))
+        door.pass(pass).catch(doorFailed)
       },
       onNodes: (known) => {
         nodes = known
@@ -182,7 +188,7 @@ export function startMesh(home: string): Mesh {
       case 'add-node':
         return helpers?.add(wish.url, wish.name)
       case 'set-door':
-        return door.set(wish.isOpen)
+        return void door.set(wish.isOpen).catch(doorFailed)
       case 'tell-nodes':
         tellNodes()
         return door.tell()

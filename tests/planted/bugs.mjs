@@ -621,7 +621,7 @@ export const bugs = [
     name: 'anybody takes messages away',
     by: 'rules',
     file: 'timeline/fold.ts',
-    find: 'isDeleted ||= rules?.mayModerate(event) === true',
+    find: 'if (rules?.mayModerate(event) === true) removedBy ??= by',
     put: 'isDeleted = true',
   },
   {

@@ -15,17 +15,25 @@ export interface Found {
   readonly card: RoomCard | undefined
 }
 
+/** For who opens it again. */
+let lastCards: ReadonlyMap<RoomId, RoomCard> = new Map()
+
 export class Directory {
   #mesh: MeshState
-  #cards = $state.raw<ReadonlyMap<RoomId, RoomCard>>(new Map())
+  #cards = $state.raw(lastCards)
   #askedMs = new Map<RoomId, number>()
+  /** Whoever opened it closes it. */
+  readonly close: () => void
 
   constructor(mesh: MeshState) {
     this.#mesh = mesh
+    this.close = mesh.source.subscribe((event) => {
+      if (event.type === 'room-card') this.#take(event.card)
+    })
   }
 
-  take(card: RoomCard): void {
-    this.#cards = new Map([...this.#cards, [card.room, card] as const].slice(-2 * shownMax))
+  #take(card: RoomCard): void {
+    this.#cards = lastCards = new Map([...this.#cards, [card.room, card] as const].slice(-2 * shownMax))
   }
 
   /** The ones with most people first. */

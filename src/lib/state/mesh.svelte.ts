@@ -1,13 +1,13 @@
 /** The mesh on the screen: rooms, people, reach. Hands each event to the one that it concerns. */
 import { getContext, setContext } from 'svelte'
+import type { PlacedEvent } from '#mesh/clock.ts'
 import type { Command, MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/effects.ts'
 import { bytesToHex, openRoomId, ownedRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { Mesh, NodesEvent, TabEvent } from '../start.ts'
 import { foldText } from '#runtime/fold-text.ts'
 import { language } from '../i18n/language.svelte.ts'
 import type { Invitation, Place } from '../place.ts'
-import { Announcer } from './announcer.svelte.ts'
-import { Directory } from './directory.svelte.ts'
+import type { Announcer } from './announcer.svelte.ts'
 import { RoomState } from './room.svelte.ts'
 import { settings } from './settings.svelte.ts'
 
@@ -55,8 +55,9 @@ export class MeshState {
   })
   /** Said for a moment. */
   toast = $state.raw<{ readonly text: string; readonly undo?: () => void } | undefined>()
-  readonly announcer = new Announcer(this)
-  readonly directory = new Directory(this)
+  /** Fetched with the first news: nobody needs it in order to type. */
+  announcer = $state.raw<Announcer | undefined>()
+  #announcing: Promise<Announcer> | undefined
   /** The one that it spoke through before. */
   #through: string | undefined
 
@@ -131,7 +132,8 @@ export class MeshState {
       case 'readers':
         return this.room(event.room)?.takeReaders(event.readers)
       case 'room-card':
-        return this.directory.take(event.card)
+        // For the sheet that asks.
+        return
       case 'fork':
         // Both versions are kept and shown; whose device it was is for the profile sheet (a later step).
         return
@@ -142,7 +144,21 @@ export class MeshState {
     const room = this.room(event.room)
     if (room === undefined) return
     room.take(event)
-    this.announcer.hear(room, event.added)
+    void this.#announce(room, event.added)
+  }
+
+  async #announce(room: RoomState, events: readonly PlacedEvent[]): Promise<void> {
+    this.#announcing ??= import('./announcer.svelte.ts').then(
+      ({ Announcer }) => (this.announcer = new Announcer(this)),
+    )
+    try {
+      const announcer = await this.#announcing
+      announcer.hear(room, events)
+    } catch (error) {
+      // No way to the node: the next news try again.
+      if (!(error instanceof TypeError)) throw error
+      this.#announcing = undefined
+    }
   }
 
   #started(event: Extract<MeshEvent, { type: 'started' }>): void {

@@ -3,14 +3,14 @@ import { messageState, type Holder, type MessageState } from '#mesh/delivery.ts'
 import type { MeshEvent, RoomRecord } from '#mesh/effects.ts'
 import { messageText, standsByItself } from '#mesh/timeline/body.ts'
 import type { Folded } from '#mesh/timeline/fold.ts'
-import { isHeard, type RoomRules } from '#mesh/timeline/rules.ts'
+import type { RoomRules } from '#mesh/timeline/rules.ts'
 import { feedAuthor, type EventId, type PeerId } from '#mesh/ids.ts'
 import type { PlacedEvent } from '#mesh/clock.ts'
 import type { Position } from '#runtime/ports.ts'
 import type { Mesh } from '../start.ts'
 import { Abouts, replyTargetOf } from './abouts.svelte.ts'
 import { Composing } from './composing.svelte.ts'
-import { Rulings } from './rulings.svelte.ts'
+import { LateRulings } from './late-rulings.svelte.ts'
 import { settings } from './settings.svelte.ts'
 
 const pageSize = 50
@@ -27,8 +27,7 @@ export class RoomState {
   record: RoomRecord = $state.raw() as RoomRecord
   /** Another one in the list has the same name. */
   isNameShared = $state(false)
-  /** Of an owned room. */
-  readonly rulings: Rulings | undefined
+  readonly rulings: LateRulings
   readonly composing: Composing
   #mesh: Mesh
   #self: () => PeerId | undefined
@@ -61,7 +60,7 @@ export class RoomState {
     this.#mesh = mesh
     this.record = record
     this.#self = self
-    this.rulings = record.owner === undefined ? undefined : new Rulings(mesh.history, record)
+    this.rulings = new LateRulings(mesh.history, record)
     this.#abouts = new Abouts(mesh.history)
     this.composing = new Composing(mesh, record.room)
     void this.#begin()
@@ -78,7 +77,7 @@ export class RoomState {
   }
 
   get rules(): RoomRules | undefined {
-    return this.rulings?.rules
+    return this.rulings.rules
   }
 
   /** What it is for. */
@@ -87,20 +86,19 @@ export class RoomState {
   }
 
   get isClosed(): boolean {
-    return this.rules?.closedAt !== undefined
+    return this.rulings.isClosed
   }
 
   get mayModerate(): boolean {
-    return this.rulings?.mayModerate(this.#self()) === true
+    return this.rulings.mayModerate(this.#self())
   }
 
   get pins(): readonly PlacedEvent[] {
-    return (this.rulings?.pins ?? []).filter((event) => this.fold(event).text !== undefined)
+    return this.rulings.pins.filter((event) => this.fold(event).text !== undefined)
   }
 
   async #begin(): Promise<void> {
-    await Promise.all([this.composing.begin(), this.rulings?.load()])
-    void this.#abouts.load(this.rulings?.pins ?? [])
+    await Promise.all([this.composing.begin(), this.#heed([])])
     this.#readMark = await this.#mesh.history.readMark(this.record.room)
     await this.#recount()
   }
@@ -209,7 +207,7 @@ export class RoomState {
     const done = (async () => {
       await before
       await work()
-      this.#abouts.keepOnly([...this.#events, ...(this.rulings?.pins ?? [])])
+      this.#abouts.keepOnly([...this.#events, ...this.rulings.pins])
     })()
     // Whoever asked is told; the next one begins all the same.
     this.#loading = done.catch(() => undefined)
@@ -241,14 +239,14 @@ export class RoomState {
     this.unread = Math.min(unreadMax, this.unread + unread.length)
     this.news += unread.length
     this.sent += event.added.filter((one) => standsByItself(one) && this.isOwn(one)).length
-    if (this.rulings !== undefined) void this.#heed([...event.added, ...event.moved])
+    if (this.record.owner !== undefined) void this.#heed([...event.added, ...event.moved])
     if (this.#isLoading) this.#arrived.push(event)
     else this.#show(event)
   }
 
   async #heed(events: readonly PlacedEvent[]): Promise<void> {
-    await this.rulings?.take(events)
-    await this.#abouts.load(this.rulings?.pins ?? [])
+    await this.rulings.take(events)
+    await this.#abouts.load(this.rulings.pins)
   }
 
   #show(event: MessagesEvent): void {
@@ -268,8 +266,8 @@ export class RoomState {
     if (this.isReading) this.hasNewer ||= isTooLong
     else this.hasOlder ||= isTooLong
     this.#events = this.isReading ? all.slice(0, windowMax) : all.slice(-windowMax)
-    if (isTooLong) this.#abouts.keepOnly([...this.#events, ...(this.rulings?.pins ?? [])])
-    const shown = new Set([...this.#events, ...(this.rulings?.pins ?? [])].map(({ id }) => id))
+    if (isTooLong) this.#abouts.keepOnly([...this.#events, ...this.rulings.pins])
+    const shown = new Set([...this.#events, ...this.rulings.pins].map(({ id }) => id))
     this.#abouts.take([...event.added, ...event.moved], (id) => shown.has(id))
     const answers = added.filter((one) => shown.has(one.id) && replyTargetOf(one) !== undefined)
     if (answers.length > 0) void this.#abouts.load(answers)
@@ -326,7 +324,7 @@ export class RoomState {
 
   /** @returns whether this version shows the event in the room, deleted or not */
   isShown(event: PlacedEvent): boolean {
-    return messageText(event) !== undefined && isHeard(this.rules, event)
+    return messageText(event) !== undefined && this.rules?.isHeard(event) !== false
   }
 
   /** A message after all that was said about it. */

@@ -72,14 +72,4 @@ export class Rulings {
     const found = await this.#history.find(ids)
     this.pins = ids.flatMap((id) => found.find((event) => event.id === id) ?? [])
   }
-
-  isPinned(id: EventId): boolean {
-    return this.pins.some((event) => event.id === id)
-  }
-
-  /** @returns whether this device's person may pin, remove and close. */
-  mayModerate(self: PeerId | undefined): boolean {
-    if (self === undefined) return false
-    return self === this.#record.owner || this.rules?.moderators.has(self) === true
-  }
 }

@@ -2,7 +2,6 @@
 import type { PlacedEvent } from '#mesh/clock.ts'
 import { feedAuthor, type EventId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import { fold } from '#mesh/timeline/fold.ts'
-import { isHeard } from '#mesh/timeline/rules.ts'
 import { foldText, wordsOf } from '#runtime/fold-text.ts'
 import type { Mesh, Search } from '../start.ts'
 import type { MeshState } from './mesh.svelte.ts'
@@ -89,7 +88,7 @@ export class SearchState {
       const event = events.find((one) => one.id === id)
       if (event === undefined) continue
       const rules = this.#names.room(event.room)?.rules
-      if (!isHeard(rules, event)) continue
+      if (rules?.isHeard(event) === false) continue
       const { text: said } = fold(event, about, rules)
       const folded = said === undefined ? '' : foldText(said)
       if (said !== undefined && words.every((word) => folded.includes(word)))

@@ -7,7 +7,7 @@
 import type { PlacedEvent } from '../clock.ts'
 import { feedAuthor, type EventId, type PeerId } from '../ids.ts'
 import { readBody, targetOf } from './body.ts'
-import { isHeard, type RoomRules } from './rules.ts'
+import type { RoomRules } from './rules.ts'
 
 export interface Version {
   readonly text: string
@@ -51,7 +51,7 @@ export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?
     const body = readBody(event)
     if (body === undefined || targetOf(event) !== message.id || event.room !== message.room) continue
     // M9
-    if (!isHeard(rules, event) && body.type !== 'delete') continue
+    if (rules?.isHeard(event) === false && body.type !== 'delete') continue
     const by = feedAuthor(event.feed)
     // M5
     if (body.type === 'reaction') {
@@ -62,8 +62,7 @@ export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?
     // M9
     else if (body.type === 'remove') {
       if (rules?.mayModerate(event) === true) removedBy ??= by
-    }
-    else if (by !== author) continue
+    } else if (by !== author) continue
     // M4, M3
     else if (body.type === 'delete') isDeleted = true
     else if (body.type === 'edit') versions.push(versionOf(event, body.text))
@@ -71,7 +70,13 @@ export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?
   if (isDeleted) removedBy = undefined
   if (isDeleted || removedBy !== undefined)
     return { text: undefined, isDeleted: true, removedBy, versions: [], reactions: new Map() }
-  return { text: versions.at(-1)?.text, isDeleted, removedBy, versions, reactions: byEmoji(reactions.values()) }
+  return {
+    text: versions.at(-1)?.text,
+    isDeleted,
+    removedBy,
+    versions,
+    reactions: byEmoji(reactions.values()),
+  }
 }
 
 function versionOf(event: PlacedEvent, text: string): Version {

@@ -21,6 +21,8 @@ export interface RoomRules {
   readonly moderators: ReadonlySet<PeerId>
   /** M8: @returns whether this event was written by somebody who moderated then. */
   readonly mayModerate: (event: PlacedEvent) => boolean
+  /** M9: @returns whether a message is shown: in a closed room only what was said before, and by moderators. */
+  readonly isHeard: (event: PlacedEvent) => boolean
 }
 
 type Place = Pick<PlacedEvent, 'effective' | 'id'>
@@ -71,7 +73,9 @@ export function rulesOf(creation: PlacedEvent, about: readonly PlacedEvent[]): R
     }
   }
   const moderators = new Set([...appointments].flatMap(([peer, terms]) => (terms.at(-1)?.isOn ? [peer] : [])))
-  return { owner, name, purpose, maxAgeMs, closedAt, moderators, mayModerate }
+  const isHeard = (event: PlacedEvent) =>
+    closedAt === undefined || comparePlaces(event, closedAt) < 0 || mayModerate(event)
+  return { owner, name, purpose, maxAgeMs, closedAt, moderators, mayModerate, isHeard }
 }
 
 /** M8: after an appointment, and before every later dismissal as far as the owner had seen. */
@@ -83,12 +87,6 @@ function counts(event: PlacedEvent, terms: readonly Appointment[]): boolean {
 
 function wasSeen({ feed, seq }: PlacedEvent, seen: readonly Seen[]): boolean {
   return seen.some(({ incarnation, last }) => incarnationOf(feed) === incarnation && seq <= last)
-}
-
-/** M9: @returns whether a message is shown: in a closed room only what was said before, and by moderators. */
-export function isHeard(rules: RoomRules | undefined, event: PlacedEvent): boolean {
-  if (rules?.closedAt === undefined || comparePlaces(event, rules.closedAt) < 0) return true
-  return rules.mayModerate(event)
 }
 
 /** M9: @returns what moderators have pinned, the latest first. @param pins every held event of that kind in the room */

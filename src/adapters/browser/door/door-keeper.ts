@@ -1,8 +1,8 @@
 /** Whether the guest door is open, across reloads and nodes; fetches what it needs only then. */
 import type { Command, MeshEvent } from '#mesh/effects.ts'
+import { readIsOpen, writeIsOpen } from './door-switch.ts'
 import type { DoorPass, DoorView, GuestDoor } from './guest-door.ts'
 
-const storageName = 'meshchat:door'
 /** guess: a node that did not let the door be opened is asked again. */
 const retryMs = 15_000
 
@@ -108,24 +108,5 @@ export class DoorKeeper {
   private change(state: DoorState): void {
     this.state = state
     this.parts.changed(state)
-  }
-}
-
-function readIsOpen(): boolean {
-  try {
-    return localStorage.getItem(storageName) === 'open'
-  } catch (error) {
-    // Forbidden: closed, as it is for everybody at first.
-    if (!(error instanceof DOMException)) throw error
-    return false
-  }
-}
-
-function writeIsOpen(isOpen: boolean): void {
-  try {
-    localStorage.setItem(storageName, isOpen ? 'open' : 'closed')
-  } catch (error) {
-    // Full or forbidden: it holds for the life of the page.
-    if (!(error instanceof DOMException)) throw error
   }
 }
