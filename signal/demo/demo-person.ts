@@ -19,6 +19,32 @@ const general = openRoomId('general')
 /** guess: what somebody of the demo remembers, to answer it. */
 const rememberedMax = 200
 
+/** An engine with a key and a store of its own, and the way to nodes: a person without a browser. */
+export async function startPerson(
+  urls: readonly string[],
+  hear: (event: MeshEvent) => void,
+): Promise<{ readonly runtime: Runtime; readonly helpers: SocketHelpers }> {
+  const key = plainKey(randomBytes(32))
+  const timers = createTimers()
+  const store = new JournalStore(new MemoryVolume(), {
+    nowMs: () => timers.wallMs(),
+    onDamaged: () => undefined,
+  })
+  const opened = await store.open()
+  const keys = createNodeKeys(key)
+  const helpers = new SocketHelpers(urls, key)
+  const wsLinks = new WsLinks(keys, (peer) => {
+    const url = helpers.urls.get(peer)
+    return url === undefined ? undefined : wrapWebSocket(new WebSocket(`${url.replace(/^http/, 'ws')}link`))
+  })
+  const seed = randomBytes(4).readUInt32BE()
+  const platform = { keys, store, links: new PackedLinks(wsLinks), helpers, timers, seed }
+  const traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
+  const runtime = startRuntime(platform, opened, hear, traffic)
+  runtime.command({ type: 'set-visible', visible: true })
+  return { runtime, helpers }
+}
+
 export class DemoPerson {
   private readonly runtime: Runtime
   private readonly helpers: SocketHelpers
@@ -33,26 +59,9 @@ export class DemoPerson {
 
   /** @param urls the own node's first, then those to go to when it is silent */
   static async arrive(name: string, urls: readonly string[]): Promise<DemoPerson> {
-    const key = plainKey(randomBytes(32))
-    const timers = createTimers()
-    const store = new JournalStore(new MemoryVolume(), {
-      nowMs: () => timers.wallMs(),
-      onDamaged: () => undefined,
-    })
-    const opened = await store.open()
-    const keys = createNodeKeys(key)
-    const helpers = new SocketHelpers(urls, key)
-    const wsLinks = new WsLinks(keys, (peer) => {
-      const url = helpers.urls.get(peer)
-      return url === undefined ? undefined : wrapWebSocket(new WebSocket(`${url.replace(/^http/, 'ws')}link`))
-    })
-    const seed = randomBytes(4).readUInt32BE()
-    const platform = { keys, store, links: new PackedLinks(wsLinks), helpers, timers, seed }
-    const traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
     const told: { person?: DemoPerson } = {}
-    const runtime = startRuntime(platform, opened, (event) => told.person?.hear(event), traffic)
+    const { runtime, helpers } = await startPerson(urls, (event) => told.person?.hear(event))
     told.person = new DemoPerson(runtime, helpers)
-    runtime.command({ type: 'set-visible', visible: true })
     runtime.command({ type: 'rename', name })
     runtime.command({ type: 'join', name: 'general' })
     return told.person
