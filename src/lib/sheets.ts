@@ -3,6 +3,7 @@
  * http without a service worker too, whoever has the app open needs no node for them.
  */
 import { language } from './i18n/language.svelte.ts'
+import type { MeshState } from './state/mesh.svelte.ts'
 
 export const sheets = {
   messageMenu: () => import('./components/sheets/MessageMenu.svelte'),
@@ -15,19 +16,33 @@ export const sheets = {
   person: () => import('./components/sheets/PersonSheet.svelte'),
   pinned: () => import('./components/channel/PinnedBar.svelte'),
   notIn: () => import('./components/channel/NotIn.svelte'),
+  update: () => import('./components/UpdatePrompt.svelte'),
   nodes: () => import('./components/nodes/NodesSheet.svelte'),
 }
 
-/** guess: behind the first seconds, which belong to the first messages. */
-const restMs = 8_000
+/** design: the first 5 s belong to the first load and the first messages; the rest of the app comes after. */
+const restMs = 6_000
 
-export function fetchSheets(): void {
-  setTimeout(() => {
+/** What nobody needs in order to type: sheets, and what is said beyond who is in reach. @returns what calls it off */
+export function fetchRest(mesh: MeshState): () => void {
+  let close = (): void => undefined
+  const timer = setTimeout(() => {
     // One that does not come now is asked for again when it is wanted.
     for (const load of Object.values(sheets)) load().catch(() => undefined)
+    import('./state/conditions.svelte.ts').then(
+      ({ Conditions }) => {
+        mesh.conditions = new Conditions(mesh)
+        ;({ close } = mesh.conditions)
+      },
+      () => undefined,
+    )
     import('./i18n/sheet-language.svelte.ts').then(
       ({ sheetLanguage }) => sheetLanguage.fetch(language.code),
       () => undefined,
     )
   }, restMs)
+  return () => {
+    clearTimeout(timer)
+    close()
+  }
 }

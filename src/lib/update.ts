@@ -1,8 +1,6 @@
-/** Registers the service worker after the first load has settled, and tells when a newer app waits. */
+/** Registers the service worker and tells when a newer app waits. Comes after the first load, so that the precache does too. */
 import { dev } from '$app/environment'
 
-/** design: the first 5 s belong to the first load; the precache comes after. */
-const settleMs = 6_000
 const checkIntervalMs = 3_600_000
 
 /** @param base where the app stands @param ready is given what restarts into the update @returns what ends it */
@@ -26,9 +24,6 @@ export function watchUpdates(base: string, ready: (restart: () => void) => void)
       if (!(error instanceof DOMException || error instanceof TypeError)) throw error
     }
   }
-  const timer = setTimeout(() => void start(), settleMs)
-  return () => {
-    clearTimeout(timer)
-    clearInterval(interval)
-  }
+  void start()
+  return () => clearInterval(interval)
 }

@@ -40,8 +40,9 @@ export function writtenMs(event: PlacedEvent): number {
   return Math.min(stampToMs(event.effective), event.storedAtMs)
 }
 
-export function statusWords(person: Pick<Person, 'status' | 'sinceMs'>, nowMs: number): string {
+export function statusWords(person: Pick<Person, 'status' | 'sinceMs' | 'isCutOff'>, nowMs: number): string {
   const words = language.words.people
+  if (person.isCutOff) return words.cutOff
   if (person.status !== 'left') return words.status[person.status]
   const minutes = Math.floor((nowMs - person.sinceMs) / 60_000)
   if (minutes < 1) return words.leftNow

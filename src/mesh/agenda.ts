@@ -3,7 +3,7 @@
  * serve, repeat and show. Inputs only change state; nothing else starts work.
  */
 import { spreadDue } from './broadcast.ts'
-import { wallMs } from './clock.ts'
+import { clockAheadMs, wallMs } from './clock.ts'
 import { dueReceipts, holdersOf } from './delivery.ts'
 import type { Effect, MeshEvent } from './effects.ts'
 import type { Engine } from './state.ts'
@@ -144,6 +144,7 @@ export function showPeople(engine: Engine, nowMs: number, out: Effect[]): void {
     people: people.filter((person) => person.inReach).length,
     links: engine.overlay.links.size,
     nodes: [...engine.nodes.values()],
+    clockAheadMs: clockAheadMs(engine.clock),
     rooms: [...engine.rooms.keys()].filter((room) => isReachable(engine.overlay, room)),
   }
   const key = JSON.stringify([people, reach])

@@ -86,6 +86,12 @@ export function forgetPeerClock(clock: Clock, peer: PeerId): void {
   clock.offsetsByPeer.delete(peer)
 }
 
+/** @returns by how many whole minutes this device's clock is ahead of what two neighbours agree on, in ms; 0 below two */
+export function clockAheadMs(clock: Clock): number {
+  const minutes = Math.round(-agreedOffset([...clock.offsetsByPeer.values()]) / 60_000)
+  return Math.abs(minutes) < limits.clockToldMinutesMin ? 0 : minutes * 60_000
+}
+
 function agreedOffset(offsets: number[]): number {
   if (offsets.length < 2) return 0
   offsets.sort((a, b) => a - b)

@@ -246,6 +246,8 @@ export interface Person {
   /** The node whose box passes on what comes from this person, where that is the way. */
   readonly through: string | undefined
   readonly inReach: boolean
+  /** Last heard to be there, at a site that nothing reaches now: the mesh is split, as far as this device can tell. */
+  readonly isCutOff: boolean
   readonly box: boolean
   readonly rooms: readonly RoomId[]
 }
@@ -256,6 +258,8 @@ export interface Reach {
   readonly links: number
   /** Names of the helpers that answer now. */
   readonly nodes: readonly string[]
+  /** By how much this device's clock is ahead of what its neighbours agree on, in whole minutes, ms; 0 while they do not. */
+  readonly clockAheadMs: number
   /** Rooms that somebody linked has too. */
   readonly rooms: readonly RoomId[]
 }

@@ -3,7 +3,7 @@
  * broadcast, reconciliation and presence together per frame; decides nothing that one of them decides.
  */
 import { mayCarry, receiveItem, receiveNote, spreadInside } from './broadcast.ts'
-import { witnessPeerClock } from './clock.ts'
+import { clockAheadMs, witnessPeerClock } from './clock.ts'
 import type { Effect, Input, LinkId } from './effects.ts'
 import type { Event, Run } from './event.ts'
 import type { Digests, Frame } from './frame.ts'
@@ -230,7 +230,9 @@ function receiveHeartbeat(
   nowMs: number,
   out: Effect[],
 ): void {
+  const aheadMs = clockAheadMs(engine.clock)
   witnessPeerClock(engine.clock, link.peer, frame.nowMs, nowMs)
+  engine.isPeopleStale ||= aheadMs !== clockAheadMs(engine.clock)
   const own = digestsFor(engine, link)
   // R14: what others bring over their link is waited for.
   const patience = isSpare(engine, link) ? limits.spareMismatches : 2

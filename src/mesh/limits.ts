@@ -49,6 +49,8 @@ export const limits = {
   effectiveLeadMaxMs: 30 * 24 * 3_600_000,
   /** design: two neighbours must agree within this, or the own clock is used. */
   clockAgreementMs: 600_000,
+  /** guess: below this a clock that is wrong misleads nobody. */
+  clockToldMinutesMin: 2,
   /** guess: the offset moves at most this much per heartbeat. */
   clockSlewMs: 500,
 

@@ -197,6 +197,7 @@ export interface Reachability {
   readonly isLinked: (peer: PeerId) => boolean
   /** The node that what came over a link came through, or has to come through now that the link is gone. */
   readonly nodeOf: (link: LinkId | undefined) => string | undefined
+  readonly isReached: (site: PeerId | undefined) => boolean
   /** Whether the site can be reached and says nothing else of this person. */
   readonly isHeardThere: (site: PeerId | undefined, hint: string) => boolean
 }
@@ -244,10 +245,19 @@ export function listPeople(
       direct,
       through: direct ? undefined : reach.nodeOf(known.via),
       inReach: !record.box && (status === 'here' || awake),
+      isCutOff: isCutOff(state, known, reach, nowMs),
       box: record.box,
       rooms: record.rooms,
     }
   })
+}
+
+/** P9: at another site that is not reached, and not said to have gone before that. */
+function isCutOff(state: PresenceState, known: Known, reach: Reachability, nowMs: number): boolean {
+  const { record, learnedMs, goneSinceMs } = known
+  if (record.box || record.status === 'left' || goneSinceMs !== undefined) return false
+  if (record.site === state.own.site || nowMs - learnedMs > limits.asleepMaxMs) return false
+  return !reach.isLinked(record.peer) && !reach.isReached(record.site)
 }
 
 /** D5: the people other than the author who were seen in the room lately. */

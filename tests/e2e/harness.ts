@@ -3,7 +3,7 @@
  * here gets it ended: `close` of the scene ends processes by id and removes the namespaces that it made.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../root.ts'
@@ -141,6 +141,37 @@ export interface BrowserOptions {
 export interface Browser {
   readonly context: BrowserContext
   readonly folder: string
+}
+
+/**
+ * Pages of a browser stand still, with their connections, as on a phone that was put away. (A page that has WebRTC is
+ * not frozen by `Page.setWebLifecycleState`.) @returns what lets them go on
+ */
+export function standStill({ folder }: Browser): () => void {
+  const processes = new Map<number, { readonly parent: number; readonly command: string }>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const command = readFileSync(`/proc/${name}/cmdline`, 'utf8')
+      // After the name of the program in brackets: state, parent (proc(5)).
+      const parent = readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) \S+ (\d+) [\s\S]*$/, '$1')
+      processes.set(Number(name), { parent: Number(parent), command })
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  const belongs = (id: number): boolean => {
+    const one = processes.get(id)
+    return one !== undefined && (one.command.includes(`--user-data-dir=${folder}`) || belongs(one.parent))
+  }
+  const pages = [...processes].flatMap(([id, { command }]) =>
+    command.includes('--type=renderer') && belongs(id) ? [id] : [],
+  )
+  if (pages.length === 0) throw new Error('no page to stop')
+  for (const id of pages) process.kill(id, 'SIGSTOP')
+  return () => {
+    for (const id of pages) process.kill(id, 'SIGCONT')
+  }
 }
 
 /** In the page, before the app: remembers each connection, so that a test can ask for its statistics. */

@@ -136,6 +136,12 @@ export class Lans {
     run(`tc -n ${this.node('b')} qdisc replace dev left root tbf ${rate}`)
   }
 
+  /** Nothing passes between a node and the next one in the row: the radio link is down, or up again. */
+  setLink(side: string, isUp: boolean): void {
+    for (const rule of ['OUTPUT -o right', 'INPUT -i right', 'FORWARD -o right', 'FORWARD -i right'])
+      run(`ip netns exec ${this.node(side)} iptables ${isUp ? '-D' : '-I'} ${rule} -j DROP`)
+  }
+
   /** The node routes nothing until it is switched on again. */
   setRouting(side: string, isOn: boolean): void {
     run(`ip netns exec ${this.node(side)} iptables -P FORWARD ${isOn ? 'ACCEPT' : 'DROP'}`)

@@ -35,6 +35,7 @@ const shared = new Set([
   'history.said',
   'people.direct',
   'sheets.search.example',
+  'sheets.conditions.amount',
 ])
 
 describe.each([

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import {
+  clockAheadMs,
   createClock,
   effectiveTime,
   nextStamp,
@@ -22,6 +23,18 @@ describe('clock', () => {
     const second = nextStamp(clock, 500)
     expect(stampToMs(first)).toBe(1_000)
     expect(second).toBe(first + 1)
+  })
+
+  it('[T2] says by how much a clock is ahead as soon as two neighbours agree, and nothing of a minute', () => {
+    const clock = createClock()
+    const [one, two] = [keyOf(1).peer, keyOf(2).peer]
+    const behindMs = 72 * 60_000
+    witnessPeerClock(clock, one, 10_000_000 - behindMs, 10_000_000)
+    expect(clockAheadMs(clock)).toBe(0)
+    witnessPeerClock(clock, two, 10_000_000 - behindMs - 20_000, 10_000_000)
+    expect(clockAheadMs(clock)).toBe(behindMs)
+    for (const peer of [one, two]) witnessPeerClock(clock, peer, 10_060_000, 10_000_000)
+    expect(clockAheadMs(clock)).toBe(0)
   })
 
   it('[T2] one neighbour moves nothing, two that agree move it slowly', () => {

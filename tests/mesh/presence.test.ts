@@ -30,6 +30,7 @@ function atSite(): PresenceState {
 const nobody: Reachability = {
   isLinked: () => false,
   isHeardThere: () => false,
+  isReached: () => false,
   nodeOf: (link) => (link === 9 ? 'n9' : undefined),
 }
 const linkedTo = (one: PeerId): Reachability => ({ ...nobody, isLinked: (peer) => peer === one })
@@ -81,6 +82,22 @@ describe('presence', () => {
     expect(far(nobody)?.status).toBe('left')
     expect(far(linkedTo(keyOf(2).peer))?.status).toBe('here')
     expect(far({ ...nobody, isHeardThere: (place) => place === other })?.status).toBe('here')
+  })
+
+  it('[P9] cut off is who was there, at a site that nothing reaches, for a day', () => {
+    const state = atSite()
+    acceptPresence(state, presenceOf(1), 1, 0)
+    acceptPresence(state, presenceOf(2, { site: other }), 1, 0)
+    acceptPresence(state, presenceOf(3, { site: other, status: 'left' }), 1, 0)
+    acceptPresence(state, { ...presenceOf(4, { site: other }), box: true }, 1, 0)
+    const cutOff = (reach: Reachability, nowMs = 1) =>
+      people(state, nowMs, reach).flatMap((one) => (one.isCutOff ? [one.peer] : []))
+    expect(cutOff(nobody)).toEqual([keyOf(2).peer])
+    expect(cutOff({ ...nobody, isReached: (place) => place === other })).toEqual([])
+    expect(cutOff(linkedTo(keyOf(2).peer))).toEqual([])
+    expect(cutOff(nobody, limits.asleepMaxMs + 1)).toEqual([])
+    const restarted = createPresence([presenceOf(2, { site: other })], self, { name: 'Me', box: false })
+    expect(people(restarted, 1)[0]?.isCutOff).toBe(false)
   })
 
   it('[P6] what a store remembers of others is no sign of life', () => {

@@ -81,6 +81,7 @@ export const ar: Messages = {
     muted: 'صامتة',
   },
   people: {
+    cutOff: 'خارج المتناول',
     about: (who) => `حول ${apart(who)}`,
     here: 'هنا',
     asleep: 'نائمون',
@@ -148,6 +149,7 @@ export const ar: Messages = {
     delivered: (n, of) => `وصلت إلى ${n} من ${of}`,
   },
   message: {
+    arrived: (time) => `وصلت ${apart(time)}`,
     hidden: (who) => `رسالة من ${apart(who)} مخفية.`,
     show: 'إظهار',
     removed: (moderator, who) => `أزال ${apart(moderator)} رسالة من ${apart(who)}`,

@@ -71,6 +71,7 @@ export const de: Messages = {
     muted: 'stumm',
   },
   people: {
+    cutOff: 'außer Reichweite',
     about: (who) => `Über ${who}`,
     here: 'Hier',
     asleep: 'Schlafend',
@@ -142,6 +143,7 @@ export const de: Messages = {
     delivered: (n, of) => `zugestellt ${n} von ${of}`,
   },
   message: {
+    arrived: (time) => `angekommen ${time}`,
     hidden: (who) => `Eine Nachricht von ${who} ist ausgeblendet.`,
     show: 'Zeigen',
     removed: (moderator, who) => `${moderator} hat eine Nachricht von ${who} entfernt`,

@@ -68,6 +68,7 @@ export const en = {
     muted: 'muted',
   },
   people: {
+    cutOff: 'out of reach',
     about: (who: string) => `About ${who}`,
     here: 'Here',
     asleep: 'Asleep',
@@ -137,6 +138,7 @@ export const en = {
     delivered: (n: number, of: number) => `delivered ${n} of ${of}`,
   },
   message: {
+    arrived: (time: string) => `arrived ${time}`,
     hidden: (who: string) => `A message by ${who} is hidden.`,
     show: 'Show',
     removed: (moderator: string, who: string) => `${moderator} removed a message by ${who}`,

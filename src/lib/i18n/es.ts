@@ -71,6 +71,7 @@ export const es: Messages = {
     muted: 'silenciado',
   },
   people: {
+    cutOff: 'fuera de alcance',
     about: (who) => `Acerca de ${who}`,
     here: 'Aquí',
     asleep: 'Dormidos',
@@ -141,6 +142,7 @@ export const es: Messages = {
     delivered: (n, of) => `entregado a ${n} de ${of}`,
   },
   message: {
+    arrived: (time) => `llegó ${time}`,
     hidden: (who) => `Un mensaje de ${who} está oculto.`,
     show: 'Mostrar',
     removed: (moderator, who) => `${moderator} quitó un mensaje de ${who}`,

@@ -73,6 +73,7 @@ export const fr: Messages = {
     muted: 'muet',
   },
   people: {
+    cutOff: 'hors de portée',
     about: (who) => `À propos de ${who}`,
     here: 'Ici',
     asleep: 'En veille',
@@ -143,6 +144,7 @@ export const fr: Messages = {
     delivered: (n, of) => `remis à ${n} sur ${of}`,
   },
   message: {
+    arrived: (time) => `arrivé ${time}`,
     hidden: (who) => `Un message de ${who} est masqué.`,
     show: 'Afficher',
     removed: (moderator, who) => `${moderator} a retiré un message de ${who}`,

@@ -8,6 +8,7 @@ import { foldText } from '#runtime/fold-text.ts'
 import { language } from '../i18n/language.svelte.ts'
 import type { Invitation, Place } from '../place.ts'
 import type { Announcer } from './announcer.svelte.ts'
+import type { Conditions } from './conditions.svelte.ts'
 import { RoomState } from './room.svelte.ts'
 import { settings } from './settings.svelte.ts'
 
@@ -32,7 +33,7 @@ export class MeshState {
   isStarted = $state(false)
   rooms = $state.raw<readonly RoomState[]>([])
   people = $state.raw<readonly Person[]>([])
-  reach = $state.raw<Reach>({ people: 0, links: 0, nodes: [], rooms: [] })
+  reach = $state.raw<Reach>({ people: 0, links: 0, nodes: [], rooms: [], clockAheadMs: 0 })
   missing = $state(0)
   storage = $state<StoreFailure | undefined>()
   unreadable = $state<Extract<TabEvent, { type: 'unreadable' }>['cause'] | undefined>()
@@ -53,6 +54,8 @@ export class MeshState {
     name: undefined,
     guests: 0,
   })
+  /** What is said of the mesh beyond who is in reach; fetched when the app has come to rest. */
+  conditions = $state.raw<Conditions | undefined>()
   /** Said for a moment. */
   toast = $state.raw<{ readonly text: string; readonly undo?: () => void } | undefined>()
   /** Fetched with the first news: nobody needs it in order to type. */

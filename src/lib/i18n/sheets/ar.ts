@@ -158,4 +158,20 @@ export const ar: SheetMessages = {
     quiets: { usual: 'إظهار مع التنبيهات', muted: 'إظهار بلا تنبيهات', hidden: 'إخفاء على هذا الجهاز' },
     quietHint: 'على هذا الجهاز فقط، ولا يعلم أحد. ويبقى ينقل رسائل الجميع.',
   },
+  conditions: {
+    split: 'انقسمت الشبكة.',
+    splitMore: (n, nodes, time) =>
+      `${people(n)} (آخر مرة على ${apart(nodes)}) خارج المتناول منذ ${apart(time)}. الجانبان مستمران وسيلتقيان من جديد.`,
+    splitChip: (n, of) => `منقسمة: ${n} من ${of}`,
+    merged: 'اجتمعت الشبكة من جديد.',
+    mergedMore: (n) => `رسائل وصلت من الجانب الآخر: ${n}.`,
+    slept: (from, to) => `كان meshchat نائمًا من ${apart(from)} إلى ${apart(to)}.`,
+    sleptMore: (n) => `رسائل جديدة: ${n}.`,
+    ahead: (amount) => `ساعة هذا الجهاز متقدمة على الآخرين بمقدار ${apart(amount)}.`,
+    behind: (amount) => `ساعة هذا الجهاز متأخرة عن الآخرين بمقدار ${apart(amount)}.`,
+    amount: (hours, minutes) => (hours > 0 ? `${hours} س ${minutes} د` : `${minutes} د`),
+    clockMore: 'تبقى الرسائل مرتبة، وتحمل الجديدة الوقت الذي يتفق عليه الآخرون.',
+    noDirect: 'هذا المتصفح يمنع الروابط المباشرة (WebRTC متوقف).',
+    noDirectMore: 'كل شيء يمر عبر العقدة.',
+  },
 }

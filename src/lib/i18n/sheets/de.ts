@@ -155,4 +155,22 @@ export const de: SheetMessages = {
     quietHint:
       'Nur auf diesem Gerät, und niemand erfährt es. Es gibt weiterhin die Nachrichten aller weiter.',
   },
+  conditions: {
+    split: 'Das Netz ist geteilt.',
+    splitMore: (n, nodes, time) =>
+      `${people(n)} (zuletzt an ${nodes}) seit ${time} nicht erreichbar. Beide Seiten machen weiter und finden wieder zusammen.`,
+    splitChip: (n, of) => `geteilt: ${n} von ${of}`,
+    merged: 'Wieder beisammen.',
+    mergedMore: (n) =>
+      `${count(n, { one: '# Nachricht kam', other: '# Nachrichten kamen' })} von der anderen Seite.`,
+    slept: (from, to) => `meshchat hat von ${from} bis ${to} geschlafen.`,
+    sleptMore: (n) => `${count(n, { one: '# neue Nachricht', other: '# neue Nachrichten' })}.`,
+    ahead: (amount) => `Die Uhr dieses Geräts geht gegenüber den anderen ${amount} vor.`,
+    behind: (amount) => `Die Uhr dieses Geräts geht gegenüber den anderen ${amount} nach.`,
+    amount: (hours, minutes) => (hours > 0 ? `${hours} Std. ${minutes} Min.` : `${minutes} Min.`),
+    clockMore:
+      'Nachrichten bleiben in der Reihenfolge; neue tragen die Zeit, über die sich die anderen einig sind.',
+    noDirect: 'Dieser Browser verbietet direkte Verbindungen (WebRTC ist aus).',
+    noDirectMore: 'Alles läuft über den Knoten.',
+  },
 }

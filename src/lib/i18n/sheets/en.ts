@@ -153,6 +153,22 @@ export const en = {
     quiets: { usual: 'Show, with alerts', muted: 'Show, no alerts', hidden: 'Hide on this device' },
     quietHint: 'Only on this device, and nobody is told. It goes on passing everybody’s messages along.',
   },
+  conditions: {
+    split: 'The mesh is split.',
+    splitMore: (n: number, nodes: string, time: string) =>
+      `${count(n, 'person', 'people')} (last on ${nodes}) can’t be reached since ${time}. Both sides keep going and will come together.`,
+    splitChip: (n: number, of: number) => `split: ${n} of ${of}`,
+    merged: 'Back together.',
+    mergedMore: (n: number) => `${count(n, 'message', 'messages')} arrived from the other side.`,
+    slept: (from: string, to: string) => `meshchat was asleep from ${from} to ${to}.`,
+    sleptMore: (n: number) => `${count(n, 'new message', 'new messages')}.`,
+    ahead: (amount: string) => `This device’s clock is ${amount} ahead of the others.`,
+    behind: (amount: string) => `This device’s clock is ${amount} behind the others.`,
+    amount: (hours: number, minutes: number) => (hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min`),
+    clockMore: 'Messages stay in order; new ones carry the time that the others agree on.',
+    noDirect: 'This browser blocks direct links (WebRTC is off).',
+    noDirectMore: 'Everything goes through the node.',
+  },
 }
 
 export type SheetMessages = typeof en

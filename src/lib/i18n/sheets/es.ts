@@ -159,4 +159,20 @@ export const es: SheetMessages = {
     },
     quietHint: 'Solo en este dispositivo, y nadie se entera. Sigue pasando los mensajes de todos.',
   },
+  conditions: {
+    split: 'La red está dividida.',
+    splitMore: (n, nodes, time) =>
+      `${people(n)} (por última vez en ${nodes}) fuera de alcance desde ${time}. Ambas partes siguen y volverán a unirse.`,
+    splitChip: (n, of) => `dividida: ${n} de ${of}`,
+    merged: 'Otra vez juntos.',
+    mergedMore: (n) => `${count(n, { one: 'Llegó # mensaje', other: 'Llegaron # mensajes' })} del otro lado.`,
+    slept: (from, to) => `meshchat estuvo dormido de ${from} a ${to}.`,
+    sleptMore: (n) => `${count(n, { one: '# mensaje nuevo', other: '# mensajes nuevos' })}.`,
+    ahead: (amount) => `El reloj de este dispositivo va ${amount} adelantado.`,
+    behind: (amount) => `El reloj de este dispositivo va ${amount} atrasado.`,
+    amount: (hours, minutes) => (hours > 0 ? `${hours} h y ${minutes} min` : `${minutes} min`),
+    clockMore: 'Los mensajes conservan su orden; los nuevos llevan la hora en que coinciden los demás.',
+    noDirect: 'Este navegador impide las conexiones directas (WebRTC está apagado).',
+    noDirectMore: 'Todo pasa por el nodo.',
+  },
 }

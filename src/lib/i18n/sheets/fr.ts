@@ -161,4 +161,22 @@ export const fr: SheetMessages = {
     quietHint:
       'Seulement sur cet appareil, et personne n’en sait rien. Il continue de transmettre les messages de tous.',
   },
+  conditions: {
+    split: 'Le réseau est coupé en deux.',
+    splitMore: (n, nodes, time) =>
+      `${people(n)} (vues en dernier sur ${nodes}) hors de portée depuis ${time}. Les deux côtés continuent et se retrouveront.`,
+    splitChip: (n, of) => `coupé : ${n} sur ${of}`,
+    merged: 'De nouveau ensemble.',
+    mergedMore: (n) =>
+      `${count(n, { one: '# message est arrivé', other: '# messages sont arrivés' })} de l’autre côté.`,
+    slept: (from, to) => `meshchat a dormi de ${from} à ${to}.`,
+    sleptMore: (n) => `${count(n, { one: '# nouveau message', other: '# nouveaux messages' })}.`,
+    ahead: (amount) => `L’horloge de cet appareil avance de ${amount} sur les autres.`,
+    behind: (amount) => `L’horloge de cet appareil retarde de ${amount} sur les autres.`,
+    amount: (hours, minutes) => (hours > 0 ? `${hours} h et ${minutes} min` : `${minutes} min`),
+    clockMore:
+      'Les messages restent en ordre ; les nouveaux portent l’heure sur laquelle les autres s’accordent.',
+    noDirect: 'Ce navigateur bloque les liens directs (WebRTC est coupé).',
+    noDirectMore: 'Tout passe par le nœud.',
+  },
 }

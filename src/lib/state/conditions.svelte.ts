@@ -1,0 +1,138 @@
+/**
+ * What is said of the mesh beyond who is in reach (`ux.md` §4.12): it is split, it is whole again, this device was asleep,
+ * its clock is wrong. Each is said while it is so, or for a moment after it was.
+ */
+import type { PlacedEvent } from '#mesh/clock.ts'
+import type { Person } from '#mesh/effects.ts'
+import { feedAuthor, type PeerId } from '#mesh/ids.ts'
+import { messageText } from '#mesh/timeline/body.ts'
+import { sheetLanguage } from '../i18n/sheet-language.svelte.ts'
+import { timeOfDay } from '../words.ts'
+import type { MeshState } from './mesh.svelte.ts'
+
+/** guess: others have given a device up that was silent for so long (links end after 20 to 25 s). */
+const sleptMinMs = 30_000
+/** guess: a site that is out of reach for less was being dialled anew. */
+const splitMinMs = 5_000
+/** guess: long enough to be read, and for what was missed to come. */
+const toldMs = 60_000
+
+/** A line below the header. */
+export interface Notice {
+  readonly strong: string
+  readonly rest: string
+  readonly canRetry?: boolean
+  readonly canSwitch?: boolean
+  readonly isAlarm?: boolean
+}
+
+export class Conditions {
+  #mesh: MeshState
+  #lastTickMs = Date.now()
+  /** Whom a split cut off, and since when they are. */
+  #cutOff = $state.raw<ReadonlyMap<PeerId, number>>(new Map())
+  #merged = $state.raw<{ readonly atMs: number; readonly people: ReadonlySet<PeerId> } | undefined>()
+  #arrived = $state(0)
+  #slept = $state.raw<
+    { readonly fromMs: number; readonly toMs: number; readonly unread: number } | undefined
+  >()
+  /** Whoever opened it closes it. */
+  readonly close: () => void
+
+  constructor(mesh: MeshState) {
+    this.#mesh = mesh
+    const leave = mesh.source.subscribe((event) => {
+      if (event.type === 'people') this.#look(event.people)
+      else if (event.type === 'messages') this.#count(event.added)
+    })
+    const timer = setInterval(() => this.#tick(), 1_000)
+    this.close = () => {
+      leave()
+      clearInterval(timer)
+    }
+    this.#look(mesh.people)
+  }
+
+  #look(people: readonly Person[]): void {
+    const nowMs = Date.now()
+    const before = this.#cutOff
+    const cutOff = people.filter((person) => person.isCutOff)
+    this.#cutOff = new Map(cutOff.map(({ peer }) => [peer, before.get(peer) ?? nowMs]))
+    if (before.size === 0 && cutOff.length > 0) {
+      this.#merged = undefined
+      this.#arrived = 0
+    }
+    const isOver = [...before.values()].some((sinceMs) => nowMs - sinceMs >= splitMinMs)
+    const back = [...before.keys()].filter((peer) => people.some((one) => one.peer === peer && one.inReach))
+    if (cutOff.length > 0 || !isOver || back.length === 0) return
+    this.#merged = { atMs: nowMs, people: new Set(before.keys()) }
+  }
+
+  /** What those who were cut off have said may come before word that they are reached again. */
+  #count(events: readonly PlacedEvent[]): void {
+    const people = this.#merged?.people ?? this.#cutOff
+    this.#arrived += events.filter(
+      (event) => people.has(feedAuthor(event.feed)) && messageText(event) !== undefined,
+    ).length
+  }
+
+  /** Runs late after a sleep: timers do not run while a page is frozen. */
+  #tick(): void {
+    const nowMs = Date.now()
+    const fromMs = this.#lastTickMs
+    this.#lastTickMs = nowMs
+    if (nowMs - fromMs >= sleptMinMs) this.#slept = { fromMs, toMs: nowMs, unread: this.#unread() }
+    if (this.#slept !== undefined && nowMs - this.#slept.toMs > toldMs) this.#slept = undefined
+    if (this.#merged !== undefined && nowMs - this.#merged.atMs > toldMs) this.#merged = undefined
+  }
+
+  #unread(): number {
+    return this.#mesh.rooms.reduce((sum, room) => sum + room.unread, 0)
+  }
+
+  /** People who are cut off for longer than a moment. */
+  get #lost(): readonly PeerId[] {
+    const { nowMs } = this.#mesh
+    return [...this.#cutOff].flatMap(([peer, sinceMs]) => (nowMs - sinceMs >= splitMinMs ? [peer] : []))
+  }
+
+  /** Somebody is reached, or a node: else it is this device that is cut off. */
+  get #isLinked(): boolean {
+    const { people, nodes } = this.#mesh.reach
+    return people > 0 || nodes.length > 0
+  }
+
+  get chip(): string | undefined {
+    const lost = this.#lost.length
+    const here = this.#mesh.reach.people
+    if (lost === 0 || !this.#isLinked) return undefined
+    return sheetLanguage.words.conditions.splitChip(here, here + lost)
+  }
+
+  get notice(): Notice | undefined {
+    const words = sheetLanguage.words.conditions
+    const lost = this.#lost
+    if (lost.length > 0 && this.#isLinked) {
+      const sinceMs = Math.min(...lost.map((peer) => this.#cutOff.get(peer) ?? 0))
+      const nodes = [
+        ...new Set(this.#mesh.people.filter(({ peer }) => lost.includes(peer)).map(({ node }) => node)),
+      ]
+      const rest = words.splitMore(lost.length, nodes.slice(0, 3).join(', '), timeOfDay(sinceMs))
+      return { strong: words.split, rest }
+    }
+    if (this.#merged !== undefined) return { strong: words.merged, rest: words.mergedMore(this.#arrived) }
+    if (this.#slept !== undefined) {
+      const { fromMs, toMs, unread } = this.#slept
+      const missed = Math.max(0, this.#unread() - unread)
+      return { strong: words.slept(timeOfDay(fromMs), timeOfDay(toMs)), rest: words.sleptMore(missed) }
+    }
+    const aheadMs = this.#mesh.reach.clockAheadMs
+    if (aheadMs !== 0) {
+      const minutes = Math.abs(aheadMs) / 60_000
+      const amount = words.amount(Math.floor(minutes / 60), minutes % 60)
+      return { strong: aheadMs > 0 ? words.ahead(amount) : words.behind(amount), rest: words.clockMore }
+    }
+    if (typeof RTCPeerConnection === 'undefined') return { strong: words.noDirect, rest: words.noDirectMore }
+    return undefined
+  }
+}
