@@ -81,6 +81,7 @@ export const ar: Messages = {
     muted: 'صامتة',
   },
   people: {
+    outOfReach: 'خارج المتناول',
     cutOff: 'خارج المتناول',
     about: (who) => `حول ${apart(who)}`,
     here: 'هنا',

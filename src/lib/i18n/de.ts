@@ -71,6 +71,7 @@ export const de: Messages = {
     muted: 'stumm',
   },
   people: {
+    outOfReach: 'Außer Reichweite',
     cutOff: 'außer Reichweite',
     about: (who) => `Über ${who}`,
     here: 'Hier',

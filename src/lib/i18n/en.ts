@@ -68,6 +68,7 @@ export const en = {
     muted: 'muted',
   },
   people: {
+    outOfReach: 'Out of reach',
     cutOff: 'out of reach',
     about: (who: string) => `About ${who}`,
     here: 'Here',

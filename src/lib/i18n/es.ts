@@ -71,6 +71,7 @@ export const es: Messages = {
     muted: 'silenciado',
   },
   people: {
+    outOfReach: 'Fuera de alcance',
     cutOff: 'fuera de alcance',
     about: (who) => `Acerca de ${who}`,
     here: 'Aquí',

@@ -73,6 +73,7 @@ export const fr: Messages = {
     muted: 'muet',
   },
   people: {
+    outOfReach: 'Hors de portée',
     cutOff: 'hors de portée',
     about: (who) => `À propos de ${who}`,
     here: 'Ici',
