@@ -5,6 +5,8 @@ import { dayOf, writtenMs } from './words.ts'
 
 /** `ux.md` §4.4: within this an author is named once. */
 const groupMs = 5 * 60_000
+/** guess: what took longer did not come the usual way. */
+const lateMs = 2 * 60_000
 
 export interface Row {
   readonly event: PlacedEvent
@@ -12,9 +14,17 @@ export interface Row {
   readonly day: string | undefined
   readonly isGrouped: boolean
   readonly isFirstUnread: boolean
+  /** It came here much later than something that was said after it: over a split, or from somebody who was alone. */
+  readonly isLate: boolean
 }
 
 export function rowsOf(events: readonly PlacedEvent[], firstUnread: string | undefined): Row[] {
+  // On this device's clock only, whatever those of others said.
+  const soonest: number[] = []
+  for (let i = events.length - 1, ms = Number.POSITIVE_INFINITY; i >= 0; i--) {
+    soonest[i] = ms
+    ms = Math.min(ms, events[i]?.storedAtMs ?? ms)
+  }
   return events.map((event, i) => {
     const before = events[i - 1]
     const day = dayOf(writtenMs(event))
@@ -27,6 +37,7 @@ export function rowsOf(events: readonly PlacedEvent[], firstUnread: string | und
       day: isSameDay ? undefined : day,
       isGrouped: isSameDay && isSameAuthor && isClose && !isFirstUnread,
       isFirstUnread,
+      isLate: event.storedAtMs - (soonest[i] ?? Number.POSITIVE_INFINITY) >= lateMs,
     }
   })
 }

@@ -17,8 +17,12 @@ export const sheets = {
   pinned: () => import('./components/channel/PinnedBar.svelte'),
   notIn: () => import('./components/channel/NotIn.svelte'),
   update: () => import('./components/UpdatePrompt.svelte'),
+  reach: () => import('./components/sheets/ReachSheet.svelte'),
   nodes: () => import('./components/nodes/NodesSheet.svelte'),
 }
+
+/** What is fetched by others when they need it. */
+const parts = [() => import('./state/rulings.svelte.ts'), () => import('./state/announcer.svelte.ts')]
 
 /** design: the first 5 s belong to the first load and the first messages; the rest of the app comes after. */
 const restMs = 6_000
@@ -28,7 +32,8 @@ export function fetchRest(mesh: MeshState): () => void {
   let close = (): void => undefined
   const timer = setTimeout(() => {
     // One that does not come now is asked for again when it is wanted.
-    for (const load of Object.values(sheets)) load().catch(() => undefined)
+    for (const load of [...Object.values(sheets), ...parts]) load().catch(() => undefined)
+    mesh.isRested = true
     import('./state/conditions.svelte.ts').then(
       ({ Conditions }) => {
         mesh.conditions = new Conditions(mesh)

@@ -197,7 +197,8 @@ export interface Reachability {
   readonly isLinked: (peer: PeerId) => boolean
   /** The node that what came over a link came through, or has to come through now that the link is gone. */
   readonly nodeOf: (link: LinkId | undefined) => string | undefined
-  readonly isReached: (site: PeerId | undefined) => boolean
+  /** Whether the site cannot be reached, and had not said that this person is gone. */
+  readonly isOutOfReach: (site: PeerId | undefined, hint: string) => boolean
   /** Whether the site can be reached and says nothing else of this person. */
   readonly isHeardThere: (site: PeerId | undefined, hint: string) => boolean
 }
@@ -252,12 +253,14 @@ export function listPeople(
   })
 }
 
-/** P9: at another site that is not reached, and not said to have gone before that. */
+/** P9: last heard to be there, at another site that is not reached, and not named as gone by it. */
 function isCutOff(state: PresenceState, known: Known, reach: Reachability, nowMs: number): boolean {
-  const { record, learnedMs, goneSinceMs } = known
+  const { record, hint, goneSinceMs } = known
   if (record.box || record.status === 'left' || goneSinceMs !== undefined) return false
-  if (record.site === state.own.site || nowMs - learnedMs > limits.asleepMaxMs) return false
-  return !reach.isLinked(record.peer) && !reach.isReached(record.site)
+  // When it was said, not when it came here.
+  const isOld = nowMs - stampToMs(record.counter) > limits.asleepMaxMs
+  if (record.site === state.own.site || isOld) return false
+  return !reach.isLinked(record.peer) && reach.isOutOfReach(record.site, hint)
 }
 
 /** D5: the people other than the author who were seen in the room lately. */

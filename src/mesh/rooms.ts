@@ -100,7 +100,8 @@ export function withSeen(engine: Engine, room: RoomId, body: Body): Body {
     if (feedAuthor(feed) !== body.peer || last === undefined || isLoose(feed)) continue
     seen.push({ incarnation: incarnationOf(feed), last })
   }
-  return { ...body, seen }
+  // What is not named does not count: nobody gets around a dismissal by writing under many names.
+  return { ...body, seen: seen.slice(0, limits.feedsPerDeviceMax) }
 }
 
 /** M9: what the owner of a room wants: the last word in the order counts. */

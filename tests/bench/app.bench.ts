@@ -4,6 +4,7 @@ import { openRoomId } from '../../src/mesh/ids.ts'
 import { Person, Scene } from '../e2e/harness.ts'
 import { keyOf } from '../mesh/make.ts'
 import { TestPeer } from '../signal/client.ts'
+import { fill, firstArticle } from './pages.ts'
 import { ms, percentile, printTable } from './table.ts'
 
 const helperArgs = ['--port', '0', '--stun-port', '0', '--memory', '--no-resident']
@@ -76,50 +77,3 @@ describe('one machine', () => {
     for (const peer of peers) peer.socket.terminate()
   })
 })
-
-/** Writes rows as the store does; their signatures are not genuine, and nobody asks for them here. */
-async function fill({ count, room, feed }: { count: number; room: string; feed: string }): Promise<void> {
-  const database = await new Promise<IDBDatabase>((resolve, reject) => {
-    const opening = indexedDB.open('meshchat')
-    opening.onerror = () => reject(new Error('cannot open'))
-    opening.onsuccess = () => resolve(opening.result)
-  })
-  const startMs = Date.now() - count * 1_000
-  const idOf = (seq: number) => seq.toString(16).padStart(64, '0')
-  for (let from = 0; from < count; from += 5_000) {
-    const tx = database.transaction('events', 'readwrite', { durability: 'relaxed' })
-    for (let seq = from; seq < Math.min(count, from + 5_000); seq++) {
-      const stamp = (startMs + seq * 1_000) * 32
-      const prev = seq === 0 ? undefined : idOf(seq - 1)
-      tx.objectStore('events').put({
-        ...{ room, feed, seq, prev, hlc: stamp, deps: [], kind: 1, flags: 0, epoch: 0, effective: stamp },
-        body: new TextEncoder().encode(`message ${seq} about fuel, water and a closed bridge on 5th`),
-        ...{
-          id: idOf(seq),
-          signature: new Uint8Array(64),
-          storedAtMs: startMs + seq * 1_000,
-          audience: undefined,
-        },
-        parents: prev === undefined ? [] : [prev],
-      })
-    }
-    await new Promise((resolve) => (tx.oncomplete = resolve))
-  }
-  if (count > 0) {
-    const tx = database.transaction('feeds', 'readwrite')
-    const ranges = [{ first: 0, last: count - 1, prev: undefined, lastId: idOf(count - 1) }]
-    tx.objectStore('feeds').put({ room, feed, newest: Date.now() * 32, ranges })
-    await new Promise((resolve) => (tx.oncomplete = resolve))
-  }
-  database.close()
-}
-
-function firstArticle(): Promise<number> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (document.querySelector('article .text') !== null) resolve(performance.now())
-      else requestAnimationFrame(look)
-    }
-    look()
-  })
-}

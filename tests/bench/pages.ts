@@ -71,3 +71,65 @@ export interface Bare {
   readonly channel: RTCDataChannel
   readonly startMs: number
 }
+
+export interface Filling {
+  readonly count: number
+  readonly room: string
+  readonly feed: string
+  /** So many of the newest ones have not been read. */
+  readonly unread?: number
+}
+
+/** Writes rows as the store does; their signatures are not genuine, and nobody asks for them here. */
+export async function fill(what: Filling): Promise<void> {
+  const { count, room, feed, unread = 0 } = what
+  const database = await new Promise<IDBDatabase>((resolve, reject) => {
+    const opening = indexedDB.open('meshchat')
+    opening.onerror = () => reject(new Error('cannot open'))
+    opening.onsuccess = () => resolve(opening.result)
+  })
+  const startMs = Date.now() - count * 1_000
+  const idOf = (seq: number) => `${room.slice(0, 16)}${seq.toString(16).padStart(48, '0')}`
+  for (let from = 0; from < count; from += 5_000) {
+    const tx = database.transaction('events', 'readwrite', { durability: 'relaxed' })
+    for (let seq = from; seq < Math.min(count, from + 5_000); seq++) {
+      const stamp = (startMs + seq * 1_000) * 32
+      const prev = seq === 0 ? undefined : idOf(seq - 1)
+      tx.objectStore('events').put({
+        ...{ room, feed, seq, prev, hlc: stamp, deps: [], kind: 1, flags: 0, epoch: 0, effective: stamp },
+        body: new TextEncoder().encode(`message ${seq} about fuel, water and a closed bridge on 5th`),
+        ...{
+          id: idOf(seq),
+          signature: new Uint8Array(64),
+          storedAtMs: startMs + seq * 1_000,
+          audience: undefined,
+        },
+        parents: prev === undefined ? [] : [prev],
+      })
+    }
+    await new Promise((resolve) => (tx.oncomplete = resolve))
+  }
+  if (count > 0) {
+    const tx = database.transaction('feeds', 'readwrite')
+    const ranges = [{ first: 0, last: count - 1, prev: undefined, lastId: idOf(count - 1) }]
+    tx.objectStore('feeds').put({ room, feed, newest: Date.now() * 32, ranges })
+    await new Promise((resolve) => (tx.oncomplete = resolve))
+  }
+  if (unread > 0) {
+    const tx = database.transaction('readMarks', 'readwrite')
+    const seq = count - unread - 1
+    tx.objectStore('readMarks').put({ effective: (startMs + seq * 1_000) * 32, id: idOf(seq) }, room)
+    await new Promise((resolve) => (tx.oncomplete = resolve))
+  }
+  database.close()
+}
+
+export function firstArticle(): Promise<number> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (document.querySelector('article .text') !== null) resolve(performance.now())
+      else requestAnimationFrame(look)
+    }
+    look()
+  })
+}

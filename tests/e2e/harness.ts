@@ -97,9 +97,8 @@ export class Scene {
       colorScheme: options.colorScheme ?? 'light',
       env: { ...process.env, ...options.env },
     })
-    context.setDefaultTimeout(30_000)
     this.onClose(() => context.close().catch(() => undefined))
-    await context.addInitScript(watchConnections)
+    await prepare(context)
     return { context, folder }
   }
 
@@ -110,8 +109,7 @@ export class Scene {
     const made: Browser[] = []
     for (let i = 0; i < count; i++) {
       const context = await program.newContext({ viewport: { width: 1280, height: 800 } })
-      context.setDefaultTimeout(30_000)
-      await context.addInitScript(watchConnections)
+      await prepare(context)
       made.push({ context, folder: '' })
     }
     return made
@@ -172,6 +170,16 @@ export function standStill({ folder }: Browser): () => void {
   return () => {
     for (const id of pages) process.kill(id, 'SIGCONT')
   }
+}
+
+async function prepare(context: BrowserContext): Promise<void> {
+  context.setDefaultTimeout(30_000)
+  await context.addInitScript(watchConnections)
+  // Asked whether to go although something waits here: yes.
+  context.on('dialog', (dialog) => {
+    if (dialog.type() === 'beforeunload') void dialog.accept()
+    else void dialog.dismiss()
+  })
 }
 
 /** In the page, before the app: remembers each connection, so that a test can ask for its statistics. */

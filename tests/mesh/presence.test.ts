@@ -30,7 +30,7 @@ function atSite(): PresenceState {
 const nobody: Reachability = {
   isLinked: () => false,
   isHeardThere: () => false,
-  isReached: () => false,
+  isOutOfReach: () => true,
   nodeOf: (link) => (link === 9 ? 'n9' : undefined),
 }
 const linkedTo = (one: PeerId): Reachability => ({ ...nobody, isLinked: (peer) => peer === one })
@@ -93,7 +93,7 @@ describe('presence', () => {
     const cutOff = (reach: Reachability, nowMs = 1) =>
       people(state, nowMs, reach).flatMap((one) => (one.isCutOff ? [one.peer] : []))
     expect(cutOff(nobody)).toEqual([keyOf(2).peer])
-    expect(cutOff({ ...nobody, isReached: (place) => place === other })).toEqual([])
+    expect(cutOff({ ...nobody, isOutOfReach: (place) => place !== other })).toEqual([])
     expect(cutOff(linkedTo(keyOf(2).peer))).toEqual([])
     expect(cutOff(nobody, limits.asleepMaxMs + 1)).toEqual([])
     const restarted = createPresence([presenceOf(2, { site: other })], self, { name: 'Me', box: false })

@@ -143,7 +143,7 @@ export const es: Messages = {
     delivered: (n, of) => `entregado a ${n} de ${of}`,
   },
   message: {
-    arrived: (time) => `llegó ${time}`,
+    arrived: (time) => `llegó a las ${time}`,
     hidden: (who) => `Un mensaje de ${who} está oculto.`,
     show: 'Mostrar',
     removed: (moderator, who) => `${moderator} quitó un mensaje de ${who}`,

@@ -12,6 +12,8 @@ import type { MeshState } from './mesh.svelte.ts'
 
 /** guess: others have given a device up that was silent for so long (links end after 20 to 25 s). */
 const sleptMinMs = 30_000
+/** measured by browsers' makers: timers of a hidden page may run once a minute though it is awake. */
+const sleptHiddenMinMs = 90_000
 /** guess: a site that is out of reach for less was being dialled anew. */
 const splitMinMs = 5_000
 /** guess: long enough to be read, and for what was missed to come. */
@@ -29,13 +31,13 @@ export interface Notice {
 export class Conditions {
   #mesh: MeshState
   #lastTickMs = Date.now()
+  #wasVisible = true
   /** Whom a split cut off, and since when they are. */
   #cutOff = $state.raw<ReadonlyMap<PeerId, number>>(new Map())
   #merged = $state.raw<{ readonly atMs: number; readonly people: ReadonlySet<PeerId> } | undefined>()
   #arrived = $state(0)
-  #slept = $state.raw<
-    { readonly fromMs: number; readonly toMs: number; readonly unread: number } | undefined
-  >()
+  #slept = $state.raw<{ readonly fromMs: number; readonly toMs: number } | undefined>()
+  #missed = $state(0)
   /** Whoever opened it closes it. */
   readonly close: () => void
 
@@ -70,10 +72,13 @@ export class Conditions {
 
   /** What those who were cut off have said may come before word that they are reached again. */
   #count(events: readonly PlacedEvent[]): void {
+    // It may come before the timer of a page that slept.
+    this.#tick()
     const people = this.#merged?.people ?? this.#cutOff
-    this.#arrived += events.filter(
-      (event) => people.has(feedAuthor(event.feed)) && messageText(event) !== undefined,
-    ).length
+    const { self } = this.#mesh
+    const said = events.filter((event) => messageText(event) !== undefined && feedAuthor(event.feed) !== self)
+    this.#missed += said.length
+    this.#arrived += said.filter((event) => people.has(feedAuthor(event.feed))).length
   }
 
   /** Runs late after a sleep: timers do not run while a page is frozen. */
@@ -81,13 +86,16 @@ export class Conditions {
     const nowMs = Date.now()
     const fromMs = this.#lastTickMs
     this.#lastTickMs = nowMs
-    if (nowMs - fromMs >= sleptMinMs) this.#slept = { fromMs, toMs: nowMs, unread: this.#unread() }
-    if (this.#slept !== undefined && nowMs - this.#slept.toMs > toldMs) this.#slept = undefined
-    if (this.#merged !== undefined && nowMs - this.#merged.atMs > toldMs) this.#merged = undefined
-  }
-
-  #unread(): number {
-    return this.#mesh.rooms.reduce((sum, room) => sum + room.unread, 0)
+    const leastMs = this.#wasVisible ? sleptMinMs : sleptHiddenMinMs
+    this.#wasVisible = this.#mesh.isVisible
+    if (nowMs - fromMs >= leastMs) {
+      this.#slept = { fromMs, toMs: nowMs }
+      this.#missed = 0
+    }
+    // Set back meanwhile: then nothing is said of a time that has not been.
+    const isOver = (atMs: number) => nowMs < atMs || nowMs - atMs > toldMs
+    if (this.#slept !== undefined && isOver(this.#slept.toMs)) this.#slept = undefined
+    if (this.#merged !== undefined && isOver(this.#merged.atMs)) this.#merged = undefined
   }
 
   /** People who are cut off for longer than a moment. */
@@ -122,9 +130,8 @@ export class Conditions {
     }
     if (this.#merged !== undefined) return { strong: words.merged, rest: words.mergedMore(this.#arrived) }
     if (this.#slept !== undefined) {
-      const { fromMs, toMs, unread } = this.#slept
-      const missed = Math.max(0, this.#unread() - unread)
-      return { strong: words.slept(timeOfDay(fromMs), timeOfDay(toMs)), rest: words.sleptMore(missed) }
+      const { fromMs, toMs } = this.#slept
+      return { strong: words.slept(timeOfDay(fromMs), timeOfDay(toMs)), rest: words.sleptMore(this.#missed) }
     }
     const aheadMs = this.#mesh.reach.clockAheadMs
     if (aheadMs !== 0) {

@@ -6,7 +6,9 @@ import type { MeshState } from './mesh.svelte.ts'
 /** guess: as many as anybody looks through. */
 const shownMax = 64
 /** guess: somebody who did not answer is given so long before another one is asked. */
-const againMs = 5_000
+const againMs = 10_000
+/** guess: a second; somebody may claim to be in any number of channels. */
+const askedAtOnceMax = 2
 
 export interface Found {
   readonly room: RoomId
@@ -52,9 +54,14 @@ export class Directory {
 
   /** Asks for names that nobody has said yet. */
   ask(nowMs: number): void {
+    let asked = 0
     for (const { room, card } of this.found) {
+      if (asked >= askedAtOnceMax) break
       const isDue = nowMs - (this.#askedMs.get(room) ?? Number.NEGATIVE_INFINITY) >= againMs
       if (card !== undefined || !isDue) continue
+      asked += 1
+      // Asked last, to be asked again last.
+      this.#askedMs.delete(room)
       this.#askedMs.set(room, nowMs)
       this.#mesh.command({ type: 'ask-room', room })
     }

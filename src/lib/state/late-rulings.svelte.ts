@@ -6,37 +6,48 @@ import type { RoomRecord } from '#mesh/effects.ts'
 import type { History } from '../start.ts'
 import type { Rulings } from './rulings.svelte.ts'
 
+/** guess */
+const patienceMs = 3_000
+
 export class LateRulings {
   #history: History
   #record: RoomRecord
   #rulings = $state.raw<Rulings | undefined>()
-  #isFetching = false
+  #fetching: Promise<void> | undefined
 
   constructor(history: History, record: RoomRecord) {
     this.#history = history
     this.#record = record
   }
 
-  /** Looks for all that counts. @returns when it is there */
+  /** Looks for all that counts. @returns when it is there, or cannot be had */
   async fetch(): Promise<void> {
-    if (this.#record.owner === undefined || this.#rulings !== undefined || this.#isFetching) return
-    this.#isFetching = true
+    if (this.#record.owner === undefined) return
+    this.#fetching ??= this.#load()
     try {
-      const { Rulings } = await import('./rulings.svelte.ts')
-      this.#rulings = new Rulings(this.#history, this.#record)
-      await this.#rulings.load()
+      await this.#fetching
     } catch (error) {
       // No way to the node: tried again with the next message.
       if (!(error instanceof TypeError)) throw error
-    } finally {
-      this.#isFetching = false
+      this.#fetching = undefined
     }
+  }
+
+  async #load(): Promise<void> {
+    const { Rulings } = await import('./rulings.svelte.ts')
+    this.#rulings = new Rulings(this.#history, this.#record)
+    await this.#rulings.load()
+  }
+
+  /** How long a channel waits to be opened for its rules. */
+  async patience(): Promise<void> {
+    if (this.#record.owner !== undefined) await new Promise((resolve) => setTimeout(resolve, patienceMs))
   }
 
   /** What has just come. */
   async take(events: readonly PlacedEvent[]): Promise<void> {
-    if (this.#rulings === undefined) await this.fetch()
-    else await this.#rulings.take(events)
+    await this.fetch()
+    await this.#rulings?.take(events)
   }
 
   get rules(): RoomRules | undefined {
@@ -53,7 +64,7 @@ export class LateRulings {
   }
 
   isPinned(id: EventId): boolean {
-    return this.pins.some((event) => event.id === id)
+    return this.#rulings?.isPinned(id) === true
   }
 
   get isClosed(): boolean {

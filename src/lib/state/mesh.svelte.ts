@@ -6,6 +6,7 @@ import { bytesToHex, openRoomId, ownedRoomId, type PeerId, type RoomId } from '#
 import type { Mesh, NodesEvent, TabEvent } from '../start.ts'
 import { foldText } from '#runtime/fold-text.ts'
 import { language } from '../i18n/language.svelte.ts'
+import { postFailureWords } from '../words.ts'
 import type { Invitation, Place } from '../place.ts'
 import type { Announcer } from './announcer.svelte.ts'
 import type { Conditions } from './conditions.svelte.ts'
@@ -56,6 +57,8 @@ export class MeshState {
   })
   /** What is said of the mesh beyond who is in reach; fetched when the app has come to rest. */
   conditions = $state.raw<Conditions | undefined>()
+  /** The first load is over. */
+  isRested = $state(false)
   /** Said for a moment. */
   toast = $state.raw<{ readonly text: string; readonly undo?: () => void } | undefined>()
   /** Fetched with the first news: nobody needs it in order to type. */
@@ -113,8 +116,7 @@ export class MeshState {
         return this.room(event.room)?.composing.posted(event.token)
       case 'post-failed':
         for (const room of this.rooms) room.composing.failed(event.token, event.cause)
-        if (event.token.startsWith(createToken)) this.tell(language.words.channels.notCreated)
-        return
+        return this.#notCreated(event)
       case 'catching-up':
         this.missing = event.missing
         return
@@ -141,6 +143,14 @@ export class MeshState {
         // Both versions are kept and shown; whose device it was is for the profile sheet (a later step).
         return
     }
+  }
+
+  /** A channel that never began is left: nobody could write in it. */
+  #notCreated({ token, cause }: Extract<MeshEvent, { type: 'post-failed' }>): void {
+    const { self } = this
+    if (!token.startsWith(createToken) || self === undefined) return
+    this.#mesh.command({ type: 'leave', room: ownedRoomId(self, token.slice(createToken.length)) })
+    this.tell(cause === 'no-room' ? language.words.channels.notCreated : postFailureWords(cause))
   }
 
   #takeMessages(event: Extract<MeshEvent, { type: 'messages' }>): void {
@@ -219,6 +229,8 @@ export class MeshState {
 
   /** Says something for a moment. */
   tell(text: string, undo?: () => void): void {
+    // What can be undone is not taken from under somebody's finger.
+    if (this.toast?.undo !== undefined && undo === undefined) return
     this.toast = undo === undefined ? { text } : { text, undo }
     clearTimeout(this.#toastTimer)
     this.#toastTimer = setTimeout(() => (this.toast = undefined), toastMs)
@@ -311,10 +323,12 @@ export class MeshState {
   leave(room: RoomState): void {
     const { record, title } = room
     this.#mesh.command({ type: 'leave', room: record.room })
-    const { owner, nonce, name } = record
+    const { owner, nonce, name, maxAgeMs, tellsRead } = record
     const back = () => {
       if (owner === undefined) this.join(name)
       else if (nonce !== undefined) this.enter({ room: record.room, name, owner, nonce })
+      this.#mesh.command({ type: 'set-max-age', room: record.room, maxAgeMs })
+      if (tellsRead) this.#mesh.command({ type: 'tell-read', room: record.room, isOn: true })
     }
     this.tell(language.words.channels.left(title), back)
   }

@@ -19,6 +19,8 @@ const windowMax = 200
 /** `ux.md` §4.8: with more unread than this one begins at the end. */
 const shownUnreadMax = 200
 const unreadMax = 1_000
+/** `ux.md` §4.17: more than these are history. */
+const pinsMax = 3
 
 type Reader = Extract<MeshEvent, { type: 'readers' }>['readers'][number]
 type MessagesEvent = Extract<MeshEvent, { type: 'messages' }>
@@ -85,20 +87,21 @@ export class RoomState {
     return this.rules?.purpose ?? this.record.purpose ?? ''
   }
 
-  get isClosed(): boolean {
-    return this.rulings.isClosed
-  }
-
   get mayModerate(): boolean {
     return this.rulings.mayModerate(this.#self())
   }
 
   get pins(): readonly PlacedEvent[] {
-    return this.rulings.pins.filter((event) => this.fold(event).text !== undefined)
+    const isWanted = (event: PlacedEvent) =>
+      this.fold(event).text !== undefined &&
+      this.isShown(event) &&
+      settings.quietOf(feedAuthor(event.feed)) !== 'hidden'
+    return this.rulings.pins.filter(isWanted).slice(0, pinsMax)
   }
 
   async #begin(): Promise<void> {
-    await Promise.all([this.composing.begin(), this.#heed([])])
+    void this.#heed([])
+    await this.composing.begin()
     this.#readMark = await this.#mesh.history.readMark(this.record.room)
     await this.#recount()
   }
@@ -125,6 +128,8 @@ export class RoomState {
 
   async #openNow(): Promise<void> {
     if (this.isOpened) return
+    // What moderators took away is not shown for a moment first; nor does anybody wait for a node that is gone.
+    await Promise.race([this.#heed([]), this.rulings.patience()])
     const mark = this.#readMark
     const isFarBack = mark !== undefined && this.unread > pageSize && this.unread <= shownUnreadMax
     if (isFarBack) {
@@ -231,7 +236,7 @@ export class RoomState {
   take(event: MessagesEvent): void {
     const unread = event.added.filter(
       (one) =>
-        standsByItself(one) &&
+        this.isShown(one) &&
         feedAuthor(one.feed) !== this.#self() &&
         settings.quietOf(feedAuthor(one.feed)) !== 'hidden' &&
         (this.#readMark === undefined || compare(one, this.#readMark) > 0),

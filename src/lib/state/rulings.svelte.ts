@@ -6,8 +6,8 @@ import { ownerBy, pinned, rulesOf, type RoomRules } from '#mesh/timeline/rules.t
 import type { RoomRecord } from '#mesh/effects.ts'
 import type { History } from '../start.ts'
 
-/** `ux.md` §4.17: more than these are history. */
-const pinsMax = 3
+/** guess: of these the latest that are still there are shown. */
+const pinsMax = 32
 
 export class Rulings {
   #history: History
@@ -71,5 +71,9 @@ export class Rulings {
     if (ids.join() === this.pins.map(({ id }) => id).join()) return
     const found = await this.#history.find(ids)
     this.pins = ids.flatMap((id) => found.find((event) => event.id === id) ?? [])
+  }
+
+  isPinned(id: EventId): boolean {
+    return this.#wanted.has(id)
   }
 }

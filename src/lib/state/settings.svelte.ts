@@ -52,7 +52,8 @@ export class Settings {
   }
 
   set(change: Partial<Choices>): void {
-    this.choices = { ...this.choices, ...change }
+    // Another tab may have chosen meanwhile.
+    this.choices = { ...this.choices, ...kept(), ...change }
     this.#apply()
     keep(this.choices)
   }
@@ -71,12 +72,14 @@ export class Settings {
 
   /** @param quiet undefined: like everybody */
   setQuiet(peer: PeerId, quiet: Quiet | undefined): void {
-    this.set({ people: changed(this.choices.people, peer, quiet, quietPeopleMax) })
+    this.set({ people: changed(kept().people ?? this.choices.people, peer, quiet, quietPeopleMax) })
   }
 
   /** @param level undefined: as for all rooms */
   setAlertsOf(room: RoomId, level: AlertLevel | undefined): void {
-    this.set({ roomAlerts: changed(this.choices.roomAlerts, room, level, roomAlertsMax) })
+    this.set({
+      roomAlerts: changed(kept().roomAlerts ?? this.choices.roomAlerts, room, level, roomAlertsMax),
+    })
   }
 
   #apply(): void {

@@ -180,7 +180,10 @@ export function reachabilityOf(engine: Engine): Reachability {
       const link = id === undefined ? undefined : engine.overlay.links.get(id)
       return boxOf(engine, link ?? onlyWay(engine))?.node
     },
-    isReached: (site) => site !== undefined && reachable.has(site),
+    isOutOfReach: (site, hint) => {
+      if (site === undefined) return false
+      return !reachable.has(site) && engine.sites.words.get(site)?.gone.includes(hint) !== true
+    },
     isHeardThere: (site, hint) => {
       if (site === undefined) return false
       return reachable.has(site) && engine.sites.words.get(site)?.gone.includes(hint) !== true

@@ -1,12 +1,14 @@
 /** The guest door of a page that mostly keeps it shut: what it takes is fetched when it is opened. */
 import type { MeshEvent } from '#mesh/effects.ts'
 import type { DoorKeeper, DoorKeeperParts } from './door-keeper.ts'
-import { readIsOpen } from './door-switch.ts'
+import { readIsOpen, writeIsOpen } from './door-switch.ts'
 import type { DoorPass } from './guest-door.ts'
 
 export class LateDoor {
   private readonly parts: DoorKeeperParts
   private keeper: DoorKeeper | undefined
+  /** Another tab leads. */
+  private isClosed = false
   private coming: Promise<DoorKeeper> | undefined
 
   constructor(parts: DoorKeeperParts) {
@@ -15,6 +17,7 @@ export class LateDoor {
 
   /** This tab leads now: what another one has switched meanwhile counts. */
   async begin(): Promise<void> {
+    this.isClosed = false
     if (this.keeper !== undefined || readIsOpen()) (await this.fetched()).begin()
   }
 
@@ -23,11 +26,13 @@ export class LateDoor {
   }
 
   async set(isOpen: boolean): Promise<void> {
+    writeIsOpen(isOpen)
     ;(await this.fetched()).set(isOpen)
   }
 
   async pass(pass: DoorPass): Promise<void> {
-    await (await this.fetched()).pass(pass)
+    const keeper = await this.fetched()
+    if (!this.isClosed) await keeper.pass(pass)
   }
 
   /** Before it has come it needs nothing: it is told everything once more then. */
@@ -50,7 +55,7 @@ export class LateDoor {
   }
 
   tell(): void {
-    if (this.keeper === undefined) this.parts.changed({ isOpen: false, name: undefined, guests: 0 })
+    if (this.keeper === undefined) this.parts.changed({ isOpen: readIsOpen(), name: undefined, guests: 0 })
     else this.keeper.tell()
   }
 
@@ -59,6 +64,7 @@ export class LateDoor {
   }
 
   close(): void {
+    this.isClosed = true
     this.keeper?.close()
   }
 }

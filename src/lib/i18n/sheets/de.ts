@@ -35,7 +35,7 @@ export const de: SheetMessages = {
     open: 'Offen: Programme in diesem Netz dürfen in Ihren Kanälen lesen und schreiben',
     hint: 'Was ein Programm schreibt, geht als Ihre Nachricht hinaus, mit dem Namen des Programms in Klammern davor.',
     opening: 'Wird geöffnet …',
-    name: 'Ihr Name:',
+    name: 'Name der Tür:',
     guests: (n) => count(n, { one: '# Programm ist verbunden', other: '# Programme sind verbunden' }),
   },
   whoHas: {
@@ -86,11 +86,16 @@ export const de: SheetMessages = {
       'Alle in diesem Netz können beitreten. Wer einen Kanal gleichen Namens anlegt, ist im selben Kanal.',
     owned: 'Moderiert: gehört Ihnen',
     ownedHint:
-      'Wen Sie einladen, kann lesen und schreiben. Sie und wen Sie ernennen, können anheften, Nachrichten entfernen und ihn schließen.',
+      'Alle in diesem Netz können ihn finden, lesen und schreiben. Sie und wen Sie ernennen, können anheften, Nachrichten entfernen und ihn schließen.',
     fault: 'Geben Sie dem Kanal einen Namen, etwa lager.',
     create: 'Anlegen',
   },
   channel: {
+    keepHint: 'Was älter ist, wird auf diesem Gerät sofort gelöscht.',
+    keepAllHint: 'Was älter ist, wird auf allen Geräten in diesem Kanal gelöscht.',
+    appointNow: 'Ernennen',
+    leaveOwner:
+      'Der Kanal gehört Ihnen. Kopieren Sie vorher den Link, sonst kann niemand mehr Moderierende ernennen.',
     open: 'Offener Kanal. Er gehört niemandem.',
     owner: (who) => `Gehört ${who}`,
     unknown: 'Was die Person sagt, der er gehört, ist noch nicht angekommen.',
@@ -114,14 +119,15 @@ export const de: SheetMessages = {
     keep: 'Nachrichten auf diesem Gerät behalten',
     keepAll: 'Nachrichten behalten, für alle',
     ages: { always: 'Solange Platz ist', day: '1 Tag', week: '1 Woche', month: '30 Tage', year: '1 Jahr' },
-    policy: (age) => `Wem der Kanal gehört, bittet alle Geräte, Nachrichten höchstens ${age} zu behalten.`,
+    policy: (age) =>
+      `Die Person, der er gehört, bittet alle Geräte, Nachrichten höchstens ${age} zu behalten.`,
     tellsRead: 'Anderen sagen, wie weit ich hier gelesen habe',
     moderators: 'Moderierende',
     appoint: 'Jemanden moderieren lassen',
     choose: 'Person auswählen',
     dismiss: (who) => `${who} nicht mehr moderieren lassen`,
     close: 'Kanal schließen',
-    closeHint: 'Alle können weiter lesen. Schreiben können nur Moderierende.',
+    closeHint: 'Alle können weiterlesen. Schreiben können nur Moderierende.',
     reopen: 'Kanal wieder öffnen',
     name: 'Name des Kanals',
     purpose: 'Wofür er da ist',
@@ -153,7 +159,7 @@ export const de: SheetMessages = {
       hidden: 'Auf diesem Gerät ausblenden',
     },
     quietHint:
-      'Nur auf diesem Gerät, und niemand erfährt es. Es gibt weiterhin die Nachrichten aller weiter.',
+      'Nur auf diesem Gerät, und niemand erfährt es. Das Gerät leitet weiterhin die Nachrichten aller weiter.',
   },
   conditions: {
     split: 'Das Netz ist geteilt.',
@@ -168,9 +174,25 @@ export const de: SheetMessages = {
     ahead: (amount) => `Die Uhr dieses Geräts geht gegenüber den anderen ${amount} vor.`,
     behind: (amount) => `Die Uhr dieses Geräts geht gegenüber den anderen ${amount} nach.`,
     amount: (hours, minutes) => (hours > 0 ? `${hours} Std. ${minutes} Min.` : `${minutes} Min.`),
-    clockMore:
-      'Nachrichten bleiben in der Reihenfolge; neue tragen die Zeit, über die sich die anderen einig sind.',
+    clockMore: 'Zeiten, die hier stehen, können falsch sein, bis sie gestellt ist.',
     noDirect: 'Dieser Browser verbietet direkte Verbindungen (WebRTC ist aus).',
     noDirectMore: 'Alles läuft über den Knoten.',
+  },
+  reach: {
+    title: 'Wer erreichbar ist',
+    nobody: 'Niemand ist erreichbar.',
+    nobodySince: (time) => `Seit ${time} ist niemand erreichbar.`,
+    direct: 'Direkt',
+    through: 'Über andere',
+    by: (who, node) => `${who} (über ${node})`,
+    nodes: 'Knoten, die antworten',
+    boxes: 'Kästen, die Nachrichten aufheben',
+    waiting: (n) =>
+      `${count(n, { one: '# Nachricht wartet', other: '# Nachrichten warten' })} auf diesem Gerät, bis jemand erreichbar ist.`,
+    allOut: 'Hier wartet nichts: Was Sie zuletzt schrieben, hat noch jemand.',
+    otherTab: 'meshchat ist noch in einem anderen Tab offen. Beide bleiben gleich.',
+    traffic: (received, sent) => `Seit diese Seite offen ist: ${received} empfangen, ${sent} gesendet.`,
+    kilobytes: (n) => `${n} kB`,
+    copy: 'Bericht kopieren',
   },
 }

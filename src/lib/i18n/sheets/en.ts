@@ -83,11 +83,15 @@ export const en = {
       'Anyone on this mesh can join. Whoever makes a channel of the same name is in the same channel.',
     owned: 'Moderated: you own it',
     ownedHint:
-      'Anyone you invite can read and write. You, and those you name, can pin, remove messages and close it.',
+      'Anyone on this mesh can find it, read and write. You, and those you name, can pin, remove messages and close it.',
     fault: 'Give the channel a name, like logistics.',
     create: 'Create',
   },
   channel: {
+    keepHint: 'What is older is deleted from this device at once.',
+    keepAllHint: 'What is older is deleted from every device in this channel.',
+    appointNow: 'Make moderator',
+    leaveOwner: 'You own this channel. Copy its link first, or nobody can appoint moderators any more.',
     open: 'Open channel. Nobody owns it.',
     owner: (who: string) => `Owned by ${who}`,
     unknown: 'What its owner has said about it has not arrived yet.',
@@ -95,7 +99,7 @@ export const en = {
     nobody: 'Nobody else that this device knows.',
     markRead: 'Mark as read',
     leave: 'Leave channel',
-    leaveHint: 'Messages stay on this device until it needs the room. You can come back.',
+    leaveHint: 'Messages stay on this device until it needs the space. You can come back.',
     invite: 'Invite',
     inviteHint: 'Whoever is on this mesh opens this link, or points a camera at the code.',
     copyLink: 'Copy link',
@@ -151,7 +155,8 @@ export const en = {
     mention: (room: string) => `Mention in ${room}`,
     quiet: 'What this person says',
     quiets: { usual: 'Show, with alerts', muted: 'Show, no alerts', hidden: 'Hide on this device' },
-    quietHint: 'Only on this device, and nobody is told. It goes on passing everybody’s messages along.',
+    quietHint:
+      'Only on this device, and nobody is told. This device goes on passing everybody’s messages along.',
   },
   conditions: {
     split: 'The mesh is split.',
@@ -165,9 +170,27 @@ export const en = {
     ahead: (amount: string) => `This device’s clock is ${amount} ahead of the others.`,
     behind: (amount: string) => `This device’s clock is ${amount} behind the others.`,
     amount: (hours: number, minutes: number) => (hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min`),
-    clockMore: 'Messages stay in order; new ones carry the time that the others agree on.',
+    clockMore: 'Times shown here may be wrong until it is set.',
     noDirect: 'This browser blocks direct links (WebRTC is off).',
     noDirectMore: 'Everything goes through the node.',
+  },
+  reach: {
+    title: 'Who is in reach',
+    nobody: 'Nobody is in reach.',
+    nobodySince: (time: string) => `Nobody has been in reach since ${time}.`,
+    direct: 'Direct',
+    through: 'Through others',
+    by: (who: string, node: string) => `${who} (through ${node})`,
+    nodes: 'Nodes that answer',
+    boxes: 'Boxes that keep messages',
+    waiting: (n: number) =>
+      `${count(n, 'message waits', 'messages wait')} on this device for somebody to come in reach.`,
+    allOut: 'Nothing waits here: somebody else has what you wrote lately.',
+    otherTab: 'meshchat is also open in another tab. Both stay in step.',
+    traffic: (received: string, sent: string) =>
+      `Since this page was opened: ${received} received, ${sent} sent.`,
+    kilobytes: (n: string) => `${n} kB`,
+    copy: 'Copy report',
   },
 }
 

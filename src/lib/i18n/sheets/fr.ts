@@ -86,11 +86,16 @@ export const fr: SheetMessages = {
       'Tout le monde sur ce réseau peut le rejoindre. Qui crée un canal du même nom est dans le même canal.',
     owned: 'Modéré : à vous',
     ownedHint:
-      'Qui vous invitez peut lire et écrire. Vous, et ceux que vous nommez, pouvez épingler, retirer des messages et le fermer.',
+      'Tout le monde sur ce réseau peut le trouver, lire et écrire. Vous, et ceux que vous nommez, pouvez épingler, retirer des messages et le fermer.',
     fault: 'Donnez un nom au canal, par exemple dépôt.',
     create: 'Créer',
   },
   channel: {
+    keepHint: 'Ce qui est plus ancien est effacé aussitôt de cet appareil.',
+    keepAllHint: 'Ce qui est plus ancien est effacé de tous les appareils de ce canal.',
+    appointNow: 'Nommer',
+    leaveOwner:
+      'Ce canal est à vous. Copiez d’abord son lien, sinon plus personne ne pourra nommer de modérateurs.',
     open: 'Canal ouvert. Il n’est à personne.',
     owner: (who) => `À ${who}`,
     unknown: 'Ce que son propriétaire en a dit n’est pas encore arrivé.',
@@ -108,7 +113,7 @@ export const fr: SheetMessages = {
     levels: {
       usual: 'Comme partout',
       none: 'Rien (muet)',
-      mentions: 'Quand on me cite',
+      mentions: 'Quand on me mentionne',
       all: 'Chaque message',
     },
     keep: 'Garder les messages sur cet appareil',
@@ -148,10 +153,10 @@ export const fr: SheetMessages = {
     removeTitle: 'Retirer ce message pour tous ?',
   },
   person: {
-    code: (code) => `Signe court ·${code}`,
+    code: (code) => `Étiquette courte ·${code}`,
     box: 'Une boîte qui garde les messages, pas une personne.',
     rooms: 'Canaux où vous êtes tous les deux',
-    mention: (room) => `Citer dans ${room}`,
+    mention: (room) => `Mentionner dans ${room}`,
     quiet: 'Ce que dit cette personne',
     quiets: {
       usual: 'Afficher, avec alertes',
@@ -164,7 +169,7 @@ export const fr: SheetMessages = {
   conditions: {
     split: 'Le réseau est coupé en deux.',
     splitMore: (n, nodes, time) =>
-      `${people(n)} (vues en dernier sur ${nodes}) hors de portée depuis ${time}. Les deux côtés continuent et se retrouveront.`,
+      `${people(n)} hors de portée depuis ${time} (dernier nœud : ${nodes}). Les deux côtés continuent et se retrouveront.`,
     splitChip: (n, of) => `coupé : ${n} sur ${of}`,
     merged: 'De nouveau ensemble.',
     mergedMore: (n) =>
@@ -174,9 +179,25 @@ export const fr: SheetMessages = {
     ahead: (amount) => `L’horloge de cet appareil avance de ${amount} sur les autres.`,
     behind: (amount) => `L’horloge de cet appareil retarde de ${amount} sur les autres.`,
     amount: (hours, minutes) => (hours > 0 ? `${hours} h et ${minutes} min` : `${minutes} min`),
-    clockMore:
-      'Les messages restent en ordre ; les nouveaux portent l’heure sur laquelle les autres s’accordent.',
+    clockMore: 'Les heures affichées ici peuvent être fausses tant qu’elle n’est pas réglée.',
     noDirect: 'Ce navigateur bloque les liens directs (WebRTC est coupé).',
     noDirectMore: 'Tout passe par le nœud.',
+  },
+  reach: {
+    title: 'Qui est joignable',
+    nobody: 'Personne n’est joignable.',
+    nobodySince: (time) => `Personne n’est joignable depuis ${time}.`,
+    direct: 'En direct',
+    through: 'Par d’autres',
+    by: (who, node) => `${who} (par ${node})`,
+    nodes: 'Nœuds qui répondent',
+    boxes: 'Boîtes qui gardent les messages',
+    waiting: (n) =>
+      `${count(n, { one: '# message attend', other: '# messages attendent' })} sur cet appareil que quelqu’un soit joignable.`,
+    allOut: 'Rien n’attend ici : quelqu’un d’autre a ce que vous avez écrit.',
+    otherTab: 'meshchat est aussi ouvert dans un autre onglet. Les deux restent au même point.',
+    traffic: (received, sent) => `Depuis l’ouverture de cette page : ${received} reçus, ${sent} envoyés.`,
+    kilobytes: (n) => `${n} ko`,
+    copy: 'Copier le rapport',
   },
 }
