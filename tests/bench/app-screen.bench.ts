@@ -64,11 +64,14 @@ describe('the screen', () => {
     ])
   })
 
-  it('app: typing, switching, scrolling, memory, searching', { timeout: 1_800_000 }, async () => {
+  it.each([
+    ['100,000', [1_000, 100_000]],
+    ['1,000,000', [1_000, 1_000_000]],
+  ])('app: with %s messages', { timeout: 1_800_000 }, async (_title, counts) => {
     const helper = await start()
     const rows: Row[] = []
     const rates: number[] = []
-    for (const count of [1_000, 100_000, 1_000_000]) {
+    for (const count of counts) {
       const ana = await withHistory(helper, count)
       const { page } = ana
       const name = `${count.toLocaleString('en')} messages`
@@ -136,16 +139,7 @@ describe('the screen', () => {
         count,
         { timeout: 300_000 },
       )
-      const found = await page.evaluate(searchFor, [
-        'b',
-        'br',
-        'bri',
-        'brid',
-        'bridg',
-        'bridge',
-        'bridge 9',
-        'bridge 99',
-      ])
+      const found = await page.evaluate(searchFor, ['9', '98', '987', '7', '75', '754', '3', '36'])
       const goal = count > 100_000 ? 150 : 50
       rows.push({
         what: `search, key to results, ${name}, p50 of 8`,
@@ -273,7 +267,7 @@ async function searchFor(texts: string[]): Promise<{ times: number[]; longestMs:
         requestAnimationFrame(() => resolve())
       })
       watch.observe(dialog, { childList: true, subtree: true, characterData: true })
-      setTimeout(resolve, 3_000)
+      setTimeout(resolve, 10_000)
     })
     field.value = text
     field.dispatchEvent(new Event('input', { bubbles: true }))
