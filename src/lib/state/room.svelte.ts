@@ -324,7 +324,10 @@ export class RoomState {
   }
 
   get waitingCount(): number {
-    return this.#events.filter((event) => this.stateOf(event)?.type === 'waiting').length
+    // Somebody's word to have read it may come before the one to hold it.
+    const isWaiting = (event: PlacedEvent) =>
+      this.stateOf(event)?.type === 'waiting' && this.readersOf(event).length === 0
+    return this.#events.filter(isWaiting).length
   }
 
   /** @returns whether this version shows the event in the room, deleted or not */
