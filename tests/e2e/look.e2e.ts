@@ -1,30 +1,14 @@
-import { mkdirSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Page } from 'playwright-core'
+import { overflows, violations } from './axe.ts'
 import { Person, Scene } from './harness.ts'
 
 const shots = process.env['SCREENSHOTS']
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const phone = { width: 390, height: 844 }
 const laptop = { width: 1280, height: 800 }
 /** 77 characters, as `ux.md` §0.5 measures with. */
 const line = 'Generator fuel at shelter three is down to forty litres, truck leaves at 2 pm'
-
-interface Violation {
-  readonly id: string
-  readonly nodes: readonly { readonly html: string }[]
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  const found = await page.evaluate(async () => {
-    const { axe: checker } = globalThis as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }
-    return (await checker.run()).violations
-  })
-  return found.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`)
-}
 
 /** How the screen looks: densities, themes, type sizes, small screens. */
 describe('the look', () => {
@@ -81,9 +65,6 @@ describe('the look', () => {
       }).length
     })
 
-  const overflows = () =>
-    ana.page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
-
   it('shows twenty messages on a phone and 38 on a laptop in compact', async () => {
     await ana.page.setViewportSize(laptop)
     await choose('Density', 'Compact')
@@ -118,7 +99,7 @@ describe('the look', () => {
       await ana.page.evaluate((wanted) => (location.hash = wanted), hash)
       await picture(`look-${density.toLowerCase()}-${name}`)
       expect(await violations(ana.page)).toEqual([])
-      expect(await overflows()).toBe(false)
+      expect(await overflows(ana.page)).toBe(false)
     }
     await ana.page.setViewportSize(laptop)
     await ana.page.getByRole('button', { name: 'Settings' }).click()
@@ -146,7 +127,7 @@ describe('the look', () => {
         await ana.page.evaluate((wanted) => (location.hash = wanted), hash)
         await picture(`look-${direction}-${size.width}-${hash.slice(2).replace('/', '-')}`)
         expect(await violations(ana.page)).toEqual([])
-        expect(await overflows()).toBe(false)
+        expect(await overflows(ana.page)).toBe(false)
       }
       await ana.page.setViewportSize(laptop)
       await ana.page.getByRole('button', { name: title }).click()
@@ -162,7 +143,7 @@ describe('the look', () => {
       await ana.page.setViewportSize({ width: 320, height: 568 })
       await ana.page.evaluate((wanted) => (location.hash = wanted), hash)
       await picture(`look-320-${hash.slice(2).replace('/', '-')}`)
-      expect(await overflows()).toBe(false)
+      expect(await overflows(ana.page)).toBe(false)
     }
   })
 
