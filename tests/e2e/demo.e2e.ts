@@ -37,7 +37,7 @@ describe('npm run demo', () => {
       await page
         .getByText('Hilltop is dark, I am on the EOC node now. Nothing is lost.')
         .waitFor({ timeout: 90_000 })
-      await row('Lena', /left/).waitFor({ timeout: 90_000 })
+      await row('Lena', /(left|out of reach)/).waitFor({ timeout: 90_000 })
       await page.getByText('The truck has left.').waitFor({ timeout: 90_000 })
       await row('Lena', /here/).waitFor({ timeout: 90_000 })
       await page
