@@ -126,7 +126,7 @@ describe.skipIf(missing !== undefined)('two nodes on two routed LANs', () => {
       await person.page
         .getByRole('status', { name: 'Connection' })
         .first()
-        .filter({ hasText: /^\W*2 in reach$/ })
+        .filter({ hasText: /^\W*2 in reach\s*$/ })
         .waitFor({ timeout: 60_000 })
       const listed = person.page.getByRole('complementary', { name: 'People' }).getByRole('listitem')
       expect(await listed.count()).toBe(2)
