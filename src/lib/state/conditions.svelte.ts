@@ -12,7 +12,7 @@ import type { MeshState } from './mesh.svelte.ts'
 
 /** guess: others have given a device up that was silent for so long (links end after 20 to 25 s). */
 const sleptMinMs = 30_000
-/** measured by browsers' makers: timers of a hidden page may run once a minute though it is awake. */
+/** guess: timers of a hidden page may run once a minute though it is awake. */
 const sleptHiddenMinMs = 90_000
 /** guess: a site that is out of reach for less was being dialled anew. */
 const splitMinMs = 5_000
