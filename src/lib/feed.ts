@@ -1,6 +1,7 @@
 /** How a history is laid out: days, the first unread one, and who goes on speaking. */
 import type { PlacedEvent } from '#mesh/clock.ts'
-import { feedAuthor } from '#mesh/ids.ts'
+import type { Gap } from '#mesh/effects.ts'
+import { feedAuthor, parseEventId, type EventId } from '#mesh/ids.ts'
 import { dayOf, writtenMs } from './words.ts'
 
 /** `ux.md` §4.4: within this an author is named once. */
@@ -16,9 +17,30 @@ export interface Row {
   readonly isFirstUnread: boolean
   /** It came here much later than something that was said after it: over a split, or from somebody who was alone. */
   readonly isLate: boolean
+  /** So many events of its author that belong above it are not here. */
+  readonly missing: number
 }
 
-export function rowsOf(events: readonly PlacedEvent[], firstUnread: string | undefined): Row[] {
+/** @returns how much is missing right above each message, by id */
+function missingAbove(events: readonly PlacedEvent[], gaps: readonly Gap[]): Map<string, number> {
+  const missing = new Map<string, number>()
+  for (const gap of gaps) {
+    const own = events.filter(({ feed }) => feed === gap.feed)
+    const after = own.find(({ seq }) => seq > gap.last)
+    // Only where the messages on both sides are loaded, or the very next one: else it belongs further up.
+    const isHere = after?.seq === gap.last + 1 || own.some(({ seq }) => seq < gap.first)
+    if (after === undefined || !isHere) continue
+    missing.set(after.id, (missing.get(after.id) ?? 0) + gap.last - gap.first + 1)
+  }
+  return missing
+}
+
+export function rowsOf(
+  events: readonly PlacedEvent[],
+  firstUnread: string | undefined,
+  gaps: readonly Gap[] = [],
+): Row[] {
+  const missing = missingAbove(events, gaps)
   // On this device's clock only, whatever those of others said.
   const soonest: number[] = []
   for (let i = events.length - 1, ms = Number.POSITIVE_INFINITY; i >= 0; i--) {
@@ -35,9 +57,10 @@ export function rowsOf(events: readonly PlacedEvent[], firstUnread: string | und
     return {
       event,
       day: isSameDay ? undefined : day,
-      isGrouped: isSameDay && isSameAuthor && isClose && !isFirstUnread,
+      isGrouped: isSameDay && isSameAuthor && isClose && !isFirstUnread && !missing.has(event.id),
       isFirstUnread,
       isLate: event.storedAtMs - (soonest[i] ?? Number.POSITIVE_INFINITY) >= lateMs,
+      missing: missing.get(event.id) ?? 0,
     }
   })
 }
@@ -46,6 +69,17 @@ export function rowsOf(events: readonly PlacedEvent[], firstUnread: string | und
 export function firstVisible(list: HTMLElement): Element | undefined {
   const { top } = list.getBoundingClientRect()
   return [...list.querySelectorAll('article')].find((row) => row.getBoundingClientRect().bottom > top)
+}
+
+export function idOf(row: Element | undefined): EventId | undefined {
+  return parseEventId(row instanceof HTMLElement ? row.dataset['id'] : undefined)
+}
+
+/** @returns what ends it */
+export function watchSize(element: Element, resized: () => void): () => void {
+  const watch = new ResizeObserver(resized)
+  watch.observe(element)
+  return () => watch.disconnect()
 }
 
 /** What `MessageSheets` offers to the list. */

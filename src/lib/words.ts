@@ -85,8 +85,13 @@ const colours = [
   '#5a5f68',
 ] as const
 
-/** One of twelve colours on which white initials read well, always the same for one device. */
-export function avatarColour(peer: string): string {
+/**
+ * One of twelve colours on which white initials read well.
+ * @param chosen 1 to 12; 0: the one that is always the same for one device
+ */
+export function avatarColour(peer: string, chosen = 0): string {
+  const colour = colours[chosen - 1]
+  if (colour !== undefined) return colour
   let sum = 0
   for (const letter of peer.slice(0, 12)) sum += letter.charCodeAt(0)
   return colours[sum % colours.length] ?? colours[0]

@@ -12,6 +12,7 @@ import type { Engine } from './state.ts'
 import { isUrgent, itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
 import { enqueueNote, repeatWhole } from './gossip/lane.ts'
 import type { Note } from './gossip/note.ts'
+import { spend } from './gossip/quota.ts'
 import { dropRecord, putRecord } from './gossip/shelf.ts'
 import {
   acceptItem,
@@ -27,6 +28,7 @@ import { bytesToHex, feedAuthor, type PeerId } from './ids.ts'
 import { limits } from './limits.ts'
 import { isPairLink, isRadio } from './overlay/gateways.ts'
 import { hasFailedDial, retryDial, type Link } from './overlay/links.ts'
+import { hearTyping } from './overlay/typing.ts'
 import { acceptWord, isLargeMesh, isRoomWanted, reachableSites } from './overlay/sites.ts'
 import type { SiteWord } from './overlay/site-word.ts'
 import { acceptPresence, hear, hearSuspicion } from './presence.ts'
@@ -167,6 +169,8 @@ export function receiveNote(engine: Engine, link: Link, note: Note, nowMs: numbe
       repeatWhole(link.lane, note.seq)
       engine.busyLanes.add(link.id)
       return
+    case 'typing':
+      return hearTyping(engine, link, note.room, nowMs, out)
     case 'short':
       // Completed before it gets here, or its packet was unclear.
       return
@@ -198,10 +202,14 @@ function hasItem(engine: Engine, id: ShortId): boolean {
 function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Effect[]): boolean {
   const { content } = item
   switch (content.type) {
-    case 'run':
-      learnWay(engine, feedAuthor(content.run.feed), link.id)
+    case 'run': {
+      const author = feedAuthor(content.run.feed)
+      learnWay(engine, author, link.id)
+      // G13: what is over it comes by comparing.
+      if (!spend(engine.quota, author, content.run.events.length, nowMs)) return false
       takeRun(engine, content.run, { link: link.id }, nowMs, out)
       return true
+    }
     case 'presence':
       return takePresence(engine, link, item, content.record, nowMs)
     case 'receipt':

@@ -10,7 +10,7 @@ import type { Range } from './sync/sync-frame.ts'
 import type { EventId, FeedId, PeerId, RoomId } from './ids.ts'
 import type { FeedRecord } from './sync/held.ts'
 import type { Split } from './sync/branches.ts'
-import type { Presence, Receipt, Status } from './record.ts'
+import type { Presence, Profile, Receipt, Status } from './record.ts'
 import type { Body, BodyFault } from './timeline/body.ts'
 import type { ReadMark, ReadPosition } from './timeline/read-marks.ts'
 
@@ -145,6 +145,16 @@ export type Command =
   | { readonly type: 'read'; readonly room: RoomId; readonly position: ReadPosition }
   | { readonly type: 'tell-read'; readonly room: RoomId; readonly isOn: boolean }
   | { readonly type: 'rename'; readonly name: string }
+  /** P11: until the engine ends; whoever shows a screen says it at each start. */
+  | ({ readonly type: 'set-profile' } & Profile)
+  /** P10 */
+  | { readonly type: 'typing'; readonly room: RoomId }
+  /** R9: compare with everybody who is linked now, rather than when digests differ. */
+  | { readonly type: 'compare' }
+  /** Which parts of this room's feeds are known to be missing. */
+  | { readonly type: 'tell-gaps'; readonly room: RoomId }
+  /** How much is held, by room. */
+  | { readonly type: 'tell-sizes' }
   | { readonly type: 'set-visible'; readonly visible: boolean }
   /** What this device keeps from now on. */
   | { readonly type: 'set-retention'; readonly retention: Retention }
@@ -234,9 +244,24 @@ export type Effect =
   | { readonly type: 'schedule'; readonly delayMs: number }
   | { readonly type: 'emit'; readonly event: MeshEvent }
 
+/** Events of a feed that are not held, below one that is. */
+export interface Gap extends Range {
+  readonly feed: FeedId
+}
+
+/** What is held of a room. */
+export interface RoomSize {
+  readonly room: RoomId
+  readonly events: number
+  /** About. */
+  readonly bytes: number
+}
+
 export interface Person {
   readonly peer: PeerId
   readonly name: string
+  /** P11 */
+  readonly profile: Profile | undefined
   readonly node: string
   readonly status: Status
   /** When the status began, ms on this device's clock. */
@@ -288,6 +313,11 @@ export type MeshEvent =
       readonly room: RoomId
       readonly readers: readonly (ReadPosition & { readonly peer: PeerId })[]
     }
+  /** Of rooms that were left, too. */
+  | { readonly type: 'sizes'; readonly rooms: readonly RoomSize[] }
+  | { readonly type: 'gaps'; readonly room: RoomId; readonly gaps: readonly Gap[] }
+  /** P10: said just now. */
+  | { readonly type: 'typing'; readonly room: RoomId; readonly peer: PeerId }
   /** M11: a room that was asked for. */
   | { readonly type: 'room-card'; readonly card: RoomCard }
   /** Events that peers have and this device still lacks. */

@@ -18,7 +18,7 @@ import {
   type MeshEvent,
   type StoreFailure,
 } from './effects.ts'
-import { openLink, receive, takeLoaded, tellRooms } from './exchange.ts'
+import { compareAll, openLink, receive, takeLoaded, tellRooms } from './exchange.ts'
 import { itemOf } from './gossip/item.ts'
 import { cleanName, feedAuthor, type PeerId } from './ids.ts'
 import { settleFailed, settleStored } from './journal.ts'
@@ -40,8 +40,11 @@ import { routeSignals } from './overlay/helpers.ts'
 import { askRoom } from './overlay/room-cards.ts'
 import { noteDialFailed } from './overlay/links.ts'
 import { loseLink } from './overlay/liveness.ts'
+import { sayTyping } from './overlay/typing.ts'
 import { forgetPassive } from './overlay/membership.ts'
 import { acceptWord } from './overlay/sites.ts'
+import { cleanProfile } from './record.ts'
+import { gapsOf, sizesOf } from './sync/held.ts'
 import { setRetention } from './sync/retention.ts'
 import { acceptTally, noteSaid } from './sync/tally.ts'
 import { acceptMark, noteRead, readersOf } from './timeline/read-marks.ts'
@@ -141,6 +144,12 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
       engine.journal.name = name
       return
     }
+    case 'set-profile':
+    case 'typing':
+    case 'compare':
+    case 'tell-gaps':
+    case 'tell-sizes':
+      return lesserCommand(engine, wish, nowMs, out)
     case 'set-visible':
       own.stale ||= own.visible !== wish.visible
       own.visible = wish.visible
@@ -161,6 +170,34 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
         spread(engine, itemOf({ type: 'presence', record: own.farewell }), nowMs)
       own.stale = true
       return
+    default:
+      unreachable(wish)
+  }
+}
+
+type LesserCommand = Extract<
+  Command,
+  { type: 'set-profile' | 'typing' | 'compare' | 'tell-gaps' | 'tell-sizes' }
+>
+
+/** What a screen wants to know or to have said, and nothing is stored for. */
+function lesserCommand(engine: Engine, wish: LesserCommand, nowMs: number, out: Effect[]): void {
+  const { own } = engine.presence
+  switch (wish.type) {
+    case 'set-profile': {
+      const profile = cleanProfile(wish)
+      own.stale ||= JSON.stringify(profile) !== JSON.stringify(own.profile)
+      own.profile = profile
+      return
+    }
+    case 'typing':
+      return sayTyping(engine, wish.room, nowMs)
+    case 'compare':
+      return compareAll(engine, out)
+    case 'tell-gaps':
+      return emit(out, { type: 'gaps', room: wish.room, gaps: gapsOf(engine.log, wish.room) })
+    case 'tell-sizes':
+      return emit(out, { type: 'sizes', rooms: sizesOf(engine.log) })
     default:
       unreachable(wish)
   }

@@ -8,6 +8,7 @@ import type { Effect, Input, LinkId } from './effects.ts'
 import type { Event, Run } from './event.ts'
 import type { Digests, Frame } from './frame.ts'
 import { receivePacket } from './gossip/lane.ts'
+import { isOver } from './gossip/quota.ts'
 import { announceTo } from './gossip/tree.ts'
 import type { RoomId } from './ids.ts'
 import { hasSpace } from './journal.ts'
@@ -298,7 +299,10 @@ export function askAll(engine: Engine, nowMs: number, out: Effect[]): void {
   const isWanted = (room: RoomId, before: number, isOlder: boolean) =>
     !isOlder || (!engine.isFull && before > (horizons.get(room) ?? 0))
   for (const [id, session] of engine.reconcile.sessions) {
-    const wants = dueWants(engine.reconcile, session, engine.log, rooms, nowMs, isWanted)
+    const wants = dueWants(engine.reconcile, session, engine.log, rooms, nowMs, {
+      isWanted,
+      isOver: (author) => isOver(engine.quota, author, nowMs),
+    })
     for (const room of new Set(wants.map((want) => want.room))) {
       const there = wants.filter((want) => want.room === room)
       send(out, id, wantFrame(room, there))
@@ -323,6 +327,12 @@ export function tellFetched(engine: Engine, out: Effect[]): void {
 }
 
 /** R14, R15: a comparison that only this side knows to be due. */
+/** R9: because a person asks. */
+export function compareAll(engine: Engine, out: Effect[]): void {
+  for (const link of engine.overlay.links.values())
+    begin(engine, link, commonRooms(keptRooms(engine).keys(), link.rooms), out)
+}
+
 function begin(engine: Engine, link: Link, rooms: readonly RoomId[], out: Effect[]): void {
   if (rooms.length === 0) return
   const floors = floorsOf(engine, link)

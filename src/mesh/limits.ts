@@ -19,6 +19,8 @@ export const limits = {
   haveEntriesMax: 128,
   /** guess: ranges of one feed that a peer may report; older ones are left out. */
   rangesMax: 16,
+  /** guess: holes of a room that are shown. */
+  gapsShownMax: 256,
   /** guess: at 1.3 KiB for the largest record this stays below `frameBytesMax`. */
   recordsPerFrameMax: 32,
 
@@ -253,6 +255,12 @@ export const limits = {
   graftDelayMs: 150,
   graftRetryMs: 500,
   graftTriesMax: 6,
+  /** guess: a person writes two a second at most, a program that relays others some more. */
+  authorPerSecond: 16,
+  /** guess: a pasted log, four runs at once. */
+  authorBurst: 256,
+  /** guess */
+  quotaAuthorsMax: 4_096,
   missingMax: 4_096,
   /** paper: Plumtree §3.8, by 7 hops; ours is a cost. */
   treeThreshold: 7,
@@ -268,6 +276,12 @@ export const limits = {
   itemCacheMs: 60_000,
 
   // Presence
+  /** guess: how often somebody who writes says so; shown for twice as long. */
+  typingIntervalMs: 4_000,
+  /** guess: one line beside a name. */
+  statusCharactersMax: 64,
+  /** design (`ux.md` §4.3): colours that somebody can choose. */
+  coloursMax: 12,
   /** guess: one heartbeat per link. */
   heartbeatIntervalMs: 5_000,
   /** guess: heartbeats that differ before a spare way between sites compares rooms itself. */

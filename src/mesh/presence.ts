@@ -10,7 +10,7 @@ import type { LinkId, Person } from './effects.ts'
 import { bytesToHex, peerIdToBytes, type PeerId, type RoomId } from './ids.ts'
 import { hintBytesLength } from './overlay/overlay-frame.ts'
 import { limits } from './limits.ts'
-import type { Presence, PresenceFields, Status } from './record.ts'
+import type { Presence, PresenceFields, Profile, Status } from './record.ts'
 
 export interface Known {
   readonly record: Presence
@@ -27,6 +27,7 @@ export interface Known {
 
 export interface OwnPresence {
   name: string
+  profile: Profile | undefined
   visible: boolean
   node: string
   site: PeerId | undefined
@@ -64,6 +65,7 @@ export function createPresence(
     aliveDigest: undefined,
     own: {
       name: own.name,
+      profile: undefined,
       box: own.box,
       visible: true,
       node: '',
@@ -240,6 +242,7 @@ export function listPeople(
     return {
       peer: record.peer,
       name: record.name,
+      profile: record.profile,
       node: record.node,
       status,
       sinceMs,
@@ -282,6 +285,16 @@ export function ownFields(
   counter: number,
 ): PresenceFields {
   const status = own.visible ? 'here' : 'asleep'
-  const { box, name, node, site } = own
-  return { peer: self, counter, status, box, name, node, site, rooms }
+  const { box, name, profile, node, site } = own
+  return {
+    peer: self,
+    counter,
+    status,
+    box,
+    name,
+    ...(profile === undefined ? {} : { profile }),
+    node,
+    site,
+    rooms,
+  }
 }

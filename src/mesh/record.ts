@@ -24,6 +24,16 @@ import { limits } from './limits.ts'
 
 export type Status = 'here' | 'asleep' | 'left'
 
+/** P11: what somebody says of themselves beside the name. */
+export interface Profile {
+  /** One line; empty without. */
+  readonly statusText: string
+  /** 1 to 12; 0 for the one that follows from the key. */
+  readonly colour: number
+  /** Empty without. */
+  readonly emoji: string
+}
+
 export interface PresenceFields {
   readonly peer: PeerId
   /** A stamp; of two records of one peer the larger one counts (P1). */
@@ -32,6 +42,8 @@ export interface PresenceFields {
   /** A box (a resident) is never counted as a person. */
   readonly box: boolean
   readonly name: string
+  /** P11: absent where somebody says nothing more of themselves. */
+  readonly profile?: Profile
   /** The helper's name at the person's site, as shown; empty when none was reached yet. */
   readonly node: string
   /** The helper's key, which names the site. */
@@ -93,13 +105,18 @@ const receiptDomain = encodeUtf8('meshchat/1/sign/receipt')
 const tallyDomain = encodeUtf8('meshchat/1/sign/tally')
 const printBytesLength = 8
 const statuses: readonly Status[] = ['here', 'asleep', 'left']
+/** Pictures and flags with what joins and colours them (UTS #51 §1.4.9, less strict), nothing else. */
+const emojiPattern = /^(?:[\p{Extended_Pictographic}\p{RI}][\p{Emoji_Component}\ufe0f\u200d]*)+$/u
 const nameBytesMax = limits.nameCharactersMax * 4
 const seqMax = Number.MAX_SAFE_INTEGER - 1
 
 function writePresence(writer: Writer, record: PresenceFields): Writer {
   writer.fixed(peerIdToBytes(record.peer)).u64(record.counter)
-  writer.u8(statuses.indexOf(record.status)).u8(record.box ? 1 : 0)
-  writer.text(record.name).text(record.node)
+  const { profile } = record
+  writer.u8(statuses.indexOf(record.status)).u8((record.box ? 1 : 0) + (profile === undefined ? 0 : 2))
+  writer.text(record.name)
+  if (profile !== undefined) writer.text(profile.statusText).u8(profile.colour).text(profile.emoji)
+  writer.text(record.node)
   writer.u8(record.site === undefined ? 0 : 1)
   if (record.site !== undefined) writer.fixed(peerIdToBytes(record.site))
   writer.varint(record.rooms.length)
@@ -125,16 +142,53 @@ export function decodePresence(reader: Reader): Presence {
   const counter = reader.u64()
   if (counter > limits.stampMax) throw new Malformed('stamp out of range')
   const status = statuses[reader.u8()]
-  const box = reader.u8()
-  if (status === undefined || box > 1) throw new Malformed('status')
+  const flags = reader.u8()
+  if (status === undefined || flags > 3) throw new Malformed('status')
   const name = readName(reader)
+  const profile = (flags & 2) === 0 ? undefined : readProfile(reader)
   const node = readName(reader)
   const hasSite = reader.u8()
   if (hasSite > 1) throw new Malformed('flag')
   const site = hasSite === 1 ? peerIdFromBytes(reader.fixed(peerIdBytesLength)) : undefined
   const rooms = reader.list(limits.roomsMax, () => roomIdFromBytes(reader.fixed(roomIdBytesLength)))
   const signature = reader.fixed(signatureBytesLength)
-  return { peer, counter, status, box: box === 1, name, node, site, rooms, signature }
+  return {
+    peer,
+    counter,
+    status,
+    box: (flags & 1) === 1,
+    name,
+    ...(profile === undefined ? {} : { profile }),
+    node,
+    site,
+    rooms,
+    signature,
+  }
+}
+
+/** P11 */
+function readProfile(reader: Reader): Profile {
+  const profile = {
+    statusText: reader.text(limits.statusCharactersMax * 4),
+    colour: reader.u8(),
+    emoji: reader.text(limits.emojiBytesMax),
+  }
+  const clean = cleanProfile(profile)
+  const isClean = clean?.statusText === profile.statusText && clean.emoji === profile.emoji
+  // One that says nothing is left out.
+  if (!isClean || clean.colour !== profile.colour) throw new Malformed('profile')
+  return profile
+}
+
+/** P11: @returns what of it can be said; undefined for nothing */
+export function cleanProfile({ statusText, colour, emoji }: Profile): Profile | undefined {
+  const isEmoji = emojiPattern.test(emoji) && encodeUtf8(emoji).length <= limits.emojiBytesMax
+  const profile = {
+    statusText: cleanName(statusText, limits.statusCharactersMax),
+    colour: Number.isInteger(colour) && colour >= 0 && colour <= limits.coloursMax ? colour : 0,
+    emoji: isEmoji ? emoji : '',
+  }
+  return profile.statusText === '' && profile.colour === 0 && profile.emoji === '' ? undefined : profile
 }
 
 function readName(reader: Reader): string {

@@ -14,6 +14,7 @@ import {
   type StoredState,
 } from './effects.ts'
 import { itemOf } from './gossip/item.ts'
+import type { Quota } from './gossip/quota.ts'
 import { createShelf, type Shelf } from './gossip/shelf.ts'
 import { createTree, type Tree } from './gossip/tree.ts'
 import { feedAuthor, feedIdFrom, isDerived, type FeedId, type PeerId, type RoomId } from './ids.ts'
@@ -73,6 +74,10 @@ export interface Engine {
   readonly sites: Sites
   readonly gateways: Gateways
   readonly tree: Tree
+  /** G13 */
+  readonly quota: Quota
+  /** P10: when this device said last that its person writes, ms. */
+  typedMs: number
   readonly shelf: Shelf
   readonly reconcile: Reconcile
   readonly signalling: Signalling
@@ -163,6 +168,8 @@ function createParts({ self, stored, box, seed }: Extract<Input, { type: 'start'
     sites: createSites(),
     gateways: createGateways(),
     tree: createTree(),
+    quota: new Map(),
+    typedMs: Number.NEGATIVE_INFINITY,
     shelf: createShelf(),
     reconcile: createReconcile(),
     signalling: createSignalling(self),

@@ -23,3 +23,31 @@ export async function violations(page: Page): Promise<string[]> {
 export function overflows(page: Page): Promise<boolean> {
   return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth)
 }
+
+/** @returns words of buttons, labels and headings in the open sheet that do not fit where they stand */
+export function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('dialog[open], dialog[open] :is(button, label, h2, h3, p, li, summary)')]
+      .filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline')
+      .map((one) => one.textContent.trim().slice(0, 80)),
+  )
+}
+
+/** @returns what the open sheet says in no language file: everything else stands between brackets in the pseudo-locale */
+export function untranslated(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const found: string[] = []
+    const walker = document.createTreeWalker(
+      document.querySelector('dialog[open]') ?? document.body,
+      NodeFilter.SHOW_TEXT,
+    )
+    for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+      const text = node.textContent?.trim() ?? ''
+      const parent = node.parentElement
+      // What people have said or are called, keys, and numbers.
+      const isOthers = parent?.closest('bdi, kbd, time, [dir=auto], option, svg') != null
+      if (/\p{L}{3}/u.test(text) && !/[⟦⟧]/.test(text) && !isOthers) found.push(text)
+    }
+    return found
+  })
+}

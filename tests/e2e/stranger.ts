@@ -54,6 +54,14 @@ export class Stranger {
     return done
   }
 
+  says(room: RoomId, text: string): Promise<string> {
+    return this.say(room, { type: 'message', text })
+  }
+
+  join(name: string): void {
+    this.runtime.command({ type: 'join', name })
+  }
+
   idOf(text: string): EventId | undefined {
     return this.heard.get(text)
   }

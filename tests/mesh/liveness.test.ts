@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { PeerId } from '../../src/mesh/ids.ts'
 import { limits } from '../../src/mesh/limits.ts'
+import type { SiteWord } from '../../src/mesh/overlay/site-word.ts'
 import { acceptPresence } from '../../src/mesh/presence.ts'
 import { keyOf, presenceOf } from './make.ts'
 import { Peer } from './peer.ts'
@@ -53,6 +55,43 @@ describe('liveness', () => {
       expect(ana.engine.doubted.size).toBe(0)
     }
   })
+
+  it('[O5] a link that becomes that of the two who speak is heard more often first, and ended later', () => {
+    const ana = placed()
+    const heartbeat = { type: 'heartbeat', nowMs: 0, digests: digestsOfNothing } as const
+    const heartbeats = () => ana.sent.filter(({ to, frame }) => to === 7 && frame.type === 'heartbeat').length
+    const isEnded = () => ana.of('hang-up').some(({ link }) => link === 7)
+    ana.give({ type: 'link-up', link: 7, peer: bill, version: 1 })
+    ana.pass(500)
+    ana.give({ type: 'received', link: 7, frame: heartbeat })
+    // As long as links inside a site may be silent anyway.
+    for (let ms = 0; ms < 4_500; ms += 500) ana.pass(500)
+    const self = keyOf(50).peer
+    const before = heartbeats()
+    ana.engine.sites.words.set(site, wordOf(self, bill))
+    ana.pass(500)
+    expect(isEnded()).toBe(false)
+    for (let ms = 0; ms < limits.heartbeatPairMs; ms += 500) ana.pass(500)
+    expect(isEnded()).toBe(false)
+    expect(heartbeats()).toBeGreaterThan(before)
+    for (let ms = 0; ms < limits.linkSilentPairMs; ms += 500) ana.pass(500)
+    expect(isEnded()).toBe(true)
+  })
 })
 
 const digestsOfNothing = { log: '0000000000000000', sites: 0, presences: 0, receipts: 0, alive: 0 }
+
+function wordOf(primary: PeerId, standby: PeerId): SiteWord {
+  return {
+    site,
+    primary,
+    standby,
+    counter: 1,
+    people: 2,
+    meshPeople: 2,
+    near: [],
+    rooms: '00'.repeat(16),
+    gone: [],
+    signature: new Uint8Array(64),
+  }
+}

@@ -752,4 +752,40 @@ export const bugs = [
     find: "(purpose === 'resident' || overlay.recentDialsMs.length < limits.dialsPerMinuteMax)",
     put: 'overlay.recentDialsMs.length < limits.dialsPerMinuteMax',
   },
+  // Pace, quotas, typing
+  {
+    name: 'a link that is to be heard more often is ended for the silence before',
+    by: 'liveness',
+    file: 'overlay/liveness.ts',
+    find: '  link.pacedSinceMs = nowMs\n',
+    put: '',
+  },
+  {
+    name: 'an author may say as much as they like',
+    by: 'quota',
+    file: 'gossip/quota.ts',
+    find: '  if (left < events) return false\n',
+    put: '',
+  },
+  {
+    name: 'who says too much is asked for like everybody',
+    by: 'quota',
+    file: 'sync/reconcile.ts',
+    find: 'overOf(a) - overOf(b) || ',
+    put: '',
+  },
+  {
+    name: 'who writes is told to the node too',
+    by: 'typing',
+    file: 'overlay/typing.ts',
+    find: 'if (isBox || ',
+    put: 'if (',
+  },
+  {
+    name: 'an unclean profile is taken',
+    by: 'typing',
+    file: 'record.ts',
+    find: "  if (!isClean || clean.colour !== profile.colour) throw new Malformed('profile')\n",
+    put: '',
+  },
 ]

@@ -168,6 +168,21 @@ export const samples: Readonly<Record<string, Frame>> = {
       { type: 'fetch', id: shortIdFrom(new Uint8Array([1, 1, 1, 1, 1, 1])) },
     ],
   },
+  'items-profile': {
+    type: 'items',
+    items: [
+      itemOf({
+        type: 'presence',
+        record: presenceOf(1, { profile: { statusText: 'Auf Wache bis 18:00', colour: 12, emoji: '📻' } }),
+      }),
+    ],
+  },
+  'packet-typing': {
+    type: 'packet',
+    seq: undefined,
+    ack: undefined,
+    notes: [{ type: 'typing', room: general }],
+  },
   'items-tally': { type: 'items', items: [itemOf({ type: 'tally', record: tally })] },
   'items-read-mark': { type: 'items', items: [itemOf({ type: 'read-mark', record: readMark })] },
   'packet-ack': { type: 'packet', seq: undefined, ack: { base: 513, bits: 0 }, notes: [] },

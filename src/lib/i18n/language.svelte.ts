@@ -9,7 +9,8 @@ export const languages = {
   ar: 'العربية',
 } as const
 
-export type LanguageCode = keyof typeof languages
+/** `en-XA` is for who looks at the layout: English with longer, accented words, chosen in no menu. */
+export type LanguageCode = keyof typeof languages | 'en-XA'
 export type Clock = 'local' | 'h24' | 'utc'
 
 const loaders: Readonly<Record<LanguageCode, () => Promise<Messages>>> = {
@@ -18,6 +19,7 @@ const loaders: Readonly<Record<LanguageCode, () => Promise<Messages>>> = {
   es: async () => (await import('./es.ts')).es,
   fr: async () => (await import('./fr.ts')).fr,
   ar: async () => (await import('./ar.ts')).ar,
+  'en-XA': async () => (await import('./pseudo.ts')).longer(en),
 }
 
 class Language {
@@ -39,6 +41,18 @@ class Language {
   /** With its year, for what may be old. */
   readonly date = $derived(new Intl.DateTimeFormat(this.#locale, { dateStyle: 'medium' }))
   readonly number = $derived(new Intl.NumberFormat(this.#locale))
+
+  /** @returns so many bytes as people say it, in decimal units */
+  sizeOf(bytes: number): string {
+    const [unit, per] =
+      bytes < 1e6
+        ? (['kilobyte', 1e3] as const)
+        : bytes < 1e9
+          ? (['megabyte', 1e6] as const)
+          : (['gigabyte', 1e9] as const)
+    const format = new Intl.NumberFormat(this.#locale, { style: 'unit', unit, maximumFractionDigits: 1 })
+    return format.format(bytes / per)
+  }
 
   get direction(): 'ltr' | 'rtl' {
     return this.code === 'ar' ? 'rtl' : 'ltr'
@@ -74,7 +88,7 @@ export function preferredLanguage(wanted: readonly string[]): LanguageCode {
 }
 
 export function isLanguage(code: unknown): code is LanguageCode {
-  return typeof code === 'string' && Object.hasOwn(languages, code)
+  return typeof code === 'string' && Object.hasOwn(loaders, code)
 }
 
 export const language = new Language()

@@ -8,6 +8,7 @@ const loaders: Readonly<Record<LanguageCode, () => Promise<SheetMessages>>> = {
   es: async () => (await import('./sheets/es.ts')).es,
   fr: async () => (await import('./sheets/fr.ts')).fr,
   ar: async () => (await import('./sheets/ar.ts')).ar,
+  'en-XA': async () => (await import('./pseudo.ts')).longer(en),
 }
 
 class SheetLanguage {

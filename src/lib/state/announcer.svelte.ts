@@ -7,7 +7,8 @@ import type { PlacedEvent } from '#mesh/clock.ts'
 import { messageText } from '#mesh/timeline/body.ts'
 import { language } from '../i18n/language.svelte.ts'
 import { mentions } from '../markdown.ts'
-import { notify } from '../notices.ts'
+import { notify } from '../browser/notices.ts'
+import { play } from '../browser/sounds.ts'
 import { writtenMs } from '../words.ts'
 import type { MeshState } from './mesh.svelte.ts'
 import type { RoomState } from './room.svelte.ts'
@@ -94,10 +95,23 @@ export class Announcer {
     return language.words.history.several(news.length, news[0]?.room.title ?? '', authors.size)
   }
 
+  /** Not for what stands before somebody's eyes anyway. */
+  #sound(news: readonly News[]): void {
+    const { sounds } = settings.choices
+    if (sounds === 'none') return
+    const heard = news.filter(
+      ({ room }) => !settings.isMuted(room.record.room) && !(this.#mesh.isVisible && room === this.#openRoom),
+    )
+    const isMention = heard.some((one) => this.#isMention(one))
+    if (isMention || (sounds === 'all' && heard.length > 0)) play(isMention ? 'mention' : 'message')
+  }
+
   /** Only what nobody sees, and what was asked for. */
   #notify(news: readonly News[]): void {
     // Of several tabs one speaks.
-    if (this.#mesh.isVisible || this.#mesh.isFollowing) return
+    if (this.#mesh.isFollowing || settings.isQuietAt(Date.now())) return
+    this.#sound(news)
+    if (this.#mesh.isVisible) return
     const wanted = news.filter((one) => {
       const level = settings.alertsOf(one.room.record.room)
       return level === 'all' || (level === 'mentions' && this.#isMention(one))

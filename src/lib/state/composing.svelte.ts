@@ -4,12 +4,15 @@ import type { PlacedEvent } from '#mesh/clock.ts'
 import type { EventId, RoomId } from '#mesh/ids.ts'
 import type { Body } from '#mesh/timeline/body.ts'
 import type { Mesh } from '../start.ts'
+import { settings } from './settings.svelte.ts'
 
 /** guess: an answer that takes longer means that something is wrong. */
 const patienceMs = 15_000
 const draftDelayMs = 200
 /** guess: a second press so soon meant the first. */
 const doublePressMs = 600
+/** guess */
+const typingPauseMs = 1_000
 
 export type PostFault = Extract<MeshEvent, { type: 'post-failed' }>['cause']
 
@@ -35,6 +38,7 @@ export class Composing {
   #written = ''
   /** When an edit was stored: the same button sends the draft from then on. */
   #editedAtMs = Number.NEGATIVE_INFINITY
+  #typedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(mesh: Mesh, room: RoomId) {
     this.#mesh = mesh
@@ -59,8 +63,17 @@ export class Composing {
       return
     }
     this.draft = text
+    this.#tellTyping(text)
     clearTimeout(this.#draftTimer)
     this.#draftTimer = setTimeout(() => void this.#mesh.history.saveDraft(this.#room, text), draftDelayMs)
+  }
+
+  /** The engine says it on only so often; in another tab each word to it costs something too. */
+  #tellTyping(text: string): void {
+    const now = performance.now()
+    if (text === '' || !settings.choices.tellsTyping || now - this.#typedAtMs < typingPauseMs) return
+    this.#typedAtMs = now
+    this.#mesh.command({ type: 'typing', room: this.#room })
   }
 
   answer(message: PlacedEvent): void {
@@ -89,6 +102,14 @@ export class Composing {
     const token = this.#newToken()
     this.#changes.set(token, body)
     this.#mesh.command({ type: 'post', token, room: this.#room, body })
+  }
+
+  /** A message that was written elsewhere; the draft stays. */
+  forward(text: string): void {
+    const body = { type: 'message', text } as const
+    const token = this.#newToken()
+    this.#changes.set(token, body)
+    this.#mesh.command({ type: 'post', token, room: this.#room, body, keepsDraft: true })
   }
 
   /** @param isOwn else it is a moderator who takes it away */

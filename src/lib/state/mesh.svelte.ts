@@ -1,15 +1,18 @@
 /** The mesh on the screen: rooms, people, reach. Hands each event to the one that it concerns. */
 import { getContext, setContext } from 'svelte'
 import type { PlacedEvent } from '#mesh/clock.ts'
-import type { Command, MeshEvent, Person, Reach, RoomRecord, StoreFailure } from '#mesh/effects.ts'
+import type { Command, MeshEvent, Person, Reach, RoomRecord, RoomSize, StoreFailure } from '#mesh/effects.ts'
 import { bytesToHex, openRoomId, ownedRoomId, type PeerId, type RoomId } from '#mesh/ids.ts'
 import type { Mesh, NodesEvent, TabEvent } from '../start.ts'
 import { foldText } from '#runtime/fold-text.ts'
 import { language } from '../i18n/language.svelte.ts'
 import { postFailureWords } from '../words.ts'
+import type { Profile } from '#mesh/record.ts'
 import type { Invitation, Place } from '../place.ts'
 import type { Announcer } from './announcer.svelte.ts'
 import type { Conditions } from './conditions.svelte.ts'
+import { Names, type Face } from './names.svelte.ts'
+import { Over } from './over.svelte.ts'
 import { RoomState } from './room.svelte.ts'
 import { settings } from './settings.svelte.ts'
 
@@ -23,7 +26,7 @@ const createToken = 'create-'
 
 export class MeshState {
   #mesh: Mesh
-  #names = new Map<PeerId, string>()
+  readonly names = new Names(this)
   /** Joined on the screen, while the engine that will say so is still loading. */
   #joining: RoomRecord | undefined
   #toastTimer: ReturnType<typeof setTimeout> | undefined
@@ -59,6 +62,9 @@ export class MeshState {
   conditions = $state.raw<Conditions | undefined>()
   /** The first load is over. */
   isRested = $state(false)
+  /** How much this device holds, by room, when that was asked for. */
+  sizes = $state.raw<readonly RoomSize[]>([])
+  readonly over = new Over()
   /** Said for a moment. */
   toast = $state.raw<{ readonly text: string; readonly undo?: () => void } | undefined>()
   /** Fetched with the first news: nobody needs it in order to type. */
@@ -66,24 +72,6 @@ export class MeshState {
   #announcing: Promise<Announcer> | undefined
   /** The one that it spoke through before. */
   #through: string | undefined
-
-  /** The same list as long as the names are the same, so that nothing is laid out anew for each heartbeat. */
-  #mentionableText = $derived(
-    [
-      ...new Set([
-        this.name,
-        'here',
-        'all',
-        ...this.people
-          .filter(({ box, peer }) => !box && settings.quietOf(peer) !== 'hidden')
-          .map(({ name }) => name),
-      ]),
-    ]
-      .filter((name) => name !== '')
-      .sort((a, b) => b.length - a.length || (a < b ? -1 : 1))
-      .join('\n'),
-  )
-  #mentionable = $derived(this.#mentionableText.split('\n'))
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh
@@ -119,10 +107,33 @@ export class MeshState {
         return this.#notCreated(event)
       case 'catching-up':
         this.missing = event.missing
+        for (const room of this.rooms) if (room.isOpened) room.askGaps()
         return
       case 'storage':
         this.storage = event.failure
         return
+      case 'readers':
+        return this.room(event.room)?.takeReaders(event.readers)
+      case 'gaps':
+        return this.room(event.room)?.takeGaps(event.gaps)
+      case 'typing':
+        return this.room(event.room)?.takeTyping(event.peer)
+      case 'sizes':
+        this.sizes = event.rooms
+        return
+      case 'room-card':
+        // For the sheet that asks.
+        return
+      case 'fork':
+        // Both versions are kept and shown; whose device it was is for the profile sheet (a later step).
+        return
+      default:
+        return this.#takeTab(event)
+    }
+  }
+
+  #takeTab(event: Exclude<TabEvent, { type: 'opened' | 'settled' }>): void {
+    switch (event.type) {
       case 'nodes':
         return this.#takeNodes(event)
       case 'door':
@@ -133,14 +144,6 @@ export class MeshState {
         return
       case 'unreadable':
         this.unreadable = event.cause
-        return
-      case 'readers':
-        return this.room(event.room)?.takeReaders(event.readers)
-      case 'room-card':
-        // For the sheet that asks.
-        return
-      case 'fork':
-        // Both versions are kept and shown; whose device it was is for the profile sheet (a later step).
         return
     }
   }
@@ -182,6 +185,7 @@ export class MeshState {
     // Given to a tab that is gone: said again; said twice it says the same.
     if (event.name === '' && this.name !== '') this.#mesh.command({ type: 'rename', name: this.name })
     if (this.#joining !== undefined) this.#mesh.command({ type: 'join', name: this.#joining.name })
+    this.#mesh.command({ type: 'set-profile', ...settings.choices.profile })
     for (const room of this.rooms) room.selfKnown()
   }
 
@@ -208,7 +212,7 @@ export class MeshState {
   }
 
   #takePeople(people: readonly Person[], reach: Reach): void {
-    for (const person of people) this.#names.set(person.peer, person.name)
+    this.names.learn(people)
     this.people = people
     this.reach = reach
     const node = reach.nodes[0]
@@ -257,26 +261,17 @@ export class MeshState {
     return place.type === 'room' ? this.room(openRoomId(place.name)) : undefined
   }
 
-  /** @returns the name as shown; people with the same name get a short tag. Reads `people`, so it follows changes. */
   nameOf(peer: PeerId): string {
-    if (peer === this.self) return this.name
-    const person = this.people.find((one) => one.peer === peer)
-    const name = person?.name ?? this.#names.get(peer) ?? ''
-    const tag = `·${peer.slice(0, 4)}`
-    if (name === '') return tag
-    const isShared =
-      name === this.name || this.people.some((other) => other.peer !== peer && other.name === name)
-    return isShared ? `${name} ${tag}` : name
+    return this.names.nameOf(peer)
   }
 
-  /** @returns the name of a node, by its key or that of somebody there */
-  nodeOf(site: PeerId): string {
-    return this.people.find((one) => one.peer === site)?.name ?? `·${site.slice(0, 4)}`
+  faceOf(peer: PeerId): Face {
+    return this.names.faceOf(peer)
   }
 
-  /** Names that a text may mention: those of people who are known, longest first, and everybody. */
-  get mentionable(): readonly string[] {
-    return this.#mentionable
+  setProfile(profile: Profile): void {
+    settings.set({ profile })
+    this.#mesh.command({ type: 'set-profile', ...profile })
   }
 
   get waitingCount(): number {
@@ -319,6 +314,12 @@ export class MeshState {
     this.#mesh.command(command)
   }
 
+  /** Everything in all channels has been seen. */
+  async readAll(): Promise<void> {
+    await Promise.all(this.rooms.map((room) => room.readAll()))
+    this.tell(language.words.channels.allRead)
+  }
+
   /** It can be undone for a moment. */
   leave(room: RoomState): void {
     const { record, title } = room
@@ -355,12 +356,6 @@ export class MeshState {
     return this.rooms
       .filter(({ record }) => foldText(record.name).includes(part))
       .map(({ record }) => record.room)
-  }
-
-  /** @returns people whose names hold this, folded; oneself too */
-  peopleNamed(part: string): PeerId[] {
-    const all = [...this.#names, ...(this.self === undefined ? [] : [[this.self, this.name] as const])]
-    return all.filter(([, name]) => foldText(name).includes(part)).map(([peer]) => peer)
   }
 
   /** What stands behind this; for what is fetched when it is wanted. */

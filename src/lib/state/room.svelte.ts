@@ -1,21 +1,21 @@
 /** One room on the screen: the part of its history that is loaded, what was said about it, unread count, own states. */
 import { messageState, type Holder, type MessageState } from '#mesh/delivery.ts'
-import type { MeshEvent, RoomRecord } from '#mesh/effects.ts'
+import type { Gap, MeshEvent, RoomRecord } from '#mesh/effects.ts'
 import { messageText, standsByItself } from '#mesh/timeline/body.ts'
 import type { Folded } from '#mesh/timeline/fold.ts'
 import type { RoomRules } from '#mesh/timeline/rules.ts'
 import { feedAuthor, type EventId, type PeerId } from '#mesh/ids.ts'
-import type { PlacedEvent } from '#mesh/clock.ts'
+import { limits } from '#mesh/limits.ts'
+import { stampFromMs, type PlacedEvent } from '#mesh/clock.ts'
 import type { Position } from '#runtime/ports.ts'
 import type { Mesh } from '../start.ts'
 import { Abouts, replyTargetOf } from './abouts.svelte.ts'
 import { Composing } from './composing.svelte.ts'
 import { LateRulings } from './late-rulings.svelte.ts'
+import { compare, HistoryWindow, pageSize, type Change } from './history-window.svelte.ts'
+import { removals } from './removals.svelte.ts'
 import { settings } from './settings.svelte.ts'
 
-const pageSize = 50
-/** More than this in the list and the far end is let go; scrolling brings it back. */
-const windowMax = 200
 /** `ux.md` §4.8: with more unread than this one begins at the end. */
 const shownUnreadMax = 200
 const unreadMax = 1_000
@@ -23,7 +23,6 @@ const unreadMax = 1_000
 const pinsMax = 3
 
 type Reader = Extract<MeshEvent, { type: 'readers' }>['readers'][number]
-type MessagesEvent = Extract<MeshEvent, { type: 'messages' }>
 
 export class RoomState {
   record: RoomRecord = $state.raw() as RoomRecord
@@ -33,30 +32,34 @@ export class RoomState {
   readonly composing: Composing
   #mesh: Mesh
   #self: () => PeerId | undefined
-  #events = $state.raw<readonly PlacedEvent[]>([])
   #holders = $state.raw<readonly Holder[]>([])
   #readers = $state.raw<readonly Reader[]>([])
   #abouts: Abouts
   #readMark: Position | undefined
-  #isLoading = false
-  #loading: Promise<unknown> = Promise.resolve()
-  /** What has come while the store was asked. */
-  #arrived: MessagesEvent[] = []
   #isWanted = false
   #tellOpened: () => void = () => undefined
   #whenOpened = new Promise<void>((resolve) => (this.#tellOpened = resolve))
   unread = $state(0)
-  hasOlder = $state(false)
-  hasNewer = $state(false)
   isOpened = $state(false)
   reachable = $state(false)
   /** Messages of others, and own ones, that have come while this page is open. */
   news = $state(0)
   sent = $state(0)
-  /** Somebody reads further up: the list grows at its end only. */
-  isReading = $state(false)
   /** The message above which the “new” divider stands while the room is open. */
   firstUnread = $state<string | undefined>()
+  /** More was unread than is loaded at once: how much, and from where on. */
+  backlog = $state.raw<{ readonly count: number; readonly from: Position } | undefined>()
+  /** Where somebody read when their own message took them to the end. */
+  cameFrom = $state.raw<EventId | undefined>()
+  /** Known to be missing. */
+  gaps = $state.raw<readonly Gap[]>([])
+  /** Who says to be writing here, and until when that counts, ms. */
+  typing = $state.raw<ReadonlyMap<PeerId, number>>(new Map())
+  /** Messages that somebody has picked; undefined while nobody picks any. */
+  picked = $state.raw<ReadonlySet<EventId> | undefined>()
+  /** How often somebody wished to see the end. */
+  ends = $state(0)
+  readonly list: HistoryWindow
 
   constructor(mesh: Mesh, record: RoomRecord, self: () => PeerId | undefined) {
     this.#mesh = mesh
@@ -65,11 +68,16 @@ export class RoomState {
     this.rulings = new LateRulings(mesh.history, record)
     this.#abouts = new Abouts(mesh.history)
     this.composing = new Composing(mesh, record.room)
+    this.list = new HistoryWindow(mesh.history, record.room, {
+      prepare: (events) => this.#abouts.load(events),
+      changed: () => this.#abouts.keepOnly([...this.events, ...this.rulings.pins]),
+      show: (change) => this.#show(change),
+    })
     void this.#begin()
   }
 
   get events(): readonly PlacedEvent[] {
-    return this.#events
+    return this.list.events
   }
 
   get title(): string {
@@ -121,7 +129,7 @@ export class RoomState {
   async open(): Promise<void> {
     // Whose messages are one's own has to be known first: what is unread follows from it.
     this.#isWanted = this.#self() === undefined
-    if (!this.#isWanted && !this.isOpened) await this.#load(() => this.#openNow())
+    if (!this.#isWanted && !this.isOpened) await this.list.load(() => this.#openNow())
     await this.#whenOpened
     this.#markFirstUnread()
   }
@@ -132,108 +140,43 @@ export class RoomState {
     await Promise.race([this.#heed([]), this.rulings.patience()])
     const mark = this.#readMark
     const isFarBack = mark !== undefined && this.unread > pageSize && this.unread <= shownUnreadMax
-    if (isFarBack) {
-      const before = await this.#page({ before: { effective: mark.effective, id: `${mark.id}0` } })
-      const after = await this.#page({ after: mark })
-      this.#events = [...before, ...after]
-      this.hasOlder = before.length === pageSize
-      this.hasNewer = after.length === pageSize
-    } else {
-      const events = await this.#page({})
-      this.#events = this.#merge(events)
-      this.hasOlder = events.length === pageSize
-    }
+    if (isFarBack) await this.list.showAround({ effective: mark.effective, id: `${mark.id}0` })
+    else await this.list.showEnd()
+    if (mark !== undefined && this.unread > shownUnreadMax) this.backlog = { count: this.unread, from: mark }
     this.isOpened = true
     this.#tellOpened()
+    this.askGaps()
+  }
+
+  /** Asked again when something comes: what is missing changes with it. */
+  askGaps(): void {
+    this.#mesh.command({ type: 'tell-gaps', room: this.record.room })
   }
 
   #markFirstUnread(): void {
     this.firstUnread = undefined
     const mark = this.#readMark
-    const oldest = this.#events[0]
+    const oldest = this.events[0]
     // Where more is unread than is loaded, no place in it is the first.
     const isBeyond =
-      this.hasOlder && oldest !== undefined && (mark === undefined || compare(oldest, mark) > 0)
+      this.list.hasOlder && oldest !== undefined && (mark === undefined || compare(oldest, mark) > 0)
     if (this.unread === 0 || isBeyond) return
-    const first = this.#events.find(
+    const first = this.events.find(
       (event) => (mark === undefined || compare(event, mark) > 0) && feedAuthor(event.feed) !== this.#self(),
     )
     this.firstUnread = first?.id
   }
 
-  async loadOlder(): Promise<void> {
-    const before = this.#events[0]
-    if (!this.hasOlder || before === undefined || this.#isLoading) return
-    await this.#load(async () => {
-      const older = await this.#page({ before })
-      this.hasOlder = older.length === pageSize
-      const all = this.#merge(older)
-      this.hasNewer ||= all.length > windowMax
-      this.#events = all.slice(0, windowMax)
-    })
-  }
-
-  async loadNewer(): Promise<void> {
-    const after = this.#events.at(-1)
-    if (!this.hasNewer || after === undefined || this.#isLoading) return
-    await this.#load(async () => {
-      const newer = await this.#page({ after })
-      this.hasNewer = newer.length === pageSize
-      const all = this.#merge(newer)
-      this.hasOlder ||= all.length > windowMax
-      this.#events = all.slice(-windowMax)
-    })
+  toEnd(): void {
+    this.ends += 1
   }
 
   async jumpToEnd(): Promise<void> {
-    if (!this.hasNewer) return
-    await this.#load(async () => {
-      const events = await this.#page({})
-      this.#events = events
-      this.hasNewer = false
-      this.hasOlder = events.length === pageSize
-    })
-  }
-
-  /** Up to `pageSize` messages, and what was said about them. */
-  async #page(where: {
-    readonly before?: Position
-    readonly after?: Position
-  }): Promise<readonly PlacedEvent[]> {
-    const events = await this.#mesh.history.history({ room: this.record.room, limit: pageSize, ...where })
-    await this.#abouts.load(events)
-    return events
-  }
-
-  /** One after the other: what comes while the store is asked is shown when it has answered. */
-  async #load(work: () => Promise<void>): Promise<void> {
-    const before = this.#loading
-    this.#isLoading = true
-    const done = (async () => {
-      await before
-      await work()
-      this.#abouts.keepOnly([...this.#events, ...this.rulings.pins])
-    })()
-    // Whoever asked is told; the next one begins all the same.
-    this.#loading = done.catch(() => undefined)
-    const own = this.#loading
-    try {
-      await done
-    } finally {
-      if (own === this.#loading) {
-        this.#isLoading = false
-        for (const event of this.#arrived.splice(0)) this.#show(event)
-      }
-    }
-  }
-
-  #merge(more: readonly PlacedEvent[]): PlacedEvent[] {
-    const byId = new Map([...this.#events, ...more].map((event) => [event.id, event]))
-    return [...byId.values()].sort(compare)
+    if (this.list.hasNewer) await this.list.load(() => this.list.showEnd())
   }
 
   /** New and moved messages: what falls into the loaded part is shown, what lies behind it is counted. */
-  take(event: MessagesEvent): void {
+  take(event: Change): void {
     const unread = event.added.filter(
       (one) =>
         this.isShown(one) &&
@@ -245,8 +188,9 @@ export class RoomState {
     this.news += unread.length
     this.sent += event.added.filter((one) => standsByItself(one) && this.isOwn(one)).length
     if (this.record.owner !== undefined) void this.#heed([...event.added, ...event.moved])
-    if (this.#isLoading) this.#arrived.push(event)
-    else this.#show(event)
+    this.#quieten(event.added)
+    if (this.isOpened && this.gaps.length > 0) this.askGaps()
+    this.list.take(event)
   }
 
   async #heed(events: readonly PlacedEvent[]): Promise<void> {
@@ -254,29 +198,33 @@ export class RoomState {
     await this.#abouts.load(this.rulings.pins)
   }
 
-  #show(event: MessagesEvent): void {
+  /** Who has sent something does not write it any more. */
+  #quieten(events: readonly PlacedEvent[]): void {
+    const authors = new Set(events.map(({ feed }) => feedAuthor(feed)))
+    if ([...this.typing.keys()].some((peer) => authors.has(peer)))
+      this.typing = new Map([...this.typing].filter(([peer]) => !authors.has(peer)))
+  }
+
+  #show(event: Change): void {
     if (!this.isOpened) return
     // What is said about a message stands at that message.
     const added = event.added.filter((one) => standsByItself(one))
     const moved = event.moved.filter((one) => standsByItself(one))
-    const first = this.#events[0]
-    const last = this.#events.at(-1)
-    const fits = (one: PlacedEvent) =>
-      (!this.hasOlder || first === undefined || compare(one, first) >= 0) &&
-      (!this.hasNewer || last === undefined || compare(one, last) <= 0)
-    const movedIds = new Set(moved.map((one) => one.id))
-    this.#events = this.#events.filter((one) => !movedIds.has(one.id))
-    const all = this.#merge([...added, ...moved].filter(fits))
-    const isTooLong = all.length > windowMax
-    if (this.isReading) this.hasNewer ||= isTooLong
-    else this.hasOlder ||= isTooLong
-    this.#events = this.isReading ? all.slice(0, windowMax) : all.slice(-windowMax)
-    if (isTooLong) this.#abouts.keepOnly([...this.#events, ...this.rulings.pins])
-    const shown = new Set([...this.#events, ...this.rulings.pins].map(({ id }) => id))
+    const isTooLong = this.list.put(added, moved)
+    if (isTooLong) this.#abouts.keepOnly([...this.events, ...this.rulings.pins])
+    const shown = new Set([...this.events, ...this.rulings.pins].map(({ id }) => id))
     this.#abouts.take([...event.added, ...event.moved], (id) => shown.has(id))
     const answers = added.filter((one) => shown.has(one.id) && replyTargetOf(one) !== undefined)
     if (answers.length > 0) void this.#abouts.load(answers)
     this.composing.settle((message) => this.fold(message).isDeleted)
+  }
+
+  takeGaps(gaps: readonly Gap[]): void {
+    this.gaps = gaps
+  }
+
+  takeTyping(peer: PeerId): void {
+    this.typing = new Map([...this.typing, [peer, Date.now() + 2 * limits.typingIntervalMs]])
   }
 
   takeReaders(readers: readonly Reader[]): void {
@@ -296,8 +244,8 @@ export class RoomState {
 
   /** Everything shown has been seen. */
   markRead(): void {
-    const last = this.#events.at(-1)
-    if (last === undefined || this.hasNewer) return
+    const last = this.events.at(-1)
+    if (last === undefined || this.list.hasNewer) return
     this.#saveRead(last)
   }
 
@@ -327,12 +275,12 @@ export class RoomState {
     // Somebody's word to have read it may come before the one to hold it.
     const isWaiting = (event: PlacedEvent) =>
       this.stateOf(event)?.type === 'waiting' && this.readersOf(event).length === 0
-    return this.#events.filter(isWaiting).length
+    return this.events.filter(isWaiting).length
   }
 
   /** @returns whether this version shows the event in the room, deleted or not */
   isShown(event: PlacedEvent): boolean {
-    return messageText(event) !== undefined && this.rules?.isHeard(event) !== false
+    return messageText(event) !== undefined && this.rules?.isHeard(event) !== false && !removals.has(event.id)
   }
 
   /** A message after all that was said about it. */
@@ -346,7 +294,7 @@ export class RoomState {
   ): { readonly id: EventId; readonly event: PlacedEvent | undefined } | undefined {
     const id = replyTargetOf(event)
     if (id === undefined) return undefined
-    return { id, event: this.#events.find((one) => one.id === id) ?? this.#abouts.answered(id) }
+    return { id, event: this.events.find((one) => one.id === id) ?? this.#abouts.answered(id) }
   }
 
   /** Who holds an own message, as they say. */
@@ -360,18 +308,29 @@ export class RoomState {
 
   /** Shows the part of the history around a message. @returns whether this device holds it */
   async goTo(id: EventId): Promise<boolean> {
-    if (this.#events.some((event) => event.id === id)) return true
+    if (this.events.some((event) => event.id === id)) return true
     const [found] = await this.#mesh.history.find([id])
     if (found === undefined || found.room !== this.record.room || !this.isShown(found)) return false
-    await this.#load(async () => {
-      const before = await this.#page({ before: found })
-      const after = await this.#page({ after: found })
-      await this.#abouts.load([found])
-      this.hasOlder = before.length === pageSize
-      this.hasNewer = after.length === pageSize
-      this.#events = [...before, found, ...after]
-    })
+    await this.list.load(() => this.list.showAround(found, [found]))
     return true
+  }
+
+  /** @returns the first message of that time or after it, shown with what stands around it */
+  async goToTime(ms: number): Promise<EventId | undefined> {
+    return this.goToPlace({ effective: stampFromMs(ms), id: '' })
+  }
+
+  async goToPlace(place: Position): Promise<EventId | undefined> {
+    await this.list.load(() => this.list.showAround(place))
+    const isAfter = (event: PlacedEvent) => compare(event, place) > 0 && this.isShown(event)
+    return (this.events.find(isAfter) ?? this.events.findLast((event) => this.isShown(event)))?.id
+  }
+
+  /** Picks a message, or lets go of it. */
+  pick(id: EventId): void {
+    const picked = new Set(this.picked)
+    if (!picked.delete(id)) picked.add(id)
+    this.picked = picked
   }
 
   /** On when it is off for this person, else off. */
@@ -387,11 +346,7 @@ export class RoomState {
 
   /** The last own message in sight that is still there. */
   get lastOwn(): PlacedEvent | undefined {
-    if (this.hasNewer) return undefined
-    return this.#events.findLast((event) => this.isOwn(event) && this.fold(event).text !== undefined)
+    if (this.list.hasNewer) return undefined
+    return this.events.findLast((event) => this.isOwn(event) && this.fold(event).text !== undefined)
   }
-}
-
-function compare(a: Position, b: Position): number {
-  return a.effective - b.effective || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }

@@ -112,7 +112,7 @@ export class SearchState {
     return {
       words: all.filter((word) => !/^(in|from):./.test(word)),
       rooms: places.length === 0 ? undefined : places.flatMap((part) => this.#names.roomsNamed(part)),
-      authors: people.length === 0 ? undefined : people.flatMap((part) => this.#names.peopleNamed(part)),
+      authors: people.length === 0 ? undefined : people.flatMap((part) => this.#names.names.holding(part)),
     }
   }
 

@@ -8,6 +8,7 @@ import {
 } from '../i18n/language.svelte.ts'
 
 import type { PeerId, RoomId } from '#mesh/ids.ts'
+import type { Profile } from '#mesh/record.ts'
 
 export const themes = ['system', 'light', 'dark', 'contrast'] as const
 export const densities = ['cozy', 'compact', 'log'] as const
@@ -21,6 +22,14 @@ export type AlertLevel = (typeof alertLevels)[number]
 export const quiets = ['muted', 'hidden'] as const
 /** No alerts for what somebody says; nor to see it. */
 export type Quiet = (typeof quiets)[number]
+
+export const soundLevels = ['none', 'mentions', 'all'] as const
+
+/** Hours and minutes of the day as `22:00`; from the one to the other, across midnight too. */
+export interface QuietHours {
+  readonly from: string
+  readonly to: string
+}
 
 /** guess: more than anybody chooses by hand. The oldest go. */
 const quietPeopleMax = 512
@@ -39,6 +48,16 @@ export interface Choices {
   readonly roomAlerts: Readonly<Record<string, AlertLevel>>
   /** People whom this device does not want to hear of, or to hear. */
   readonly people: Readonly<Record<string, Quiet>>
+  /** What makes a sound while meshchat is open. */
+  readonly sounds: (typeof soundLevels)[number]
+  /** Neither alerts nor sounds between these. */
+  readonly quietHours: QuietHours | undefined
+  /** Others are told when one is writing. */
+  readonly tellsTyping: boolean
+  /** Single letters do something while a message has the focus (WCAG 2.1.4). */
+  readonly singleKeys: boolean
+  /** What is said of oneself beside the name. */
+  readonly profile: Profile
 }
 
 const key = 'meshchat-look'
@@ -82,6 +101,15 @@ export class Settings {
     })
   }
 
+  /** @param ms now @returns whether neither alerts nor sounds are wanted */
+  isQuietAt(ms: number): boolean {
+    const { quietHours } = this.choices
+    if (quietHours === undefined) return false
+    const now = new Date(ms).toTimeString().slice(0, 5)
+    const { from, to } = quietHours
+    return from <= to ? from <= now && now < to : from <= now || now < to
+  }
+
   #apply(): void {
     const { theme, density, sizePx, clock } = this.choices
     const { documentElement: page } = document
@@ -101,6 +129,8 @@ export class Settings {
   }
 }
 
+const nothingSaid: Profile = { statusText: '', colour: 0, emoji: '' }
+
 function initial(): Choices {
   const isTouched = matchMedia('(pointer: coarse)').matches
   return {
@@ -112,6 +142,11 @@ function initial(): Choices {
     alerts: 'none',
     roomAlerts: {},
     people: {},
+    sounds: 'none',
+    quietHours: undefined,
+    tellsTyping: true,
+    singleKeys: true,
+    profile: nothingSaid,
   }
 }
 
@@ -133,6 +168,11 @@ function kept(): Partial<Choices> {
     alerts,
     roomAlerts,
     people,
+    sounds,
+    quietHours,
+    tellsTyping,
+    singleKeys,
+    profile,
     language: code,
   } = found as Record<string, unknown>
   return {
@@ -143,7 +183,29 @@ function kept(): Partial<Choices> {
     ...chosen('alerts', alertLevels, alerts),
     roomAlerts: keptFor(roomAlerts, alertLevels, roomAlertsMax),
     people: keptFor(people, quiets, quietPeopleMax),
+    ...chosen('sounds', soundLevels, sounds),
+    ...chosen('tellsTyping', [true, false], tellsTyping),
+    ...chosen('singleKeys', [true, false], singleKeys),
+    quietHours: isQuietHours(quietHours) ? quietHours : undefined,
+    profile: readProfile(profile),
     ...(isLanguage(code) ? { language: code } : {}),
+  }
+}
+
+function isQuietHours(found: unknown): found is QuietHours {
+  if (typeof found !== 'object' || found === null) return false
+  const { from, to } = found as Record<string, unknown>
+  return [from, to].every((time) => typeof time === 'string' && /^\d\d:\d\d$/.test(time))
+}
+
+/** The engine looks at what is in it. */
+function readProfile(found: unknown): Profile {
+  if (typeof found !== 'object' || found === null) return nothingSaid
+  const { statusText, colour, emoji } = found as Record<string, unknown>
+  return {
+    statusText: typeof statusText === 'string' ? statusText : '',
+    colour: typeof colour === 'number' ? colour : 0,
+    emoji: typeof emoji === 'string' ? emoji : '',
   }
 }
 

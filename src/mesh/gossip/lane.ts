@@ -8,7 +8,7 @@
  */
 import { limits } from '../limits.ts'
 import type { Note } from './note.ts'
-import { noteSize } from './note.ts'
+import { isFleeting, noteSize } from './note.ts'
 
 export interface Ack {
   /** 16 bits of the sequence number that this is about. */
@@ -134,7 +134,7 @@ function takeNotes(lane: Lane): Note[] {
   let size = limits.packetHeadBytesMax
   while (lane.queue.length > 0) {
     const note = lane.queue[0]
-    if (note === undefined || (blocked && (note.type !== 'ihave' || lane.isThorough))) break
+    if (note === undefined || (blocked && (!isFleeting(note) || lane.isThorough))) break
     size += noteSize(note)
     if (notes.length > 0 && size > limits.packetPayloadBytesMax) break
     notes.push(note)
@@ -145,8 +145,8 @@ function takeNotes(lane: Lane): Note[] {
 
 /** A1: announcements alone are not answered: somebody else announces the same. */
 function numbered(lane: Lane, notes: readonly Note[], nowMs: number): Packet {
-  const isAnnouncing = notes.every((note) => note.type === 'ihave')
-  if (isAnnouncing && !lane.isThorough) return { seq: undefined, ack: undefined, notes }
+  const areFleeting = notes.every(isFleeting)
+  if (areFleeting && !lane.isThorough) return { seq: undefined, ack: undefined, notes }
   lane.sent += 1
   lane.inFlight.set(lane.sent, {
     notes,

@@ -3,6 +3,7 @@
  */
 import { Malformed, Reader, Writer } from '../bytes.ts'
 import { unreachable } from '../effects.ts'
+import { hexToBytes, roomIdBytesLength, roomIdFromBytes, type RoomId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import {
   decodeItem,
@@ -46,8 +47,10 @@ export type Note =
   | { readonly type: 'offer'; readonly id: ShortId; readonly cost: number }
   /** Send me what you offered. */
   | { readonly type: 'fetch'; readonly id: ShortId }
+  /** P10: whoever is at this end writes there. */
+  | { readonly type: 'typing'; readonly room: RoomId }
 
-const codes = { ihave: 16, graft: 17, prune: 18, offer: 19, get: 20, unclear: 21 } as const
+const codes = { ihave: 16, graft: 17, prune: 18, offer: 19, get: 20, unclear: 21, typing: 22 } as const
 const noId = '000000000000' as ShortId
 
 /** @returns encoded length, bytes. */
@@ -66,12 +69,19 @@ export function noteSize(note: Note): number {
       return 1
     case 'unclear':
       return 3
+    case 'typing':
+      return 1 + roomIdBytesLength
     case 'short':
       // Was read, and is never sent.
       return 0
     default:
       return unreachable(note)
   }
+}
+
+/** A1: not repeated when it is lost: it is said again, or somebody else says the same. */
+export function isFleeting(note: Note): boolean {
+  return note.type === 'ihave' || note.type === 'typing'
 }
 
 function isShort(note: Extract<Note, { type: 'item' }>): boolean {
@@ -112,6 +122,9 @@ export function encodeNote(writer: Writer, note: Note): void {
       return
     case 'unclear':
       writer.u8(codes.unclear).u16(note.seq)
+      return
+    case 'typing':
+      writer.u8(codes.typing).fixed(hexToBytes(note.room))
       return
     case 'short':
       encodeShort(writer, note.short)
@@ -157,6 +170,8 @@ export function decodeNote(reader: Reader): Note {
       return { type: 'prune' }
     case codes.unclear:
       return { type: 'unclear', seq: reader.u16() }
+    case codes.typing:
+      return { type: 'typing', room: roomIdFromBytes(reader.fixed(roomIdBytesLength)) }
     default:
       throw new Malformed('unknown note')
   }

@@ -32,6 +32,9 @@ export interface Link {
   /** It has been said that this link ends; since when, ms. */
   closingSinceMs: number | undefined
   nextHeartbeatMs: number
+  /** O5: how often heartbeats go, ms, and since when it is so often. */
+  everyMs: number
+  pacedSinceMs: number
   /** Sites that the other side, of the same site, holds links to. */
   linkedSites: readonly PeerId[]
   /** Dials and refusals before this link came about. */
@@ -40,6 +43,8 @@ export interface Link {
   differing: number
   patience: number
   differingAlive: number
+  /** P10: when the other side said last that it writes, ms. */
+  typedMs: number
 }
 
 export interface DialPlan {
@@ -109,11 +114,14 @@ export function addLink(
     idleSinceMs: undefined,
     closingSinceMs: undefined,
     nextHeartbeatMs: nowMs,
+    everyMs: limits.heartbeatIntervalMs,
+    pacedSinceMs: nowMs,
     linkedSites: [],
     failures: dial?.failures ?? 0,
     differing: 1,
     patience: 2,
     differingAlive: 0,
+    typedMs: Number.NEGATIVE_INFINITY,
   }
   overlay.links.set(id, link)
   overlay.linksByPeer.set(peer, link)

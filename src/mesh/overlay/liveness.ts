@@ -37,12 +37,23 @@ function paceOf(engine: Engine, link: Link): { readonly everyMs: number; readonl
     : { everyMs: limits.heartbeatIntervalMs, silentMs: limits.linkSilentMs }
 }
 
+/** O5: a link that is heard more often from now on: so is this side, and its silence until now does not count. */
+function keepPace(engine: Engine, link: Link, nowMs: number): ReturnType<typeof paceOf> {
+  const pace = paceOf(engine, link)
+  if (pace.everyMs === link.everyMs) return pace
+  link.nextHeartbeatMs = Math.min(link.nextHeartbeatMs, link.nextHeartbeatMs - link.everyMs + pace.everyMs)
+  link.everyMs = pace.everyMs
+  link.pacedSinceMs = nowMs
+  return pace
+}
+
 /** O5: between primary and standby sooner, between sites later; later still when this device itself runs late. */
 export function endSilent(engine: Engine, nowMs: number, out: Effect[]): void {
   for (const link of [...engine.overlay.links.values()]) {
-    const { silentMs } = paceOf(engine, link)
+    const { silentMs } = keepPace(engine, link, nowMs)
+    const sinceMs = Math.max(link.lastHeardMs, link.pacedSinceMs)
     const isClosed = link.closingSinceMs !== undefined && nowMs - link.closingSinceMs > limits.closingMs
-    if (!isClosed && nowMs - link.lastHeardMs <= silentMs * engine.patience) continue
+    if (!isClosed && nowMs - sinceMs <= silentMs * engine.patience) continue
     out.push({ type: 'hang-up', link: link.id, reason: isClosed ? 'leaving' : 'silent' })
     loseLink(engine, link.id, nowMs)
   }
@@ -99,8 +110,9 @@ export function raiseDoubts(engine: Engine, nowMs: number): void {
 
 export function heartbeats(engine: Engine, nowMs: number, out: Effect[]): void {
   for (const link of engine.overlay.links.values()) {
+    const { everyMs } = keepPace(engine, link, nowMs)
     if (nowMs < link.nextHeartbeatMs || link.closingSinceMs !== undefined) continue
-    link.nextHeartbeatMs = nowMs + paceOf(engine, link).everyMs
+    link.nextHeartbeatMs = nowMs + everyMs
     sendHeartbeat(engine, link, nowMs, out)
     if (isPairLink(engine, link)) sayLinked(engine, link, out)
   }

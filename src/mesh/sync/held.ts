@@ -3,9 +3,11 @@
  * Rules L3, N1 and R8 in PROTOCOL.md.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex, shortName, type EventId, type FeedId, type RoomId } from '../ids.ts'
+import { bytesToHex, isDerived, shortName, type EventId, type FeedId, type RoomId } from '../ids.ts'
 import { encodeUtf8 } from '../bytes.ts'
+import type { Gap, RoomSize } from '../effects.ts'
 import type { Event } from '../event.ts'
+import { limits } from '../limits.ts'
 import { toField } from './sketch.ts'
 import type { Range } from './sync-frame.ts'
 
@@ -185,6 +187,35 @@ export function logDigest(log: Log, rooms: Iterable<RoomId>, floors?: ReadonlyMa
   let print = nothing
   for (const room of rooms) print = xor(print, roomPrint(log, room, floors?.get(room)))
   return bytesToHex(new Uint8Array(Uint32Array.of(...print).buffer))
+}
+
+/** @returns how much is held of each room */
+export function sizesOf(log: Log): RoomSize[] {
+  return [...log.rooms].map(([room, { feeds }]) => {
+    let [events, bytes] = [0, 0]
+    for (const feed of feeds.values()) {
+      bytes += feed.bytes
+      for (const { first, last } of feed.ranges) events += last - first + 1
+    }
+    return { room, events, bytes }
+  })
+}
+
+/** @returns what is known to be missing: below something that is held, above what was let go of. The newest holes first. */
+export function gapsOf(log: Log, room: RoomId): Gap[] {
+  const gaps: (Gap & { readonly before: number })[] = []
+  for (const [feed, { ranges, floor }] of log.rooms.get(room)?.feeds ?? []) {
+    const [first] = ranges
+    // Branches and loose ends begin anywhere.
+    if (first === undefined || isDerived(feed)) continue
+    const holes = subtractRanges([{ first: floor, last: ranges.at(-1)?.last ?? 0 }], ranges)
+    for (const hole of holes) {
+      const above = ranges.find((range) => range.first > hole.last)
+      gaps.push({ feed, ...hole, before: above?.firstStamp ?? 0 })
+    }
+  }
+  gaps.sort((a, b) => b.before - a.before)
+  return gaps.slice(0, limits.gapsShownMax).map(({ feed, first, last }) => ({ feed, first, last }))
 }
 
 /** @returns the numbers that are not kept, as a range. */

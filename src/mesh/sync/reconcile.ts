@@ -221,6 +221,14 @@ interface Candidate {
   readonly isOlder: boolean
 }
 
+/** What is asked for, and whose comes last. */
+export interface Wishes {
+  readonly isWanted: (room: RoomId, before: number, isOlder: boolean) => boolean
+  readonly isOver: (author: PeerId) => boolean
+}
+
+const wantsAll: Wishes = { isWanted: () => true, isOver: () => false }
+
 /**
  * R3: @returns what to ask this peer for now: what is newest, whoever wrote it; one want per feed and peer, never a
  * part that somebody else has been asked for. Where much is missing, little of each feed first, then more each time: so the newest messages of all come before the older ones of some.
@@ -231,7 +239,7 @@ export function dueWants(
   log: Log,
   rooms: Iterable<RoomId>,
   nowMs: number,
-  isWanted: (room: RoomId, before: number, isOlder: boolean) => boolean = () => true,
+  { isWanted, isOver }: Wishes = wantsAll,
 ): Want[] {
   const places = limits.wantsPerLinkMax - session.wants.size
   if (places <= 0) return []
@@ -247,7 +255,9 @@ export function dueWants(
         candidates.push(candidate)
     }
   }
-  candidates.sort((a, b) => b.before - a.before)
+  // G13
+  const overOf = ({ want }: Candidate) => Number(isOver(feedAuthor(want.feed)))
+  candidates.sort((a, b) => overOf(a) - overOf(b) || b.before - a.before)
   const isMuch = missing > limits.missingMuch
   let asked = [...session.wants.values()].reduce((sum, { first, last }) => sum + last - first + 1, 0)
   const due: Want[] = []

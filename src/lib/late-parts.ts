@@ -1,0 +1,8 @@
+/** Parts of the page that nobody needs in order to type; they come when the first load is over, or when they are wanted. */
+export const lateParts = {
+  pills: () => import('./components/history/Pills.svelte'),
+  typing: () => import('./components/history/TypingLine.svelte'),
+  picked: () => import('./components/history/PickedBar.svelte'),
+  opened: () => import('./components/sheets/OpenedSheet.svelte'),
+  keyboard: () => import('./keyboard.ts'),
+}
