@@ -2,6 +2,7 @@
 import type { PlacedEvent } from '#mesh/clock.ts'
 import type { Gap } from '#mesh/effects.ts'
 import { feedAuthor, parseEventId, type EventId } from '#mesh/ids.ts'
+import { missingAbove } from './gaps.ts'
 import { dayOf, writtenMs } from './words.ts'
 
 /** `ux.md` §4.4: within this an author is named once. */
@@ -19,20 +20,6 @@ export interface Row {
   readonly isLate: boolean
   /** So many events of its author that belong above it are not here. */
   readonly missing: number
-}
-
-/** @returns how much is missing right above each message, by id */
-function missingAbove(events: readonly PlacedEvent[], gaps: readonly Gap[]): Map<string, number> {
-  const missing = new Map<string, number>()
-  for (const gap of gaps) {
-    const own = events.filter(({ feed }) => feed === gap.feed)
-    const after = own.find(({ seq }) => seq > gap.last)
-    // Only where the messages on both sides are loaded, or the very next one: else it belongs further up.
-    const isHere = after?.seq === gap.last + 1 || own.some(({ seq }) => seq < gap.first)
-    if (after === undefined || !isHere) continue
-    missing.set(after.id, (missing.get(after.id) ?? 0) + gap.last - gap.first + 1)
-  }
-  return missing
 }
 
 export function rowsOf(

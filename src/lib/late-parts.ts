@@ -1,5 +1,6 @@
 /** Parts of the page that nobody needs in order to type; they come when the first load is over, or when they are wanted. */
 export const lateParts = {
+  install: () => import('./components/InstallCard.svelte'),
   pills: () => import('./components/history/Pills.svelte'),
   typing: () => import('./components/history/TypingLine.svelte'),
   picked: () => import('./components/history/PickedBar.svelte'),

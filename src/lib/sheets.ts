@@ -21,8 +21,9 @@ export const sheets = {
   keys: () => import('./components/sheets/KeysSheet.svelte'),
   jump: () => import('./components/sheets/JumpSheet.svelte'),
   profile: () => import('./components/sheets/ProfileSheet.svelte'),
+  emoji: () => import('./components/composer/EmojiSheet.svelte'),
   storage: () => import('./components/sheets/StorageSheet.svelte'),
-  alertAll: () => import('./components/sheets/AlertAllSheet.svelte'),
+  alertAll: () => import('./components/composer/AlertAllSheet.svelte'),
 }
 
 /** Those that lie over the whole page, whatever opened them. */

@@ -95,7 +95,7 @@ export function startMesh(home: string): Mesh {
   let noteNamed: () => void = () => undefined
   const named = new Promise<void>((resolve) => (noteNamed = resolve))
 
-  let nodes: Nodes = { known: [], current: undefined, chosen: undefined }
+  let nodes: Nodes = { known: [], current: undefined, chosen: undefined, retryAtMs: undefined }
   const tellNodes = () => {
     const event = { type: 'nodes', ...nodes } as const
     tell(event)

@@ -192,4 +192,46 @@ describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
     await bill.sees('from Chromium')
     await bill.sees('from Firefox')
   })
+
+  it('bring others together: two Chromiums find each other through a Firefox alone, with every helper dead', async () => {
+    scene = new Scene()
+    lans = new Lans()
+    const url = (side: string) => `http://${lans.address(side)}:8080/`
+    const helpers = []
+    for (const [side, other] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      const args = ['--name', `node-${side}`, '--memory', '--neighbor', url(other)]
+      helpers.push(await scene.helper({ args, namespace: lans.node(side) }))
+    }
+    const ana = await FirefoxPerson.arrive(scene, url('a'), 'Ana', lans.host('a'))
+    const bill = await Person.arrive(await scene.browser({ namespace: lans.host('b') }), url('b'), 'Bill')
+    await bill.reaches(1)
+    // Cara is on Ana's LAN; for now nothing passes between her and Bill.
+    lans.block(lans.hostAddress('a', 2), lans.hostAddress('b', 1))
+    const cara = await Person.arrive(await scene.browser({ namespace: lans.host('a') }), url('a'), 'Cara')
+    await cara.reaches(2)
+    const connections = async () => (await cara.connections()).length
+    await expect.poll(connections, { timeout: 30_000 }).toBe(1)
+    for (const helper of helpers) await helper.kill('SIGKILL')
+    await ana.say('Still here?')
+    await bill.sees('Still here?')
+    await cara.sees('Still here?')
+    await bill.say('Still here.')
+    await ana.sees('Still here.')
+    await cara.sees('Still here.')
+
+    lans.unblock()
+    const people = cara.page.getByRole('complementary', { name: 'People' })
+    await people
+      .getByRole('listitem', { name: 'Bill, here' })
+      .filter({ hasText: 'direct' })
+      .waitFor({ timeout: 90_000 })
+    await cara.say('Direct now')
+    await bill.sees('Direct now')
+    await ana.sees('Direct now')
+    await cara.seesState('Direct now', 'delivered 2 of 2')
+    await ana.seesState('Still here?', 'delivered 2 of 2')
+  })
 })

@@ -80,6 +80,7 @@ describe('sheets', () => {
       ['storage', channel, go(sheets.palette.commands.storage)],
       ['keys', channel, go(sheets.palette.commands.keys)],
       ['jump', channel, go(sheets.palette.commands.jump)],
+      ['emoji', channel, press(words.composer.emoji)],
       ['message-menu', channel, act()],
       ['who-has', channel, act(sheets.menu.whoHas)],
       ['forward', channel, act(sheets.picked.forward)],

@@ -10,7 +10,7 @@ import { es as esSheets } from '../../src/lib/i18n/sheets/es.ts'
 import { fr } from '../../src/lib/i18n/fr.ts'
 import { fr as frSheets } from '../../src/lib/i18n/sheets/fr.ts'
 
-type Words = { readonly [key: string]: string | Words | ((...parts: never[]) => string) }
+type Words = { readonly [key: string]: string | Words | readonly string[] | ((...parts: never[]) => string) }
 
 /** Every sentence with sample parts, by its place. */
 function sentences(words: Words, path = ''): Map<string, string> {
@@ -21,7 +21,7 @@ function sentences(words: Words, path = ''): Map<string, string> {
     else if (typeof value === 'function') {
       const say = value as (...parts: unknown[]) => string
       for (const n of [0, 1, 2, 5, 11, 100]) all.set(`${place}(${n})`, say(n, n, n))
-    } else for (const [inner, text] of sentences(value, `${place}.`)) all.set(inner, text)
+    } else for (const [inner, text] of sentences(value as Words, `${place}.`)) all.set(inner, text)
   }
   return all
 }

@@ -306,7 +306,7 @@ export const bugs = [
     name: 'a silent link is kept',
     by: 'engine',
     file: 'overlay/liveness.ts',
-    find: 'if (!isClosed && nowMs - link.lastHeardMs <= silentMs * engine.patience) continue',
+    find: 'if (!isClosed && nowMs - sinceMs <= silentMs * engine.patience) continue',
     put: 'if (!isClosed) continue',
   },
   {
@@ -450,8 +450,8 @@ export const bugs = [
     name: 'one feed is fetched to its end before the next',
     by: 'reconcile',
     file: 'sync/reconcile.ts',
-    find: 'candidates.sort((a, b) => b.before - a.before)',
-    put: 'candidates.sort((a, b) => (b.want.feed < a.want.feed ? -1 : 1))',
+    find: 'overOf(a) - overOf(b) || b.before - a.before',
+    put: 'b.want.feed < a.want.feed ? -1 : 1',
   },
   {
     name: 'of a feed as much as fits is asked for at once',

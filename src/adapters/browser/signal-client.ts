@@ -46,6 +46,8 @@ export interface Nodes {
   readonly current: string | undefined
   /** The one that somebody chose; undefined: whichever answers. */
   readonly chosen: string | undefined
+  /** When one is tried next, ms on this device's clock; undefined while none has to be. */
+  readonly retryAtMs: number | undefined
 }
 
 type Phase =
@@ -60,6 +62,7 @@ export class SignalClient implements Helpers {
   private timer: ReturnType<typeof setTimeout> | undefined
   private readonly watchdog: ReturnType<typeof setInterval>
   private failures = 0
+  private retryAtMs: number | undefined
   private lastHeardMs = 0
   private connectedAtMs = 0
   private readonly list: HelperList
@@ -86,6 +89,7 @@ export class SignalClient implements Helpers {
   private open(): void {
     clearTimeout(this.timer)
     if (this.phase.type !== 'idle' || this.events === undefined) return
+    this.retryAtMs = undefined
     const url = this.list.next(this.failures)
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}signal`)
     this.phase = { type: 'opening', socket, url }
@@ -197,7 +201,8 @@ export class SignalClient implements Helpers {
 
   private tellNodes(): void {
     const current = this.phase.type === 'up' ? this.phase.url : undefined
-    this.parts.onNodes({ known: this.list.list(), current, chosen: this.list.chosen })
+    const { retryAtMs } = this
+    this.parts.onNodes({ known: this.list.list(), current, chosen: this.list.chosen, retryAtMs })
   }
 
   /** @param url of a known node; undefined: whichever answers, this page's own first */
@@ -238,13 +243,13 @@ export class SignalClient implements Helpers {
     if (this.phase.type === 'idle' || this.phase.socket !== socket) return
     const { type, url } = this.phase
     this.phase = { type: 'idle' }
-    if (type === 'up') {
-      this.events?.down(url)
-      this.tellNodes()
-    }
+    if (type === 'up') this.events?.down(url)
     this.failures += 1
     const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.failures, 10))
-    this.timer = setTimeout(() => this.open(), ceiling / 2 + (Math.random() * ceiling) / 2)
+    const delayMs = ceiling / 2 + (Math.random() * ceiling) / 2
+    this.timer = setTimeout(() => this.open(), delayMs)
+    this.retryAtMs = Date.now() + delayMs
+    this.tellNodes()
   }
 
   /** A socket that says nothing is dead, whatever its state says; and home is better than elsewhere. */

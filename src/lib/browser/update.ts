@@ -1,12 +1,23 @@
 /** Registers the service worker and tells when a newer app waits. Comes after the first load, so that the precache does too. */
-import { dev } from '$app/environment'
+import { dev, version } from '$app/environment'
 
 const checkIntervalMs = 3_600_000
+
+const takenBackKey = 'meshchat-taken-back'
+
+/** @returns whether an update did not start, and this is the app before it; said once */
+export function wasTakenBack(): boolean {
+  if (sessionStorage.getItem(takenBackKey) !== 'new') return false
+  sessionStorage.setItem(takenBackKey, 'told')
+  return true
+}
 
 /** @param base where the app stands @param ready is given what restarts into the update @returns what ends it */
 export function watchUpdates(base: string, ready: (restart: () => void) => void): () => void {
   if (dev || !('serviceWorker' in navigator)) return () => undefined
   let interval: ReturnType<typeof setInterval> | undefined
+  // What this app replaced is not needed any more.
+  navigator.serviceWorker.controller?.postMessage({ type: 'STARTED', version })
   const start = async () => {
     const { Workbox } = await import('workbox-window')
     const workbox = new Workbox(`${base}service-worker.js`, { type: 'classic' })

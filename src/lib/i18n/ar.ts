@@ -124,6 +124,7 @@ export const ar: Messages = {
     aloneMore: 'يمكنك الكتابة الآن؛ تخرج الرسائل وحدها.',
     lost: (node, time) => `توقفت العقدة ${apart(node)} عن الرد منذ ${apart(time)}.`,
     stillLinked: (names) => `ما زلت متصلًا بـ ${apart(names)}.`,
+    again: (seconds) => `محاولة أخرى بعد ${seconds} ث.`,
     tryNow: 'حاول الآن',
     switchNode: 'تبديل العقدة',
     news: 'جديد',
@@ -167,6 +168,7 @@ export const ar: Messages = {
     notHere: 'رسالة ليست لدى هذا الجهاز بعد',
   },
   composer: {
+    emoji: 'الرموز التعبيرية',
     people: 'أشخاص يمكن ذكرهم',
     label: 'كتابة رسالة',
     message: (room) => `رسالة إلى ${apart(room)}`,

@@ -118,6 +118,7 @@ export const de: Messages = {
     aloneMore: 'Sie können schreiben; Nachrichten gehen von selbst hinaus.',
     lost: (node, time) => `Der Knoten ${node} antwortet seit ${time} nicht mehr.`,
     stillLinked: (names) => `Mit ${names} sind Sie noch verbunden.`,
+    again: (seconds) => `Nächster Versuch in ${seconds} s.`,
     tryNow: 'Jetzt versuchen',
     switchNode: 'Knoten wechseln',
     news: 'Neues',
@@ -161,6 +162,7 @@ export const de: Messages = {
     notHere: 'eine Nachricht, die dieses Gerät noch nicht hat',
   },
   composer: {
+    emoji: 'Emojis',
     people: 'Leute, die Sie erwähnen können',
     label: 'Nachricht schreiben',
     message: (room) => `Nachricht an ${room}`,

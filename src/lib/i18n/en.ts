@@ -113,6 +113,7 @@ export const en = {
     aloneMore: 'You can write now; messages go out by themselves.',
     lost: (node: string, time: string) => `Node ${node} stopped answering at ${time}.`,
     stillLinked: (names: string) => `You’re still linked to ${names}.`,
+    again: (seconds: number) => `Trying again in ${seconds} s.`,
     tryNow: 'Try now',
     switchNode: 'Switch node',
     news: 'News',
@@ -155,6 +156,7 @@ export const en = {
     notHere: 'a message that this device does not have yet',
   },
   composer: {
+    emoji: 'Emoji',
     people: 'People to mention',
     label: 'Write a message',
     message: (room: string) => `Message ${room}`,

@@ -117,6 +117,7 @@ export const es: Messages = {
     aloneMore: 'Puede escribir ya; los mensajes salen solos.',
     lost: (node, time) => `El nodo ${node} dejó de responder a las ${time}.`,
     stillLinked: (names) => `Sigue en contacto con ${names}.`,
+    again: (seconds) => `Otro intento en ${seconds} s.`,
     tryNow: 'Probar ahora',
     switchNode: 'Cambiar de nodo',
     news: 'Novedades',
@@ -159,6 +160,7 @@ export const es: Messages = {
     notHere: 'un mensaje que este aparato aún no tiene',
   },
   composer: {
+    emoji: 'Emojis',
     people: 'Personas para mencionar',
     label: 'Escribir un mensaje',
     message: (room) => `Mensaje para ${room}`,

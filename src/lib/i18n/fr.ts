@@ -119,6 +119,7 @@ export const fr: Messages = {
     aloneMore: 'Vous pouvez déjà écrire ; les messages partent d’eux-mêmes.',
     lost: (node, time) => `Le nœud ${node} ne répond plus depuis ${time}.`,
     stillLinked: (names) => `Vous êtes encore relié à ${names}.`,
+    again: (seconds) => `Nouvel essai dans ${seconds} s.`,
     tryNow: 'Essayer maintenant',
     switchNode: 'Changer de nœud',
     news: 'Nouvelles',
@@ -162,6 +163,7 @@ export const fr: Messages = {
     notHere: 'un message que cet appareil n’a pas encore',
   },
   composer: {
+    emoji: 'Émojis',
     people: 'Personnes à mentionner',
     label: 'Écrire un message',
     message: (room) => `Message pour ${room}`,

@@ -27,6 +27,7 @@ function change(words: unknown): unknown {
     const say = words as (...parts: unknown[]) => string
     return (...parts: unknown[]) => lengthen(say(...parts))
   }
+  if (Array.isArray(words)) return words.map(change)
   if (typeof words !== 'object' || words === null) return words
   return Object.fromEntries(Object.entries(words).map(([key, value]) => [key, change(value)]))
 }

@@ -7,6 +7,9 @@ import type { Person } from '#mesh/effects.ts'
 import { feedAuthor, type PeerId } from '#mesh/ids.ts'
 import { messageText } from '#mesh/timeline/body.ts'
 import { sheetLanguage } from '../i18n/sheet-language.svelte.ts'
+import { space } from '../browser/storage.ts'
+import { language } from '../i18n/language.svelte.ts'
+import type { PageSheet } from '../sheets.ts'
 import { timeOfDay } from '../words.ts'
 import type { MeshState } from './mesh.svelte.ts'
 
@@ -19,6 +22,11 @@ const splitMinMs = 5_000
 /** guess: long enough to be read, and for what was missed to come. */
 const toldMs = 60_000
 
+/** guess: some hours of a busy mesh. */
+const lowBytes = 50e6
+/** guess: the browser has to look at its files for it. */
+const spaceIntervalMs = 60_000
+
 /** A line below the header. */
 export interface Notice {
   readonly strong: string
@@ -26,6 +34,9 @@ export interface Notice {
   readonly canRetry?: boolean
   readonly canSwitch?: boolean
   readonly isAlarm?: boolean
+  /** What can be done about it, and where. */
+  readonly sheet?: PageSheet
+  readonly action?: string
 }
 
 export class Conditions {
@@ -38,6 +49,7 @@ export class Conditions {
   #arrived = $state(0)
   #slept = $state.raw<{ readonly fromMs: number; readonly toMs: number } | undefined>()
   #missed = $state(0)
+  #freeBytes = $state<number | undefined>()
   /** Whoever opened it closes it. */
   readonly close: () => void
 
@@ -48,11 +60,25 @@ export class Conditions {
       else if (event.type === 'messages') this.#count(event.added)
     })
     const timer = setInterval(() => this.#tick(), 1_000)
+    const spaceTimer = setInterval(() => this.#measure(), spaceIntervalMs)
+    this.#measure()
     this.close = () => {
       leave()
       clearInterval(timer)
+      clearInterval(spaceTimer)
     }
     this.#look(mesh.people)
+  }
+
+  #measure(): void {
+    space().then(
+      (found) =>
+        (this.#freeBytes = found?.quotaBytes === undefined ? undefined : found.quotaBytes - found.usedBytes),
+      // The browser does not say.
+      (error: unknown) => {
+        if (!(error instanceof DOMException || error instanceof TypeError)) throw error
+      },
+    )
   }
 
   #look(people: readonly Person[]): void {
@@ -138,6 +164,10 @@ export class Conditions {
       const minutes = Math.abs(aheadMs) / 60_000
       const amount = words.amount(Math.floor(minutes / 60), minutes % 60)
       return { strong: aheadMs > 0 ? words.ahead(amount) : words.behind(amount), rest: words.clockMore }
+    }
+    if (this.#freeBytes !== undefined && this.#freeBytes < lowBytes) {
+      const strong = words.low(language.sizeOf(Math.max(0, this.#freeBytes)))
+      return { strong, rest: words.lowMore, sheet: 'storage', action: words.lowAction }
     }
     if (typeof RTCPeerConnection === 'undefined') return { strong: words.noDirect, rest: words.noDirectMore }
     return undefined

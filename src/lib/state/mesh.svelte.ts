@@ -48,10 +48,11 @@ export class MeshState {
   aloneSinceMs = $state<number | undefined>(Date.now())
   nodeLostSinceMs = $state<number | undefined>()
   lastNode = $state('')
-  nodes = $state.raw<Pick<KnownEvent, 'known' | 'current' | 'chosen'>>({
+  nodes = $state.raw<Omit<KnownEvent, 'type'>>({
     known: [],
     current: undefined,
     chosen: undefined,
+    retryAtMs: undefined,
   })
   door = $state.raw<Pick<DoorEvent, 'isOpen' | 'name' | 'guests'>>({
     isOpen: false,
@@ -222,8 +223,8 @@ export class MeshState {
     this.#spreadReach()
   }
 
-  #takeNodes({ known, current, chosen }: KnownEvent): void {
-    this.nodes = { known, current, chosen }
+  #takeNodes({ known, current, chosen, retryAtMs }: KnownEvent): void {
+    this.nodes = { known, current, chosen, retryAtMs }
     const name = known.find(({ url }) => url === current)?.name
     if (name === undefined || name === '') return
     if (this.#through !== undefined && this.#through !== name)

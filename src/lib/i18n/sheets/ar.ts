@@ -188,6 +188,9 @@ export const ar: SheetMessages = {
     quietHint: 'على هذا الجهاز فقط، ولا يعلم أحد. ويبقى ينقل رسائل الجميع.',
   },
   conditions: {
+    low: (left) => `يكاد يمتلئ: بقي ${apart(left)}.`,
+    lowMore: 'إذا امتلأ فلن يحفظ هذا الجهاز الرسائل الجديدة.',
+    lowAction: 'إخلاء مساحة',
     split: 'انقسمت الشبكة.',
     splitMore: (n, nodes, time) =>
       `${people(n)} (آخر مرة على ${apart(nodes)}) خارج المتناول منذ ${apart(time)}. الجانبان مستمران وسيلتقيان من جديد.`,
@@ -220,6 +223,7 @@ export const ar: SheetMessages = {
     copy: 'نسخ التقرير',
   },
   menu: {
+    otherEmoji: 'رموز أخرى',
     versions: 'نسخ سابقة',
     actions: 'إجراءات الرسالة',
     reply: 'رد',
@@ -321,6 +325,7 @@ export const ar: SheetMessages = {
   storage: {
     title: 'التخزين',
     unknown: 'لا يقول هذا المتصفح كم المساحة.',
+    usedOnly: (used) => `يستخدم meshchat ${apart(used)}. لا يقول هذا المتصفح كم بقي.`,
     used: (used, most) => `يستخدم meshchat ${apart(used)} من ${apart(most)}.`,
     safety: {
       kept: 'يحفظها المتصفح حتى تحذفها.',
@@ -339,5 +344,32 @@ export const ar: SheetMessages = {
     title: (n) => `تنبيه ${people(n)}؟`,
     hint: 'ينبّه @all كل من في هذه القناة، حتى من لا يريد إلا ما يُذكر فيه.',
     send: (n) => `إرسال إلى ${n}`,
+  },
+  install: {
+    takenBack: 'لم يبدأ التحديث، فتعمل النسخة التي قبله.',
+    title: 'وضع meshchat على هذا الجهاز',
+    why: 'يُفتح دون العقدة، مع تنبيهات وعلى كامل الشاشة.',
+    byHand: 'المس «مشاركة» ثم «إضافة إلى الشاشة الرئيسية» ثم «إضافة».',
+    now: 'تثبيت',
+    later: 'ليس الآن',
+  },
+  emoji: {
+    title: 'الرموز التعبيرية',
+    search: 'البحث عن رمز (بالإنجليزية)',
+    loading: 'جارٍ التحميل…',
+    recent: 'المستخدمة أخيرًا',
+    groups: 'أنواع الرموز',
+    nothing: (what) => `لا رمز هنا اسمه «${apart(what)}».`,
+    names: [
+      'وجوه',
+      'أشخاص',
+      'حيوانات وطبيعة',
+      'طعام وشراب',
+      'سفر وأماكن',
+      'أنشطة',
+      'أشياء',
+      'علامات',
+      'أعلام',
+    ],
   },
 }

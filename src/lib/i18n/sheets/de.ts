@@ -180,6 +180,9 @@ export const de: SheetMessages = {
       'Nur auf diesem Gerät, und niemand erfährt es. Das Gerät leitet weiterhin die Nachrichten aller weiter.',
   },
   conditions: {
+    low: (left) => `Fast voll: noch ${left} frei.`,
+    lowMore: 'Ist es voll, behält dieses Gerät keine neuen Nachrichten mehr.',
+    lowAction: 'Platz schaffen',
     split: 'Das Netz ist geteilt.',
     splitMore: (n, nodes, time) =>
       `${people(n)} (zuletzt an ${nodes}) seit ${time} nicht erreichbar. Beide Seiten machen weiter und finden wieder zusammen.`,
@@ -214,6 +217,7 @@ export const de: SheetMessages = {
     copy: 'Bericht kopieren',
   },
   menu: {
+    otherEmoji: 'Andere Emojis',
     versions: 'Frühere Fassungen',
     actions: 'Was mit der Nachricht',
     reply: 'Antworten',
@@ -316,6 +320,7 @@ export const de: SheetMessages = {
   storage: {
     title: 'Speicher',
     unknown: 'Dieser Browser sagt nicht, wie viel Platz es gibt.',
+    usedOnly: (used) => `meshchat belegt ${used}. Wie viel noch frei ist, sagt dieser Browser nicht.`,
     used: (used, most) => `meshchat belegt ${used} von ${most}.`,
     safety: {
       kept: 'Der Browser behält alles, bis Sie es löschen.',
@@ -334,5 +339,32 @@ export const de: SheetMessages = {
     title: (n) => `${people(n)} aufmerksam machen?`,
     hint: '@all erreicht alle in diesem Kanal, auch die, die nur Erwähnungen hören wollen.',
     send: (n) => `An ${n} senden`,
+  },
+  install: {
+    takenBack: 'Das Update startete nicht, darum läuft die Fassung davor.',
+    title: 'meshchat auf dieses Gerät holen',
+    why: 'Es öffnet sich dann ohne den Knoten, mit Hinweisen und auf dem ganzen Bildschirm.',
+    byHand: 'Tippen Sie auf „Teilen“, dann „Zum Home-Bildschirm“, dann „Hinzufügen“.',
+    now: 'Installieren',
+    later: 'Nicht jetzt',
+  },
+  emoji: {
+    title: 'Emojis',
+    search: 'Emojis suchen',
+    loading: 'Wird geladen …',
+    recent: 'Zuletzt benutzt',
+    groups: 'Arten von Emojis',
+    nothing: (what) => `Hier heißt kein Emoji „${what}“.`,
+    names: [
+      'Gesichter',
+      'Leute',
+      'Tiere und Natur',
+      'Essen und Trinken',
+      'Reisen und Orte',
+      'Freizeit',
+      'Dinge',
+      'Zeichen',
+      'Flaggen',
+    ],
   },
 }

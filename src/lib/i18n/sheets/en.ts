@@ -175,6 +175,9 @@ export const en = {
       'Only on this device, and nobody is told. This device goes on passing everybody’s messages along.',
   },
   conditions: {
+    low: (left: string) => `Almost full: ${left} left.`,
+    lowMore: 'When it is full, new messages are not kept on this device.',
+    lowAction: 'Make room',
     split: 'The mesh is split.',
     splitMore: (n: number, nodes: string, time: string) =>
       `${count(n, 'person', 'people')} (last on ${nodes}) can’t be reached since ${time}. Both sides keep going and will come together.`,
@@ -209,6 +212,7 @@ export const en = {
     copy: 'Copy report',
   },
   menu: {
+    otherEmoji: 'Other emoji',
     versions: 'Earlier versions',
     actions: 'Message actions',
     reply: 'Reply',
@@ -311,6 +315,7 @@ export const en = {
   storage: {
     title: 'Storage',
     unknown: 'This browser does not say how much space there is.',
+    usedOnly: (used: string) => `${used} used by meshchat. This browser does not say how much is left.`,
     used: (used: string, most: string) => `${used} of ${most} used by meshchat.`,
     safety: {
       kept: 'The browser keeps it until you delete it.',
@@ -329,6 +334,33 @@ export const en = {
     title: (n: number) => `Alert ${count(n, 'person', 'people')}?`,
     hint: '@all alerts everybody in this channel, also those who only want to hear when they are mentioned.',
     send: (n: number) => `Send to ${n}`,
+  },
+  install: {
+    takenBack: 'The update didn’t start, so the version before it is running.',
+    title: 'Put meshchat on this device',
+    why: 'It opens without the node, with alerts and on the full screen.',
+    byHand: 'Tap Share, then “Add to Home Screen”, then Add.',
+    now: 'Install',
+    later: 'Not now',
+  },
+  emoji: {
+    title: 'Emoji',
+    search: 'Search emoji',
+    loading: 'Loading…',
+    recent: 'Used last',
+    groups: 'Kinds of emoji',
+    nothing: (what: string) => `No emoji here is called “${what}”.`,
+    names: [
+      'Faces',
+      'People',
+      'Animals and nature',
+      'Food and drink',
+      'Travel and places',
+      'Activities',
+      'Things',
+      'Signs',
+      'Flags',
+    ] as readonly string[],
   },
 }
 

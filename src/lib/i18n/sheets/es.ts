@@ -181,6 +181,9 @@ export const es: SheetMessages = {
     quietHint: 'Solo en este dispositivo, y nadie se entera. Sigue pasando los mensajes de todos.',
   },
   conditions: {
+    low: (left) => `Casi lleno: quedan ${left}.`,
+    lowMore: 'Cuando se llene, este aparato ya no guardará mensajes nuevos.',
+    lowAction: 'Hacer sitio',
     split: 'La red está dividida.',
     splitMore: (n, nodes, time) =>
       `${people(n)} (por última vez en ${nodes}) fuera de alcance desde ${time}. Ambas partes siguen y volverán a unirse.`,
@@ -214,6 +217,7 @@ export const es: SheetMessages = {
     copy: 'Copiar el informe',
   },
   menu: {
+    otherEmoji: 'Otros emojis',
     versions: 'Versiones anteriores',
     actions: 'Acciones del mensaje',
     reply: 'Responder',
@@ -316,6 +320,7 @@ export const es: SheetMessages = {
   storage: {
     title: 'Almacenamiento',
     unknown: 'Este navegador no dice cuánto espacio hay.',
+    usedOnly: (used) => `meshchat usa ${used}. Este navegador no dice cuánto queda.`,
     used: (used, most) => `meshchat usa ${used} de ${most}.`,
     safety: {
       kept: 'El navegador lo guarda hasta que usted lo borre.',
@@ -334,5 +339,32 @@ export const es: SheetMessages = {
     title: (n) => `¿Avisar a ${people(n)}?`,
     hint: '@all avisa a todos en este canal, también a quien solo quiere oír menciones.',
     send: (n) => `Enviar a ${n}`,
+  },
+  install: {
+    takenBack: 'La actualización no arrancó; funciona la versión anterior.',
+    title: 'Poner meshchat en este aparato',
+    why: 'Se abre sin el nodo, con avisos y a pantalla completa.',
+    byHand: 'Toque Compartir, luego «Añadir a pantalla de inicio» y Añadir.',
+    now: 'Instalar',
+    later: 'Ahora no',
+  },
+  emoji: {
+    title: 'Emojis',
+    search: 'Buscar emojis',
+    loading: 'Cargando…',
+    recent: 'Usados hace poco',
+    groups: 'Tipos de emojis',
+    nothing: (what) => `Ningún emoji se llama «${what}».`,
+    names: [
+      'Caras',
+      'Personas',
+      'Animales y naturaleza',
+      'Comida y bebida',
+      'Viajes y lugares',
+      'Actividades',
+      'Cosas',
+      'Signos',
+      'Banderas',
+    ],
   },
 }

@@ -184,6 +184,9 @@ export const fr: SheetMessages = {
       'Seulement sur cet appareil, et personne n’en sait rien. Il continue de transmettre les messages de tous.',
   },
   conditions: {
+    low: (left) => `Presque plein : il reste ${left}.`,
+    lowMore: 'Une fois plein, cet appareil ne gardera plus les nouveaux messages.',
+    lowAction: 'Faire de la place',
     split: 'Le réseau est coupé en deux.',
     splitMore: (n, nodes, time) =>
       `${people(n)} hors de portée depuis ${time} (dernier nœud : ${nodes}). Les deux côtés continuent et se retrouveront.`,
@@ -218,6 +221,7 @@ export const fr: SheetMessages = {
     copy: 'Copier le rapport',
   },
   menu: {
+    otherEmoji: 'Autres émojis',
     versions: 'Versions précédentes',
     actions: 'Que faire du message',
     reply: 'Répondre',
@@ -321,6 +325,7 @@ export const fr: SheetMessages = {
   storage: {
     title: 'Stockage',
     unknown: 'Ce navigateur ne dit pas combien de place il y a.',
+    usedOnly: (used) => `meshchat occupe ${used}. Ce navigateur ne dit pas combien il reste.`,
     used: (used, most) => `meshchat occupe ${used} sur ${most}.`,
     safety: {
       kept: 'Le navigateur le garde jusqu’à ce que vous l’effaciez.',
@@ -339,5 +344,32 @@ export const fr: SheetMessages = {
     title: (n) => `Alerter ${people(n)} ?`,
     hint: '@all alerte tout le monde dans ce canal, aussi ceux qui ne veulent entendre que les mentions.',
     send: (n) => `Envoyer à ${n}`,
+  },
+  install: {
+    takenBack: 'La mise à jour n’a pas démarré : la version précédente tourne.',
+    title: 'Mettre meshchat sur cet appareil',
+    why: 'Il s’ouvre sans le nœud, avec des alertes et en plein écran.',
+    byHand: 'Touchez Partager, puis « Sur l’écran d’accueil », puis Ajouter.',
+    now: 'Installer',
+    later: 'Pas maintenant',
+  },
+  emoji: {
+    title: 'Émojis',
+    search: 'Chercher des émojis',
+    loading: 'Chargement…',
+    recent: 'Utilisés récemment',
+    groups: 'Sortes d’émojis',
+    nothing: (what) => `Aucun émoji ne s’appelle « ${what} ».`,
+    names: [
+      'Visages',
+      'Personnes',
+      'Animaux et nature',
+      'Nourriture et boissons',
+      'Voyages et lieux',
+      'Activités',
+      'Objets',
+      'Signes',
+      'Drapeaux',
+    ],
   },
 }
