@@ -1,9 +1,27 @@
 /** Builds the app, and bundles the helper and the demo into one file each that run without node_modules. */
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import zopfli from '@gfx/zopfli'
 import { build } from 'vite'
 import { nodeFlags } from './flags.mjs'
+
+// Two builds that differ have two names: the service worker tells the pages that it keeps apart by them.
+process.env['MESHCHAT_VERSION'] ??=
+  `${JSON.parse(readFileSync('package.json', 'utf8')).version}-${sourcesHash()}`
+
+/** @returns 8 hex digits over everything that the app is made of */
+function sourcesHash() {
+  const hash = createHash('sha256')
+  const folders = ['src', 'static'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name)),
+  )
+  for (const file of [...folders, 'vite.config.ts', 'svelte.config.js', 'package-lock.json'].sort())
+    hash.update(`${file}\0`).update(readFileSync(file))
+  return hash.digest('hex').slice(0, 8)
+}
 
 /** The app. Its config stands in vite.config.ts. */
 await build({ logLevel: 'warn' })

@@ -13,9 +13,14 @@ import { NavigationRoute, registerRoute } from 'workbox-routing'
 declare const self: ServiceWorkerGlobalScope
 
 const shell = './index.html'
-/** What is remembered between two lives of this worker, as the names of empty entries. */
+/** What is remembered between two lives of a worker, also of the one after it. */
 const notes = 'meshchat-notes'
+/** The page of the app that has started last. */
+const started = './started'
+/** Since when the app before is shown instead of this worker's, ms. */
 const takenBack = './taken-back'
+/** guess: after a day it is tried once more, in case it was the device that was slow. */
+const tryAgainMs = 24 * 3_600_000
 
 const app = new PrecacheController()
 app.addToCacheList([
@@ -28,10 +33,7 @@ cleanupOutdatedCaches()
 const openShell = app.createHandlerBoundToURL(shell)
 registerRoute(
   new NavigationRoute(
-    async (options) => {
-      const isTakenBack = (await (await caches.open(notes)).match(takenBack)) !== undefined
-      return (isTakenBack ? await shellBefore() : undefined) ?? openShell(options)
-    },
+    async (options) => ((await isTakenBack()) ? await shellBefore() : undefined) ?? openShell(options),
     { denylist: [/\/(signal|link|api|metrics|healthz|peerjs|trust)\b/] },
   ),
 )
@@ -45,31 +47,45 @@ registerRoute(
     (await caches.match(request, { cacheName: app.strategy.cacheName })) ?? fetch(request),
 )
 
-/** @returns the page of the app that this one replaced, while it is kept */
-async function shellBefore(): Promise<Response | undefined> {
-  const cache = await caches.open(app.strategy.cacheName)
-  const own = app.getCacheKeyForURL(shell)
-  const path = new URL(shell, self.location.href).pathname
-  const all = await cache.keys()
-  const before = all.find(({ url }) => new URL(url).pathname === path && url !== own)
-  return before === undefined ? undefined : cache.match(before)
+async function note(name: string): Promise<string | undefined> {
+  return (await (await caches.open(notes)).match(name))?.text()
 }
 
-/** The app that this worker brought does not start. Answers whether there is another one to go back to. */
+async function isTakenBack(): Promise<boolean> {
+  const [sinceMs = '', by] = ((await note(takenBack)) ?? '').split(' ')
+  return by === version && Date.now() - Number(sinceMs) < tryAgainMs
+}
+
+/** @returns the page of the app that started last before this worker's, while it is kept */
+async function shellBefore(): Promise<Response | undefined> {
+  const key = await note(started)
+  if (key === undefined || key === app.getCacheKeyForURL(shell)) return undefined
+  return caches.match(key, { cacheName: app.strategy.cacheName })
+}
+
+/** The app that was shown does not start. Answers whether another one is shown from now on. */
 async function takeBack(event: ExtendableMessageEvent): Promise<void> {
   const hasBefore = (await shellBefore()) !== undefined
-  if (hasBefore) await (await caches.open(notes)).put(takenBack, new Response())
+  const cache = await caches.open(notes)
+  // Neither does the one before: then rather the new one.
+  if (await isTakenBack()) await cache.delete(takenBack)
+  else if (hasBefore) await cache.put(takenBack, new Response(`${Date.now()} ${version}`))
   event.source?.postMessage({ type: 'TAKEN-BACK', hasBefore })
+}
+
+/** The app of this worker runs: what was before it is not needed any more, what comes next is. */
+async function noteStarted(event: ExtendableMessageEvent): Promise<void> {
+  const cache = await caches.open(notes)
+  await cache.put(started, new Response(app.getCacheKeyForURL(shell)))
+  const { installing, waiting } = self.registration
+  if (installing === null && waiting === null) await app.activate(event)
 }
 
 self.addEventListener('message', (event: ExtendableMessageEvent) => {
   const data = event.data as { readonly type?: unknown; readonly version?: unknown } | null
   if (data?.type === 'SKIP_WAITING') void self.skipWaiting()
   if (data?.type === 'DID-NOT-START') event.waitUntil(takeBack(event))
-  // What was before is not needed any more; what comes next is.
-  const { installing, waiting } = self.registration
-  const isNewest = installing === null && waiting === null
-  if (data?.type === 'STARTED' && data.version === version && isNewest) void app.activate(event)
+  if (data?.type === 'STARTED' && data.version === version) event.waitUntil(noteStarted(event))
 })
 self.addEventListener('install', (event) => {
   void app.install(event)
@@ -77,7 +93,7 @@ self.addEventListener('install', (event) => {
   if (self.registration.active === null) void self.skipWaiting()
 })
 self.addEventListener('activate', (event) => {
-  event.waitUntil(Promise.all([self.clients.claim(), caches.delete(notes)]))
+  event.waitUntil(self.clients.claim())
 })
 /** A notice leads back to the page that it came from, or to a new one. */
 self.addEventListener('notificationclick', (event) => {

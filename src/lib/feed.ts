@@ -86,7 +86,10 @@ export interface WalkActions {
 export function walk(list: HTMLElement, event: KeyboardEvent, { press, end }: WalkActions): void {
   const articles = [...list.querySelectorAll('article')]
   const around = event.target instanceof HTMLElement ? event.target.closest('article') : null
-  if (event.key === 'Escape' && around !== null && around !== document.activeElement) return around.focus()
+  if (event.key === 'Escape' && around !== null && around !== document.activeElement) {
+    event.preventDefault()
+    return around.focus()
+  }
   const at = articles.findIndex((row) => row === document.activeElement)
   if (at < 0) return
   const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey

@@ -21,6 +21,10 @@ export function obey(wish: Wish, mesh: MeshState, room: RoomState | undefined): 
       mesh.over.open('search')
       return
     case 'read-here':
+      if (room?.picked !== undefined) {
+        room.picked = undefined
+        return
+      }
       room?.toEnd()
       void room?.readAll()
       return

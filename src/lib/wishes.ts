@@ -14,7 +14,10 @@ export type Wish =
   | 'unread-down'
 
 function isWriting(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]')
+  return (
+    target instanceof HTMLElement &&
+    target.matches('input:not([type=checkbox], [type=radio]), textarea, select')
+  )
 }
 
 export function wishOf(event: KeyboardEvent): Wish | undefined {

@@ -12,7 +12,7 @@ import type { Engine } from './state.ts'
 import { isUrgent, itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
 import { enqueueNote, repeatWhole } from './gossip/lane.ts'
 import type { Note } from './gossip/note.ts'
-import { spend } from './gossip/quota.ts'
+import { isAdmitted } from './gossip/admission.ts'
 import { dropRecord, putRecord } from './gossip/shelf.ts'
 import {
   acceptItem,
@@ -185,9 +185,11 @@ export function receiveItem(engine: Engine, link: Link, item: Item, nowMs: numbe
   if (tree.seen.has(item.id)) return
   const cost = costThrough(tree, link.id, 0)
   tree.missing.delete(item.id)
-  if (!takeItem(engine, link, item, nowMs, out)) return
+  const isTaken = takeItem(engine, link, item, nowMs, out)
+  // What is over its author's quota is not fetched again from the next one who offers it.
+  if (!isTaken && item.content.type !== 'run') return
   tree.seen.set(item.id, { atMs: nowMs, cost, parent: link.id, holders: [link.id] })
-  spread(engine, item, nowMs)
+  if (isTaken) spread(engine, item, nowMs)
 }
 
 function findItem(engine: Engine, id: ShortId): Item | undefined {
@@ -203,10 +205,9 @@ function takeItem(engine: Engine, link: Link, item: Item, nowMs: number, out: Ef
   const { content } = item
   switch (content.type) {
     case 'run': {
-      const author = feedAuthor(content.run.feed)
-      learnWay(engine, author, link.id)
+      learnWay(engine, feedAuthor(content.run.feed), link.id)
       // G13: what is over it comes by comparing.
-      if (!spend(engine.quota, author, content.run.events.length, nowMs)) return false
+      if (!isAdmitted(engine, content.run, nowMs)) return false
       takeRun(engine, content.run, { link: link.id }, nowMs, out)
       return true
     }

@@ -82,6 +82,20 @@ describe('a history', () => {
     expect(await bill.page.getByText('is writing…').count()).toBe(0)
   })
 
+  it('takes an emoji by its name into the text, and sends nothing by that', async () => {
+    await ana.composer('general').fill('Stay clear of the ')
+    await ana.page.getByRole('button', { name: 'Emoji' }).click()
+    const sheet = ana.page.getByRole('dialog', { name: 'Emoji' })
+    await sheet.getByRole('searchbox').fill('fire eng')
+    await sheet.getByRole('searchbox').press('Enter')
+    await picture(ana, 'emoji-laptop')
+    await sheet.getByRole('button', { name: 'fire engine' }).click()
+    await sheet.waitFor({ state: 'detached' })
+    expect(await ana.composer('general').inputValue()).toBe('Stay clear of the 🚒')
+    expect(await ana.page.locator('article').filter({ hasText: 'Stay clear' }).count()).toBe(0)
+    await ana.composer('general').fill('')
+  })
+
   it('shows what people say of themselves, with the picture that they chose', async () => {
     await ana.page.getByRole('button', { name: 'Change your name' }).click()
     const sheet = ana.page.getByRole('dialog', { name: 'Your name and picture' })

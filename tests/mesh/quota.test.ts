@@ -49,6 +49,28 @@ describe('how much one author says', () => {
     expect(passed.filter(({ type }) => type === 'item').length).toBeLessThanOrEqual(limits.authorBurst)
   })
 
+  it('[G13] what is held already costs its author nothing, and is not spread when it is old', () => {
+    // Of the beginning of time, as far as the stamps of these runs are concerned.
+    const hop = new Peer(2, [runOf({ count: 64 })], 3_600_000_000)
+    const next = new Peer(3, [], 3_600_000_000)
+    hop.link(next)
+    talk([hop, next], 2)
+    hop.give({ type: 'link-up', link: 9, peer: ana, version: 1 })
+    hop.give({ type: 'received', link: 9, frame: { type: 'rooms', rooms: [general] } })
+    const before = hop.sent.length
+    for (let seq = 0; seq < 20; seq++) {
+      // The same events, cut elsewhere each time, so that each looks new.
+      const run = runOf({ first: seq, count: 40 })
+      const notes = [{ type: 'item', item: itemOf({ type: 'run', run }), cost: 0, isWhole: true }] as const
+      hop.give({ type: 'received', link: 9, frame: { type: 'packet', seq, ack: undefined, notes } })
+    }
+    expect(hop.engine.quota.has(ana)).toBe(false)
+    const passed = hop.sent
+      .slice(before)
+      .flatMap(({ to, frame }) => (to === 3 && frame.type === 'packet' ? frame.notes : []))
+    expect(passed.filter(({ type }) => type === 'item' || type === 'offer' || type === 'ihave')).toEqual([])
+  })
+
   it('[G13] [R3] whoever said too much is asked for last, and asked for all the same', () => {
     const reconcile = createReconcile()
     const session = openSession(reconcile, 1)

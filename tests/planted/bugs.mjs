@@ -757,7 +757,7 @@ export const bugs = [
     name: 'a link that is to be heard more often is ended for the silence before',
     by: 'liveness',
     file: 'overlay/liveness.ts',
-    find: '  link.pacedSinceMs = nowMs\n',
+    find: '  if (pace.everyMs < link.everyMs) link.pacedSinceMs = nowMs\n',
     put: '',
   },
   {
@@ -787,5 +787,12 @@ export const bugs = [
     file: 'record.ts',
     find: "  if (!isClean || clean.colour !== profile.colour) throw new Malformed('profile')\n",
     put: '',
+  },
+  {
+    name: 'what is said again costs its author',
+    by: 'quota',
+    file: 'gossip/admission.ts',
+    find: '  if (fresh.length === 0) return',
+    put: '  if (fresh.length < 0) return',
   },
 ]

@@ -131,6 +131,7 @@ export const ar: Messages = {
     nowThrough: (node) => `الآن عبر ${apart(node)}.`,
   },
   history: {
+    missingMany: 'رسائل كثيرة لم تصل بعد',
     missing: (n) =>
       `لم تصل بعد: ${count(n, { zero: 'لا رسائل', one: 'رسالة واحدة', two: 'رسالتان', few: '# رسائل', many: '# رسالة', other: '# رسالة' })}`,
     notHeld: 'هذه الرسالة ليست لدى هذا الجهاز.',
@@ -165,6 +166,7 @@ export const ar: Messages = {
     deleted: (who) => `حذف ${apart(who)} رسالة`,
     reactedBy: (emoji, who) => `${emoji}، ${apart(who)}`,
     answering: (who) => `رد على ${apart(who)}`,
+    removedHere: 'رسالة حذفتها هنا',
     notHere: 'رسالة ليست لدى هذا الجهاز بعد',
   },
   composer: {

@@ -125,6 +125,7 @@ export const de: Messages = {
     nowThrough: (node) => `Jetzt über ${node}.`,
   },
   history: {
+    missingMany: 'Viele Nachrichten sind noch nicht da',
     missing: (n) =>
       count(n, { one: '# Nachricht ist noch nicht da', other: '# Nachrichten sind noch nicht da' }),
     notHeld: 'Diese Nachricht hat dieses Gerät nicht.',
@@ -159,6 +160,7 @@ export const de: Messages = {
     deleted: (who) => `${who} hat eine Nachricht gelöscht`,
     reactedBy: (emoji, who) => `${emoji}, ${who}`,
     answering: (who) => `Antwort an ${who}`,
+    removedHere: 'eine Nachricht, die Sie hier gelöscht haben',
     notHere: 'eine Nachricht, die dieses Gerät noch nicht hat',
   },
   composer: {

@@ -120,6 +120,7 @@ export const en = {
     nowThrough: (node: string) => `Now through ${node}.`,
   },
   history: {
+    missingMany: 'Many messages are not here yet',
     missing: (n: number) => `${count(n, 'message is', 'messages are')} not here yet`,
     notHeld: 'This device does not have that message.',
     label: (room: string) => `Messages in ${room}`,
@@ -153,6 +154,7 @@ export const en = {
     deleted: (who: string) => `${who} deleted a message`,
     reactedBy: (emoji: string, who: string) => `${emoji}, ${who}`,
     answering: (who: string) => `Answer to ${who}`,
+    removedHere: 'a message that you deleted here',
     notHere: 'a message that this device does not have yet',
   },
   composer: {

@@ -124,6 +124,7 @@ export const es: Messages = {
     nowThrough: (node) => `Ahora a través de ${node}.`,
   },
   history: {
+    missingMany: 'Muchos mensajes aún no están aquí',
     missing: (n) => count(n, { one: '# mensaje aún no está aquí', other: '# mensajes aún no están aquí' }),
     notHeld: 'Este aparato no tiene ese mensaje.',
     label: (room) => `Mensajes en ${room}`,
@@ -157,6 +158,7 @@ export const es: Messages = {
     deleted: (who) => `${who} borró un mensaje`,
     reactedBy: (emoji, who) => `${emoji}, ${who}`,
     answering: (who) => `Respuesta a ${who}`,
+    removedHere: 'un mensaje que usted borró aquí',
     notHere: 'un mensaje que este aparato aún no tiene',
   },
   composer: {

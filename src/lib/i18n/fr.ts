@@ -126,6 +126,7 @@ export const fr: Messages = {
     nowThrough: (node) => `Maintenant par ${node}.`,
   },
   history: {
+    missingMany: 'Beaucoup de messages ne sont pas encore là',
     missing: (n) =>
       count(n, { one: '# message n’est pas encore là', other: '# messages ne sont pas encore là' }),
     notHeld: 'Cet appareil n’a pas ce message.',
@@ -160,6 +161,7 @@ export const fr: Messages = {
     deleted: (who) => `${who} a effacé un message`,
     reactedBy: (emoji, who) => `${emoji}, ${who}`,
     answering: (who) => `Réponse à ${who}`,
+    removedHere: 'un message que vous avez supprimé ici',
     notHere: 'un message que cet appareil n’a pas encore',
   },
   composer: {

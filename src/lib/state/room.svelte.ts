@@ -22,6 +22,9 @@ const unreadMax = 1_000
 /** `ux.md` §4.17: more than these are history. */
 const pinsMax = 3
 
+/** guess: while much comes, what is missing changes with each batch. */
+const gapPauseMs = 1_000
+
 type Reader = Extract<MeshEvent, { type: 'readers' }>['readers'][number]
 
 export class RoomState {
@@ -35,6 +38,7 @@ export class RoomState {
   #holders = $state.raw<readonly Holder[]>([])
   #readers = $state.raw<readonly Reader[]>([])
   #abouts: Abouts
+  #gapTimer: ReturnType<typeof setTimeout> | undefined
   #readMark: Position | undefined
   #isWanted = false
   #tellOpened: () => void = () => undefined
@@ -150,7 +154,10 @@ export class RoomState {
 
   /** Asked again when something comes: what is missing changes with it. */
   askGaps(): void {
-    this.#mesh.command({ type: 'tell-gaps', room: this.record.room })
+    this.#gapTimer ??= setTimeout(() => {
+      this.#gapTimer = undefined
+      this.#mesh.command({ type: 'tell-gaps', room: this.record.room })
+    }, gapPauseMs)
   }
 
   #markFirstUnread(): void {
@@ -220,7 +227,8 @@ export class RoomState {
   }
 
   takeGaps(gaps: readonly Gap[]): void {
-    this.gaps = gaps
+    // The same list as long as it says the same: rows are laid out anew for another one.
+    if (JSON.stringify(gaps) !== JSON.stringify(this.gaps)) this.gaps = gaps
   }
 
   takeTyping(peer: PeerId): void {

@@ -5,6 +5,7 @@ import { fold } from '#mesh/timeline/fold.ts'
 import { foldText, wordsOf } from '#runtime/fold-text.ts'
 import type { Mesh, Search } from '../start.ts'
 import type { MeshState } from './mesh.svelte.ts'
+import { removals } from './removals.svelte.ts'
 
 /** guess: shown at once; more words find the rest. */
 const shownMax = 50
@@ -86,7 +87,7 @@ export class SearchState {
     const results: Result[] = []
     for (const id of ids) {
       const event = events.find((one) => one.id === id)
-      if (event === undefined) continue
+      if (event === undefined || removals.has(id)) continue
       const rules = this.#names.room(event.room)?.rules
       if (rules?.isHeard(event) === false) continue
       const { text: said } = fold(event, about, rules)

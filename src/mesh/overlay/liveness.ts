@@ -42,8 +42,8 @@ function keepPace(engine: Engine, link: Link, nowMs: number): ReturnType<typeof 
   const pace = paceOf(engine, link)
   if (pace.everyMs === link.everyMs) return pace
   link.nextHeartbeatMs = Math.min(link.nextHeartbeatMs, link.nextHeartbeatMs - link.everyMs + pace.everyMs)
+  if (pace.everyMs < link.everyMs) link.pacedSinceMs = nowMs
   link.everyMs = pace.everyMs
-  link.pacedSinceMs = nowMs
   return pace
 }
 
