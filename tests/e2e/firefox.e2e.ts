@@ -4,7 +4,7 @@ import { connect as netConnect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { connect, type Browser, type Page } from 'puppeteer-core'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Person, Scene } from './harness.ts'
+import { Person, Scene, type HelperProcess } from './harness.ts'
 import { Lans, namespacesMissing } from './lans.ts'
 
 const firefoxPath = process.env['FIREFOX'] ?? '/usr/bin/firefox-esr'
@@ -134,18 +134,21 @@ describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
     lans.remove()
   })
 
+  const url = (side: string) => `http://${lans.address(side)}:8080/`
+
+  /** One node on each LAN, told of each other. @param more beside what both need */
+  async function twoNodes(...more: string[]): Promise<HelperProcess[]> {
+    const start = (side: string, other: string) => {
+      const args = ['--name', `node-${side}`, '--memory', '--neighbor', url(other), ...more]
+      return scene.helper({ args, namespace: lans.node(side) })
+    }
+    return [await start('a', 'b'), await start('b', 'a')]
+  }
+
   it('talk directly between two routed LANs, also when both helpers are dead, and keep what was said', async () => {
     scene = new Scene()
     lans = new Lans()
-    const url = (side: string) => `http://${lans.address(side)}:8080/`
-    const helpers = []
-    for (const [side, other] of [
-      ['a', 'b'],
-      ['b', 'a'],
-    ] as const) {
-      const args = ['--name', `node-${side}`, '--memory', '--no-resident', '--neighbor', url(other)]
-      helpers.push(await scene.helper({ args, namespace: lans.node(side) }))
-    }
+    const helpers = await twoNodes('--no-resident')
     const ana = await Person.arrive(await scene.browser({ namespace: lans.host('a') }), url('a'), 'Ana')
     const bill = await FirefoxPerson.arrive(scene, url('b'), 'Bill', lans.host('b'))
     await ana.reaches(1)
@@ -170,14 +173,7 @@ describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
   it('exchange everything through residents where WebRTC is blocked', async () => {
     scene = new Scene()
     lans = new Lans()
-    const url = (side: string) => `http://${lans.address(side)}:8080/`
-    for (const [side, other] of [
-      ['a', 'b'],
-      ['b', 'a'],
-    ] as const) {
-      const args = ['--name', `node-${side}`, '--memory', '--neighbor', url(other)]
-      await scene.helper({ args, namespace: lans.node(side) })
-    }
+    await twoNodes()
     const [left, right] = [lans.host('a'), lans.host('b')]
     for (const namespace of [left, right]) lans.blockUdp(namespace)
     const ana = await Person.arrive(await scene.browser({ namespace: left }), url('a'), 'Ana')
@@ -196,15 +192,7 @@ describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
   it('bring others together: two Chromiums find each other through a Firefox alone, with every helper dead', async () => {
     scene = new Scene()
     lans = new Lans()
-    const url = (side: string) => `http://${lans.address(side)}:8080/`
-    const helpers = []
-    for (const [side, other] of [
-      ['a', 'b'],
-      ['b', 'a'],
-    ] as const) {
-      const args = ['--name', `node-${side}`, '--memory', '--neighbor', url(other)]
-      helpers.push(await scene.helper({ args, namespace: lans.node(side) }))
-    }
+    const helpers = await twoNodes()
     const ana = await FirefoxPerson.arrive(scene, url('a'), 'Ana', lans.host('a'))
     const bill = await Person.arrive(await scene.browser({ namespace: lans.host('b') }), url('b'), 'Bill')
     await bill.reaches(1)

@@ -76,10 +76,28 @@ describe('a history', () => {
     await ana.page.getByRole('button', { name: 'Settings' }).click()
     await ana.page.getByRole('checkbox', { name: 'Tell people nearby when I am writing' }).uncheck()
     await ana.page.getByRole('button', { name: 'Close' }).click()
+    // What is shown for a moment only is remembered.
+    await bill.page.evaluate(() => {
+      const seen = { isTyping: false }
+      new MutationObserver(() => (seen.isTyping ||= document.body.innerText.includes('is writing…'))).observe(
+        document.body,
+        { subtree: true, childList: true, characterData: true },
+      )
+      Object.assign(globalThis, { seen })
+    })
+    const wasSeen = () =>
+      bill.page.evaluate(() => (globalThis as unknown as { seen: { isTyping: boolean } }).seen.isTyping)
     await ana.composer('general').pressSequentially('Quietly')
     await ana.say('Quietly said')
     await bill.sees('Quietly said')
-    expect(await bill.page.getByText('is writing…').count()).toBe(0)
+    expect(await wasSeen()).toBe(false)
+    // The same look sees it where it is told.
+    await ana.page.getByRole('button', { name: 'Settings' }).click()
+    await ana.page.getByRole('checkbox', { name: 'Tell people nearby when I am writing' }).check()
+    await ana.page.getByRole('button', { name: 'Close' }).click()
+    await ana.composer('general').pressSequentially('Aloud')
+    await expect.poll(wasSeen).toBe(true)
+    await ana.composer('general').fill('')
   })
 
   it('takes an emoji by its name into the text, and sends nothing by that', async () => {

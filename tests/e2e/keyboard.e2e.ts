@@ -15,7 +15,7 @@ describe('by keyboard alone', () => {
   })
   afterAll(() => scene.close())
 
-  it('one arrives, writes, answers, reacts, searches, changes settings and leaves a channel', async () => {
+  it('one arrives, writes, answers, reacts, searches and changes settings', async () => {
     const { context } = await scene.browser()
     const page = context.pages()[0] ?? (await context.newPage())
     const ana = new Person(page, 'Ana')

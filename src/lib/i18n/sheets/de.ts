@@ -293,6 +293,7 @@ export const de: SheetMessages = {
     region: 'Nächster Teil des Bildschirms',
     readHere: 'Zur neuesten Nachricht, und als gelesen markieren',
     readAll: 'Alles als gelesen markieren',
+    emoji: 'Emoji wählen, beim Schreiben',
     editLast: 'Ihre letzte Nachricht ändern, wenn das Feld leer ist',
     help: 'Diese Liste',
     inHistory: 'Auf einer Nachricht',

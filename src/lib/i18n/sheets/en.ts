@@ -288,6 +288,7 @@ export const en = {
     region: 'Next part of the screen',
     readHere: 'To the newest message, and mark as read',
     readAll: 'Mark everything as read',
+    emoji: 'Choose an emoji, while writing',
     editLast: 'Edit your last message, when the box is empty',
     help: 'This list',
     inHistory: 'While a message has the focus',

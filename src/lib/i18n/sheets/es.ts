@@ -293,6 +293,7 @@ export const es: SheetMessages = {
     region: 'Parte siguiente de la pantalla',
     readHere: 'Al mensaje más nuevo, y marcar como leído',
     readAll: 'Marcar todo como leído',
+    emoji: 'Elegir un emoji, al escribir',
     editLast: 'Editar su último mensaje, con el cuadro vacío',
     help: 'Esta lista',
     inHistory: 'Sobre un mensaje',

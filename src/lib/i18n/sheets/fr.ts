@@ -297,6 +297,7 @@ export const fr: SheetMessages = {
     region: 'Partie suivante de l’écran',
     readHere: 'Au message le plus récent, et marquer comme lu',
     readAll: 'Tout marquer comme lu',
+    emoji: 'Choisir un émoji, en écrivant',
     editLast: 'Modifier votre dernier message, quand le champ est vide',
     help: 'Cette liste',
     inHistory: 'Sur un message',
