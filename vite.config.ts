@@ -1,7 +1,9 @@
 import { sveltekit } from '@sveltejs/kit/vite'
+import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { defineConfig, type Plugin } from 'vite'
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type Plugin, type UserConfig } from 'vite'
 import { limits } from './src/mesh/limits.ts'
 
 const importsLimits = /import \{[^}]*\blimits\b[^}]*\} from ['"][^'"]*\/limits\.ts['"]/
@@ -60,9 +62,58 @@ function emojiNames(): Plugin {
   }
 }
 
-export default defineConfig({
+// simple-peer's main file needs Node's globals; its own browser bundle does not.
+const simplePeer = { find: /^simple-peer$/, replacement: 'simple-peer/simplepeer.min.js' }
+
+const app: UserConfig = {
   plugins: [sveltekit(), inlineLimits(), emojiNames()],
-  // simple-peer's main file needs Node's globals; its own browser bundle does not.
-  resolve: { alias: [{ find: /^simple-peer$/, replacement: 'simple-peer/simplepeer.min.js' }] },
+  resolve: { alias: [simplePeer] },
   build: { target: 'es2022' },
-})
+}
+
+const searchWorker = "new Worker(new URL('./search-worker.ts', import.meta.url), { type: 'module' })"
+
+/** A file has nothing beside it that a worker could be fetched from. */
+function inlineWorker(): Plugin {
+  return {
+    name: 'inline-worker',
+    enforce: 'pre',
+    transform(code, id) {
+      if (!id.endsWith('/search-client.ts')) return undefined
+      if (!code.includes(searchWorker)) return this.error('the search worker is made in another way now')
+      const inlined = code.replace(searchWorker, 'new InlineWorker()')
+      return { code: `import InlineWorker from './search-worker.ts?worker&inline'\n${inlined}`, map: null }
+    },
+  }
+}
+
+const from = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+/** The app as one script and one sheet of styles, without the kit: what `signal/package/copy.mjs` makes a file of. */
+const copy: UserConfig = {
+  plugins: [svelte({ configFile: from('./svelte.config.js') }), inlineLimits(), emojiNames(), inlineWorker()],
+  publicDir: false,
+  define: { meshchatVersion: JSON.stringify(process.env['MESHCHAT_VERSION'] ?? '0.1.0') },
+  resolve: {
+    alias: [
+      simplePeer,
+      { find: '$app/state', replacement: from('./src/copy/app/state.svelte.ts') },
+      { find: /^\$app\/(environment|navigation|paths)$/, replacement: from('./src/copy/app/$1.ts') },
+      { find: /^\$lib\//, replacement: from('./src/lib/') },
+    ],
+  },
+  build: {
+    target: 'es2022',
+    outDir: '.svelte-kit/copy',
+    cssCodeSplit: false,
+    modulePreload: false,
+    // One chunk is what is wanted.
+    chunkSizeWarningLimit: 2_000,
+    rolldownOptions: {
+      input: from('./src/copy/main.ts'),
+      output: { codeSplitting: false, entryFileNames: 'copy.js', assetFileNames: 'copy[extname]' },
+    },
+  },
+}
+
+export default defineConfig(({ mode }) => (mode === 'copy' ? copy : app))

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import zopfli from '@gfx/zopfli'
 import { build } from 'vite'
 import { nodeFlags } from './flags.mjs'
+import { writeCopy } from './package/copy.mjs'
 
 // Two builds that differ have two names: the service worker tells the pages that it keeps apart by them.
 process.env['MESHCHAT_VERSION'] ??=
@@ -25,6 +26,8 @@ function sourcesHash() {
 
 /** The app. Its config stands in vite.config.ts. */
 await build({ logLevel: 'warn' })
+await build({ mode: 'copy', logLevel: 'warn' })
+writeCopy('.svelte-kit/copy', 'build/meshchat.html')
 await packTighter('build')
 
 /**

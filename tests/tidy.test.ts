@@ -84,6 +84,10 @@ const layers: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[
     ],
   },
   { of: /^src\/routes\//, may: [/^src\/(mesh|lib)\//, /^src\/app\.css$/, /^svelte/, /^\$app\//] },
+  {
+    of: /^src\/copy\//,
+    may: [/^src\/(copy|lib)\//, /^src\/routes\/\+page\.svelte$/, /^src\/app\.css$/, /^svelte/],
+  },
   { of: /^src\/service-worker\.ts$/, may: [/^\$service-worker$/, /^workbox-/] },
   {
     of: /^signal\//,

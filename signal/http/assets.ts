@@ -22,6 +22,8 @@ const encodings = [
   ['gzip', '.gz'],
 ] as const
 
+const copyPath = '/meshchat.html'
+
 interface Asset {
   readonly type: string
   /** Pages, and scripts that may run as workers, say what they load. */
@@ -74,6 +76,8 @@ export class Assets {
     response.setHeader('Cache-Control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
     response.setHeader('ETag', asset.etag)
     response.setHeader('Vary', 'Accept-Encoding')
+    // A copy of the app for keeping: it runs as a file only.
+    if (path === copyPath) response.setHeader('Content-Disposition', 'attachment')
     if (asset.isActive) response.setHeader('Content-Security-Policy', this.policy)
     if (request.headers['if-none-match'] === asset.etag) {
       response.statusCode = 304

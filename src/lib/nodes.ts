@@ -1,6 +1,11 @@
 /** Asks a node how it is, and makes an address of what somebody typed. */
+import type { NodesEvent } from './start.ts'
+
+type Nodes = Extract<NodesEvent, { type: 'nodes' }>
+
 export interface NodeAnswer {
   readonly name: string
+  readonly version: string
   /** Of its page, as it says itself: somebody may have typed another path. */
   readonly path: string
   readonly people: number
@@ -41,14 +46,37 @@ export async function askNode(url: string): Promise<NodeAnswer | NodeFault> {
     const rttMs = Math.round(performance.now() - startedMs)
     const answer: unknown = await response.json()
     if (typeof answer !== 'object' || answer === null) return 'no-node'
-    const { name, peers, url: own } = answer as { name?: unknown; peers?: unknown; url?: unknown }
+    const { name, peers, url: own, version } = answer as Readonly<Record<string, unknown>>
     if (typeof name !== 'string' || typeof peers !== 'number' || typeof own !== 'string') return 'no-node'
     const path = URL.canParse(own) ? new URL(own).pathname : '/'
-    return { name: name.slice(0, 64), path, people: peers, rttMs }
+    const said = typeof version === 'string' ? version.slice(0, 32) : ''
+    return { name: name.slice(0, 64), version: said, path, people: peers, rttMs }
   } catch (error) {
     // Not there, refused, too slow, or no JSON.
     if (error instanceof SyntaxError) return 'no-node'
     if (!(error instanceof TypeError || error instanceof DOMException)) throw error
     return 'silent'
   }
+}
+
+/**
+ * Compares releases, `1.2.0` and the like; what stands behind a `-` names a build.
+ * @returns above 0: the first is newer; 0 also for what is no version
+ */
+export function compareVersions(first: string, second: string): number {
+  const [one, other] = [numbersOf(first), numbersOf(second)]
+  if (one === undefined || other === undefined) return 0
+  const differs = one.findIndex((number, index) => number !== other[index])
+  return differs < 0 ? 0 : (one[differs] ?? 0) - (other[differs] ?? 0)
+}
+
+function numbersOf(version: string): readonly number[] | undefined {
+  const found = /^(\d{1,6})\.(\d{1,6})\.(\d{1,6})(?:-|$)/.exec(version)
+  return found === null ? undefined : found.slice(1).map(Number)
+}
+
+/** @returns where others find this app: of a saved copy, a node that it knows */
+export function appUrl(nodes: Pick<Nodes, 'known' | 'current'>): string {
+  if (location.protocol !== 'file:') return location.href.split('#')[0] ?? ''
+  return nodes.current ?? nodes.known[0]?.url ?? ''
 }

@@ -69,8 +69,8 @@ const thinkingMs = 3_000
 /** guess: wishes that wait while the history opens. */
 const waitingMax = 256
 
-/** @param home the folder that this page was opened from, with a slash at the end */
-export function startMesh(home: string): Mesh {
+/** @param homes the folder that this page was opened from, with a slash at the end; a saved copy has others instead */
+export function startMesh(homes: readonly [string, ...string[]]): Mesh {
   const listeners = new Set<(event: MeshEvent | TabEvent) => void>()
   /** Posts handed to another tab and not answered: that tab may be gone. */
   const outstanding = new Map<string, PostCommand>()
@@ -144,7 +144,7 @@ export function startMesh(home: string): Mesh {
     })
     helpers = new SignalClient({
       keys,
-      home,
+      homes,
       onVantage: (vantage) => links.setVantage(vantage),
       wantsDoor: () => door.isOpen,
       onDoor: (pass) => {

@@ -24,7 +24,7 @@ describe('a device', () => {
   const banner = ({ page }: Person, words: string | RegExp) =>
     page.getByRole('status', { name: 'Notice' }).getByText(words)
 
-  it('runs out of space: says so, and keeps the text that does not fit', async () => {
+  it('runs out of space: says so, keeps the text that does not fit, and says what the browser may delete', async () => {
     scene = new Scene()
     const { url } = await scene.helper({ args: [...args, '--port', '0'] })
     const { origin } = new URL(url)
@@ -69,6 +69,16 @@ describe('a device', () => {
     await roomy.page.keyboard.press('Escape')
     await again.say('Fits again')
     await again.sees('Fits again')
+
+    // Somebody who has written a few messages is told. Headless Chromium promises nobody to keep anything.
+    for (let i = 1; i <= 4; i++) await again.say(`Message ${i}`)
+    const bill = await Person.arrive(await scene.browser(), url, 'Bill')
+    await bill.reaches(1)
+    const card = roomy.page.getByRole('note', { name: 'This browser may delete your messages' })
+    await card.waitFor()
+    await picture(again, 'storage-refused')
+    await card.getByRole('button', { name: 'Not now' }).click()
+    await card.waitFor({ state: 'detached' })
   })
 
   it('shows that it is starting, and when a node is tried again', async () => {
@@ -123,6 +133,26 @@ describe('a device', () => {
     const isNew = () =>
       ana.page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.waiting === null)
     await expect.poll(isNew).toBe(true)
+  })
+
+  it('says that its node runs another release', async () => {
+    scene = new Scene()
+    const other = (version: string) => {
+      const file = join(scene.folder, `signal-${version}.mjs`)
+      const text = readFileSync(join(root, 'signal/dist/signal.mjs'), 'utf8')
+      writeFileSync(file, text.replaceAll('0.1.0', version))
+      return file
+    }
+    const old = await scene.helper({ args: [...args, '--port', port], program: other('0.0.9') })
+    const { context } = await scene.browser()
+    const ana = await Person.arrive({ context, folder: '' }, old.url, 'Ana')
+    await banner(ana, 'Node node-a runs an older meshchat (0.0.9).').waitFor()
+    await picture(ana, 'version-older')
+    await old.kill()
+    await scene.helper({ args: [...args, '--port', port], program: other('0.2.0') })
+    await ana.page.reload()
+    await banner(ana, 'Node node-a runs a newer meshchat (0.2.0).').waitFor()
+    await picture(ana, 'version-newer')
   })
 
   it('goes back to the app that it had when an update does not start', async () => {

@@ -1,130 +1,12 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
-import { connect as netConnect, createServer } from 'node:net'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, type Browser, type Page } from 'puppeteer-core'
 import { afterEach, describe, expect, it } from 'vitest'
+import { FirefoxPerson, firefoxMissing } from './firefox.ts'
 import { Person, Scene, type HelperProcess } from './harness.ts'
 import { Lans, namespacesMissing } from './lans.ts'
 
-const firefoxPath = process.env['FIREFOX'] ?? '/usr/bin/firefox-esr'
-const missing = existsSync(firefoxPath) ? namespacesMissing() : 'needs firefox-esr'
-
-/** Firefox is spoken to by a port of its own loopback: passed on through a socket in the file system, which all see. */
-async function firefoxIn(scene: Scene, namespace: string): Promise<Browser> {
-  const port = await freePort()
-  const socket = join(scene.folder, `bridge-${namespace}`)
-  const inside = `
-    const net = require('node:net')
-    net.createServer((one) => {
-      const other = net.connect(${port}, '127.0.0.1')
-      one.pipe(other).pipe(one)
-      for (const end of [one, other]) end.on('error', () => { one.destroy(); other.destroy() })
-    }).listen(${JSON.stringify(socket)})`
-  const run = (program: string, args: readonly string[]) => {
-    const child = spawn('ip', ['netns', 'exec', namespace, program, ...args], {
-      stdio: 'ignore',
-      env: { ...process.env, HOME: scene.folder },
-    })
-    scene.onClose(async () => {
-      child.kill('SIGKILL')
-      if (child.exitCode === null && child.signalCode === null)
-        await new Promise((resolve) => child.once('exit', resolve))
-    })
-  }
-  run(process.execPath, ['-e', inside])
-  const profile = join(scene.folder, `firefox-${namespace}`)
-  mkdirSync(profile)
-  run(firefoxPath, ['--headless', '--no-remote', '--profile', profile, `--remote-debugging-port=${port}`])
-  const bridge = createServer((one) => {
-    const other = netConnect(socket)
-    one.pipe(other).pipe(one)
-    for (const end of [one, other]) end.on('error', () => [one, other].map((side) => side.destroy()))
-  })
-  await new Promise<void>((resolve) => bridge.listen(port, '127.0.0.1', resolve))
-  scene.onClose(() => {
-    bridge.close()
-  })
-  const browserWSEndpoint = `ws://127.0.0.1:${port}/session`
-  let browser: Browser | undefined
-  await expect
-    .poll(
-      async () => {
-        browser ??= await connect({ browserWSEndpoint, protocol: 'webDriverBiDi' }).catch(() => undefined)
-        return browser !== undefined
-      },
-      { timeout: 60_000, interval: 500 },
-    )
-    .toBe(true)
-  if (browser === undefined) throw new Error('no Firefox')
-  return browser
-}
-
-/** Free on this machine; the same one is free in a namespace that was just made. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
-/** A person at a page in Firefox, by the same accessible names. */
-class FirefoxPerson {
-  private readonly page: Page
-
-  private constructor(page: Page) {
-    this.page = page
-  }
-
-  static async arrive(scene: Scene, url: string, name: string, namespace: string): Promise<FirefoxPerson> {
-    const browser = await firefoxIn(scene, namespace)
-    const page = await browser.newPage()
-    await page.setViewport({ width: 1280, height: 800 })
-    page.setDefaultTimeout(60_000)
-    await page.goto(url)
-    const field = await page.waitForSelector('aria/Your name[role="textbox"]')
-    await field?.click({ count: 3 })
-    await field?.type(name)
-    await (await page.waitForSelector('aria/Start chatting[role="button"]'))?.click()
-    await page.waitForSelector('aria/Message #general[role="textbox"]')
-    return new FirefoxPerson(page)
-  }
-
-  async say(text: string): Promise<void> {
-    const box = await this.page.waitForSelector('aria/Message #general[role="textbox"]')
-    await box?.type(text)
-    await this.page.click('form button.primary')
-    await this.page.waitForFunction(() => document.querySelector('textarea')?.value === '')
-  }
-
-  async sees(text: string): Promise<void> {
-    await this.page.waitForFunction(
-      (wanted) => [...document.querySelectorAll('article .text')].some((one) => one.textContent === wanted),
-      {},
-      text,
-    )
-  }
-
-  async seesState(text: string, state: string): Promise<void> {
-    await this.page.waitForFunction(
-      (wanted, words) =>
-        [...document.querySelectorAll('article')].some(
-          (one) =>
-            one.querySelector('.text')?.textContent === wanted &&
-            one.getAttribute('aria-label')?.endsWith(`, ${words}`) === true,
-        ),
-      {},
-      text,
-      state,
-    )
-  }
-
-  reload(): Promise<unknown> {
-    return this.page.reload()
-  }
-}
+const shots = process.env['SCREENSHOTS']
+const missing = firefoxMissing ?? namespacesMissing()
 
 describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
   let scene: Scene
@@ -150,7 +32,7 @@ describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
     lans = new Lans()
     const helpers = await twoNodes('--no-resident')
     const ana = await Person.arrive(await scene.browser({ namespace: lans.host('a') }), url('a'), 'Ana')
-    const bill = await FirefoxPerson.arrive(scene, url('b'), 'Bill', lans.host('b'))
+    const bill = await FirefoxPerson.arrive(scene, url('b'), 'Bill', { namespace: lans.host('b') })
     await ana.reaches(1)
     for (let i = 1; i <= 5; i++) {
       await ana.say(`Ana ${i}`)
@@ -177,7 +59,7 @@ describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
     const [left, right] = [lans.host('a'), lans.host('b')]
     for (const namespace of [left, right]) lans.blockUdp(namespace)
     const ana = await Person.arrive(await scene.browser({ namespace: left }), url('a'), 'Ana')
-    const bill = await FirefoxPerson.arrive(scene, url('b'), 'Bill', right)
+    const bill = await FirefoxPerson.arrive(scene, url('b'), 'Bill', { namespace: right })
     await ana.say('from Chromium')
     await bill.say('from Firefox')
     await ana.sees('from Firefox')
@@ -193,7 +75,7 @@ describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
     scene = new Scene()
     lans = new Lans()
     const helpers = await twoNodes()
-    const ana = await FirefoxPerson.arrive(scene, url('a'), 'Ana', lans.host('a'))
+    const ana = await FirefoxPerson.arrive(scene, url('a'), 'Ana', { namespace: lans.host('a') })
     const bill = await Person.arrive(await scene.browser({ namespace: lans.host('b') }), url('b'), 'Bill')
     await bill.reaches(1)
     // Cara is on Ana's LAN; for now nothing passes between her and Bill.
@@ -222,4 +104,87 @@ describe.skipIf(missing !== undefined)('Firefox and Chromium', () => {
     await cara.seesState('Direct now', 'delivered 2 of 2')
     await ana.seesState('Still here?', 'delivered 2 of 2')
   })
+
+  it('are one again on three sites in a row when the middle one, with a Firefox, comes back', async () => {
+    scene = new Scene()
+    const sides = ['a', 'm', 'b'] as const
+    lans = new Lans(sides)
+    const start = (side: string) => {
+      const neighbors = lans.neighbors(side).flatMap((other) => ['--neighbor', url(other)])
+      const args = ['--name', `node-${side}`, '--memory', '--no-resident', ...neighbors]
+      return scene.helper({ args, namespace: lans.node(side) })
+    }
+    await start('a')
+    const middle = await start('m')
+    await start('b')
+    const ana = await Person.arrive(await scene.browser({ namespace: lans.host('a') }), url('a'), 'Ana')
+    const mia = await FirefoxPerson.arrive(scene, url('m'), 'Mia', { namespace: lans.host('m') })
+    const bill = await FirefoxPerson.arrive(scene, url('b'), 'Bill', { namespace: lans.host('b') })
+    await ana.reaches(2)
+    await ana.say('everybody?')
+    await ana.seesState('everybody?', 'delivered 2 of 2')
+
+    lans.setRouting('m', false)
+    await middle.kill('SIGKILL')
+    await ana.say('from a alone')
+    await bill.say('from b alone')
+    await mia.say('from m alone')
+    expect(await ana.texts()).not.toContain('from b alone')
+
+    lans.setRouting('m', true)
+    await start('m')
+    for (const side of sides) {
+      await ana.article(`from ${side} alone`).first().waitFor({ timeout: 120_000 })
+      for (const person of [mia, bill]) await person.sees(`from ${side} alone`)
+    }
+    await ana.reaches(2)
+    await bill.say('together')
+    await bill.seesState('together', 'delivered 2 of 2')
+  })
 })
+
+/** On this machine alone: everything here is a secure page. */
+describe.skipIf(firefoxMissing !== undefined)('Firefox', () => {
+  let scene: Scene
+  afterEach(() => scene.close())
+
+  it('goes on through another node when its own is gone, and starts without any', async () => {
+    scene = new Scene()
+    const [a, b] = await scene.twoNodes()
+    const ana = await FirefoxPerson.arrive(scene, a.url, 'Ana')
+    const bill = await Person.arrive(await scene.browser(), b.url, 'Bill')
+    await bill.reaches(1)
+    await ana.say('Hello')
+    await bill.sees('Hello')
+    await ana.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+    await a.kill('SIGKILL')
+    await ana.isTold('Now through node-b.')
+    await bill.say('Still there?')
+    await ana.sees('Still there?')
+    await ana.seesState('Hello', 'delivered 1 of 1')
+    await b.kill('SIGKILL')
+    await ana.reload()
+    await ana.sees('Still there?')
+    await ana.say('Written without a node')
+  })
+
+  it('says that there is little room left, where the browser says the truth', async () => {
+    scene = new Scene()
+    const args = ['--name', 'node-a', '--memory', '--port', '0', '--stun-port', '0', '--host', '127.0.0.1']
+    const { url } = await scene.helper({ args })
+    // In kB, for all pages together; a page may have a fifth of it, and at least 10 MB.
+    const preferences = ['user_pref("dom.quotaManager.temporaryStorage.fixedLimit", 40000);']
+    const ana = await FirefoxPerson.arrive(scene, url, 'Ana', { preferences })
+    const bill = await Person.arrive(await scene.browser(), url, 'Bill')
+    await bill.reaches(1)
+    await ana.isTold('Almost full: ')
+    if (shots !== undefined) await picture(ana.page, 'storage-low', shots)
+  })
+})
+
+async function picture(page: FirefoxPerson['page'], name: string, folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  await page.screenshot({ path: join(folder, `${name}-laptop.png`) })
+  await page.setViewport({ width: 390, height: 844 })
+  await page.screenshot({ path: join(folder, `${name}-phone.png`) })
+}

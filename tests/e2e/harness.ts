@@ -35,6 +35,8 @@ export interface HelperOptions {
   /** Network namespace to run in. */
   readonly namespace?: string
   readonly env?: Readonly<Record<string, string>>
+  /** The helper's bundle, where it is not this one. */
+  readonly program?: string
 }
 
 function ended(child: ChildProcess): Promise<void> {
@@ -58,10 +60,11 @@ export class Scene {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  async helper({ args = [], namespace, env = {} }: HelperOptions = {}): Promise<HelperProcess> {
+  async helper(options: HelperOptions = {}): Promise<HelperProcess> {
+    const { args = [], namespace, env = {}, program: bundle = join(root, 'signal/dist/signal.mjs') } = options
     // Nothing of a test is told to the network that this machine is in.
     const quiet = namespace === undefined ? ['--no-discovery'] : []
-    const command = [process.execPath, join(root, 'signal/dist/signal.mjs'), ...args, ...quiet]
+    const command = [process.execPath, bundle, ...args, ...quiet]
     const full = namespace === undefined ? command : ['ip', 'netns', 'exec', namespace, ...command]
     const [program = '', ...rest] = full
     const child = spawn(program, rest, {

@@ -100,6 +100,35 @@ describe('a history', () => {
     await ana.composer('general').fill('')
   })
 
+  it('stays at its end when rows grow before the browser tells of its scrolling', async () => {
+    await create(ana, 'long')
+    for (let i = 1; i <= 20; i++) await ana.say(`Message ${i}\nof\nfour\nlines`, 'long')
+    const scrollBy = (px: number, growPx = 0) =>
+      ana.page.evaluate(
+        ([by, grow]) => {
+          const feed = document.querySelector('.scroll')
+          const row = [...document.querySelectorAll('article')].at(-2)
+          if (feed === null || row === undefined) throw new Error('no history')
+          feed.scrollTop += by
+          row.style.paddingBottom = `${grow}px`
+          return new Promise<number>((resolve) =>
+            requestAnimationFrame(() =>
+              requestAnimationFrame(() => resolve(feed.scrollHeight - feed.scrollTop - feed.clientHeight)),
+            ),
+          )
+        },
+        [px, growPx] as const,
+      )
+    await scrollBy(1_000)
+    await scrollBy(-40)
+    expect(await scrollBy(40, 300)).toBeLessThan(2)
+    expect(await ana.page.getByRole('button', { name: 'Newest' }).count()).toBe(0)
+    // Who moves up has left.
+    await scrollBy(-500, 300)
+    await ana.page.getByRole('button', { name: 'Newest' }).waitFor()
+    await toRoom(ana, 'general')
+  })
+
   it('takes an emoji by its name into the text, and sends nothing by that', async () => {
     await ana.composer('general').fill('Stay clear of the ')
     await ana.page.getByRole('button', { name: 'Emoji' }).click()

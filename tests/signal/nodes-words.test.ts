@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nodeUrl } from '../../src/lib/nodes.ts'
+import { compareVersions, nodeUrl } from '../../src/lib/nodes.ts'
 
 describe('the address of a node, as somebody types it', () => {
   it.each([
@@ -16,5 +16,23 @@ describe('the address of a node, as somebody types it', () => {
   ])('%s (secure page: %s) is %s', (text, isSecure, expected) => {
     const made = nodeUrl(text, isSecure)
     expect(typeof made === 'string' ? made : made.href).toBe(expected)
+  })
+})
+
+describe('releases', () => {
+  it.each([
+    ['0.1.0', '0.1.0', 0],
+    // Another build of the same release.
+    ['0.1.0-3f2a1b00', '0.1.0-99aa0011', 0],
+    ['0.2.0', '0.1.9-99aa0011', 1],
+    ['0.9.0', '0.10.0', -1],
+    ['1.0.0', '0.99.99', 1],
+    ['', '0.1.0', 0],
+    ['0.1', '0.1.0', 0],
+    ['1e9.0.0', '0.1.0', 0],
+    ['0.1.0<script>', '0.0.1', 0],
+  ])('%s against %s: %d', (first, second, expected) => {
+    expect(Math.sign(compareVersions(first, second))).toBe(expected)
+    expect(Math.sign(compareVersions(second, first)) + expected).toBe(0)
   })
 })

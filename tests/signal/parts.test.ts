@@ -82,6 +82,8 @@ describe('guards', () => {
   it.each([
     [undefined, true],
     ['null', true],
+    ['file://', true],
+    ['file://evil.example', false],
     ['http://localhost:8080', true],
     ['http://k7fpv-east', true],
     ['http://any.local', true],

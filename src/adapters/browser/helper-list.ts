@@ -26,10 +26,13 @@ export class HelperList {
   /** In this life of the page: what helpers name does not push them out. */
   private typed: readonly string[] = []
 
-  constructor(home: string) {
-    this.home = home
-    this.isSecure = home.startsWith('https:')
-    this.known = new Map([[home, ''], ...readKnown()].slice(0, knownMax) as [string, string][])
+  /** @param homes the page's own, and others that came with it @param isSecure the page came by https */
+  constructor(homes: readonly [string, ...string[]], isSecure: boolean) {
+    this.home = homes[0]
+    this.isSecure = isSecure
+    const given = homes.slice(1).filter(isKnownUrl)
+    const all = [this.home, ...given].map((url): [string, string] => [url, ''])
+    this.known = new Map([...all, ...readKnown()].slice(0, knownMax))
     const chosen = readText(chosenName)
     this.chosenUrl = chosen !== undefined && this.known.has(chosen) ? chosen : undefined
   }

@@ -30,8 +30,8 @@ const homeRetryMs = 30_000
 
 export interface SignalClientParts {
   readonly keys: Keys
-  /** This page's own helper: the folder it was opened from, with a slash at the end. */
-  readonly home: string
+  /** This page's own helper: the folder it was opened from, with a slash at the end. A saved copy has others instead. */
+  readonly homes: readonly [string, ...string[]]
   readonly onVantage: (vantage: Vantage) => void
   /** The node's answer to `askDoor`; asked again by itself wherever this page speaks next. */
   readonly onDoor: (pass: DoorPass) => void
@@ -76,7 +76,7 @@ export class SignalClient implements Helpers {
 
   constructor(parts: SignalClientParts) {
     this.parts = parts
-    this.list = new HelperList(parts.home)
+    this.list = new HelperList(parts.homes, location.protocol === 'https:')
     this.watchdog = setInterval(() => this.watch(), watchIntervalMs)
   }
 
@@ -154,7 +154,7 @@ export class SignalClient implements Helpers {
     const stunUrls = frame.stunPorts.map((port) => `stun:${hostname}:${port}`)
     this.vantage = { address: frame.address, stunUrls }
     this.parts.onVantage(this.vantage)
-    if (url === this.parts.home) this.place = { site: frame.site, node: frame.node }
+    if (url === this.parts.homes[0]) this.place = { site: frame.site, node: frame.node }
     const { site, node } = this.place ?? frame
     this.isAtSite = site === frame.site
     if (this.parts.wantsDoor()) this.askDoor()

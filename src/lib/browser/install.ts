@@ -1,14 +1,21 @@
 /** Putting the app on this device, where the browser offers it (`ux.md` §4.20). */
 import { installPrompt } from './install-prompt.ts'
+import { pageTier } from './tier.ts'
 
-/** How it can be put on this device now: by a question of the browser's, by hand on an iPhone or iPad, or not at all. */
-export type InstallWay = 'asks' | 'by-hand' | undefined
+/**
+ * How it can be put on this device now: by a question of the browser's, by hand on an iPhone or iPad, as a file where a
+ * computer's browser has nothing better, or not at all.
+ */
+export type InstallWay = 'asks' | 'by-hand' | 'copy' | undefined
 
 export function installWay(): InstallWay {
-  const isInstalled = matchMedia('(display-mode: standalone)').matches
-  if (isInstalled || !isSecureContext) return undefined
+  const tier = pageTier()
+  if (matchMedia('(display-mode: standalone)').matches || tier === 'copy') return undefined
   if (installPrompt.kept !== undefined) return 'asks'
-  return /iPhone|iPad/.test(navigator.userAgent) ? 'by-hand' : undefined
+  if (isSecureContext && /iPhone|iPad/.test(navigator.userAgent)) return 'by-hand'
+  // One that can install has not made up its mind yet.
+  const mayAsk = tier === 'full' && 'onbeforeinstallprompt' in window
+  return !mayAsk && matchMedia('(pointer: fine)').matches ? 'copy' : undefined
 }
 
 /** @returns whether it is installed now */

@@ -1,5 +1,6 @@
 /** Registers the service worker and tells when a newer app waits. Comes after the first load, so that the precache does too. */
 import { dev, version } from '$app/environment'
+import { pageTier } from './tier.ts'
 
 const checkIntervalMs = 3_600_000
 
@@ -14,7 +15,7 @@ export function wasTakenBack(): boolean {
 
 /** @param base where the app stands @param ready is given what restarts into the update @returns what ends it */
 export function watchUpdates(base: string, ready: (restart: () => void) => void): () => void {
-  if (dev || !('serviceWorker' in navigator)) return () => undefined
+  if (dev || pageTier() === 'copy' || !('serviceWorker' in navigator)) return () => undefined
   let interval: ReturnType<typeof setInterval> | undefined
   // What this app replaced is not needed any more.
   navigator.serviceWorker.controller?.postMessage({ type: 'STARTED', version })

@@ -2,12 +2,14 @@
  * What is said of the mesh beyond who is in reach (`ux.md` §4.12): it is split, it is whole again, this device was asleep,
  * its clock is wrong. Each is said while it is so, or for a moment after it was.
  */
+import { version } from '$app/environment'
 import type { PlacedEvent } from '#mesh/clock.ts'
 import type { Person } from '#mesh/effects.ts'
 import { feedAuthor, type PeerId } from '#mesh/ids.ts'
 import { messageText } from '#mesh/timeline/body.ts'
 import { sheetLanguage } from '../i18n/sheet-language.svelte.ts'
 import { space } from '../browser/storage.ts'
+import { askNode, compareVersions } from '../nodes.ts'
 import { language } from '../i18n/language.svelte.ts'
 import type { PageSheet } from '../sheets.ts'
 import { timeOfDay } from '../words.ts'
@@ -50,6 +52,9 @@ export class Conditions {
   #slept = $state.raw<{ readonly fromMs: number; readonly toMs: number } | undefined>()
   #missed = $state(0)
   #freeBytes = $state<number | undefined>()
+  /** The node that this page speaks through, if its release is another one; by whom it was asked last. */
+  #skew = $state.raw<{ readonly name: string; readonly version: string; readonly atMs: number } | undefined>()
+  #askedUrl: string | undefined
   /** Whoever opened it closes it. */
   readonly close: () => void
 
@@ -122,6 +127,21 @@ export class Conditions {
     const isOver = (atMs: number) => nowMs < atMs || nowMs - atMs > toldMs
     if (this.#slept !== undefined && isOver(this.#slept.toMs)) this.#slept = undefined
     if (this.#merged !== undefined && isOver(this.#merged.atMs)) this.#merged = undefined
+    if (this.#skew !== undefined && isOver(this.#skew.atMs)) this.#skew = undefined
+    void this.#askVersion()
+  }
+
+  /** Once for each node that this page comes to speak through. */
+  async #askVersion(): Promise<void> {
+    const { current } = this.#mesh.nodes
+    if (current === undefined || current === this.#askedUrl) return
+    this.#askedUrl = current
+    this.#skew = undefined
+    const answer = await askNode(current)
+    if (this.#askedUrl !== current) return
+    // Asked again when it is there.
+    if (typeof answer === 'string') this.#askedUrl = undefined
+    else if (compareVersions(answer.version, version) !== 0) this.#skew = { ...answer, atMs: Date.now() }
   }
 
   /** People who are cut off for longer than a moment. */
@@ -168,6 +188,17 @@ export class Conditions {
     if (this.#freeBytes !== undefined && this.#freeBytes < lowBytes) {
       const strong = words.low(language.sizeOf(Math.max(0, this.#freeBytes)))
       return { strong, rest: words.lowMore, sheet: 'storage', action: words.lowAction }
+    }
+    if (this.#skew !== undefined) {
+      const { name, version: other } = this.#skew
+      const release = other.split('-')[0] ?? ''
+      const isNewer = compareVersions(other, version) > 0
+      return {
+        strong: isNewer ? words.newer(name, release) : words.older(name, release),
+        rest: isNewer ? words.newerMore : words.olderMore,
+        sheet: 'nodes',
+        action: words.skewAction,
+      }
     }
     if (typeof RTCPeerConnection === 'undefined') return { strong: words.noDirect, rest: words.noDirectMore }
     return undefined

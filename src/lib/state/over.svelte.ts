@@ -12,6 +12,8 @@ export class Over {
   shownRoom = $state.raw<RoomState | undefined>()
   /** What lies over the whole page. */
   sheet = $state.raw<PageSheet | undefined>()
+  /** Another one with each sheet that opens: the same one again is a new one. */
+  turn = $state(0)
   /** Opens when that one has closed. */
   #nextSheet: PageSheet | undefined
 
@@ -25,9 +27,11 @@ export class Over {
     else this.#nextSheet = sheet
   }
 
+  /** A browser says so a moment after it has closed; somebody may have asked for the next one meanwhile. */
   sheetClosed(): void {
     this.sheet = this.#nextSheet
     this.#nextSheet = undefined
+    this.turn += 1
   }
 
   close(): void {

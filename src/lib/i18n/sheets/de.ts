@@ -91,7 +91,8 @@ export const de: SheetMessages = {
     example: 'diesel from:ana in:lager',
     failed: 'Ihre Nachrichten lassen sich gerade nicht durchsuchen.',
     searching: 'Wird gesucht …',
-    covered: (n, since) => `${n} Nachrichten auf diesem Gerät durchsucht (seit ${since}).`,
+    covered: (n, shown, since) =>
+      `${shown} ${n === 1 ? 'Nachricht' : 'Nachrichten'} auf diesem Gerät durchsucht (seit ${since}).`,
     nothing: (what) => `Auf diesem Gerät passt nichts zu „${what}“. Versuchen Sie weniger Wörter.`,
     more: (n) => `Die neuesten ${n} sind zu sehen.`,
   },
@@ -198,6 +199,13 @@ export const de: SheetMessages = {
     clockMore: 'Zeiten, die hier stehen, können falsch sein, bis sie gestellt ist.',
     noDirect: 'Dieser Browser verbietet direkte Verbindungen (WebRTC ist aus).',
     noDirectMore: 'Alles läuft über den Knoten.',
+    older: (node: string, version: string) =>
+      `Auf dem Knoten ${node} läuft ein älteres meshchat (${version}).`,
+    olderMore: 'Schreiben geht. Was hier neuer ist, zeigt sich dort vielleicht nicht.',
+    newer: (node: string, version: string) =>
+      `Auf dem Knoten ${node} läuft ein neueres meshchat (${version}).`,
+    newerMore: 'Schreiben geht. Öffnen Sie die Adresse dieses Knotens, um es zu bekommen.',
+    skewAction: 'Knoten',
   },
   reach: {
     title: 'Wer erreichbar ist',
@@ -344,8 +352,17 @@ export const de: SheetMessages = {
   install: {
     takenBack: 'Das Update startete nicht, darum läuft die Fassung davor.',
     title: 'meshchat auf dieses Gerät holen',
-    why: 'Es öffnet sich dann ohne den Knoten, mit Hinweisen und auf dem ganzen Bildschirm.',
-    byHand: 'Tippen Sie auf „Teilen“, dann „Zum Home-Bildschirm“, dann „Hinzufügen“.',
+    ways: {
+      asks: 'Es öffnet sich dann ohne den Knoten, mit Hinweisen und auf dem ganzen Bildschirm.',
+      'by-hand': 'Tippen Sie auf „Teilen“, dann „Zum Home-Bildschirm“, dann „Hinzufügen“.',
+      copy: 'Sie öffnet sich aus Ihren Downloads, wenn der Knoten weg ist. Sie ist ein eigenes Gerät: Sie fragt nach Ihrem Namen und behält eigene Nachrichten.',
+    },
+    copyTitle: 'Kopie für diesen Computer speichern',
+    copy: 'Kopie speichern',
+    copySaved:
+      'Als meshchat.html gespeichert. Öffnen Sie sie aus Ihren Downloads, wenn kein Knoten antwortet.',
+    refused: 'Dieser Browser löscht Ihre Nachrichten vielleicht, wenn der Platz knapp wird.',
+    refusedMore: 'Ein Lesezeichen, erlaubte Hinweise oder die installierte App halten ihn davon ab.',
     now: 'Installieren',
     later: 'Nicht jetzt',
   },

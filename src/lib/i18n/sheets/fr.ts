@@ -90,7 +90,8 @@ export const fr: SheetMessages = {
     example: 'diesel from:ana in:abri',
     failed: 'Vos messages ne peuvent pas être parcourus pour le moment.',
     searching: 'Recherche…',
-    covered: (n, since) => `${n} messages de cet appareil parcourus (depuis ${since}).`,
+    covered: (n, shown, since) =>
+      `${shown} ${n === 1 ? 'message' : 'messages'} de cet appareil ${n === 1 ? 'parcouru' : 'parcourus'} (depuis ${since}).`,
     nothing: (what) => `Rien sur cet appareil ne correspond à « ${what} ». Essayez moins de mots.`,
     more: (n) => `Les ${n} plus récents sont montrés.`,
   },
@@ -202,6 +203,11 @@ export const fr: SheetMessages = {
     clockMore: 'Les heures affichées ici peuvent être fausses tant qu’elle n’est pas réglée.',
     noDirect: 'Ce navigateur bloque les liens directs (WebRTC est coupé).',
     noDirectMore: 'Tout passe par le nœud.',
+    older: (node: string, version: string) => `Le nœud ${node} utilise un meshchat plus ancien (${version}).`,
+    olderMore: 'Vous pouvez écrire. Ce qui est plus récent ici peut ne pas s’y voir.',
+    newer: (node: string, version: string) => `Le nœud ${node} utilise un meshchat plus récent (${version}).`,
+    newerMore: 'Vous pouvez écrire. Ouvrez l’adresse de ce nœud pour l’avoir.',
+    skewAction: 'Nœuds',
   },
   reach: {
     title: 'Qui est joignable',
@@ -349,8 +355,17 @@ export const fr: SheetMessages = {
   install: {
     takenBack: 'La mise à jour n’a pas démarré : la version précédente tourne.',
     title: 'Mettre meshchat sur cet appareil',
-    why: 'Il s’ouvre sans le nœud, avec des alertes et en plein écran.',
-    byHand: 'Touchez Partager, puis « Sur l’écran d’accueil », puis Ajouter.',
+    ways: {
+      asks: 'Il s’ouvre sans le nœud, avec des alertes et en plein écran.',
+      'by-hand': 'Touchez Partager, puis « Sur l’écran d’accueil », puis Ajouter.',
+      copy: 'Elle s’ouvre depuis vos téléchargements quand le nœud n’est plus là. C’est un appareil à part : elle demande votre nom et garde ses propres messages.',
+    },
+    copyTitle: 'Enregistrer une copie pour cet ordinateur',
+    copy: 'Enregistrer une copie',
+    copySaved:
+      'Enregistré sous meshchat.html. Ouvrez-le depuis vos téléchargements quand aucun nœud ne répond.',
+    refused: 'Ce navigateur peut supprimer vos messages quand la place manque.',
+    refusedMore: 'Un marque-page, les alertes permises ou l’application installée font qu’il les garde.',
     now: 'Installer',
     later: 'Pas maintenant',
   },
