@@ -147,11 +147,24 @@ export function incarnationFrom(bytes: Uint8Array): Uint8Array {
   )
 }
 
-/** 32 bits by which a feed is named to somebody who holds it: FNV-1a over its text. */
+/** 32 bits by which a feed is named to somebody who holds it. */
 export function shortName(feed: FeedId): number {
+  return hash32(feed)
+}
+
+/** A number that depends on every character: FNV-1a, 32 bits. */
+export function hash32(text: string): number {
   let hash = 0x811c9dc5
-  for (let i = 0; i < feed.length; i++) hash = Math.imul(hash ^ feed.charCodeAt(i), 0x01000193)
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash >>> 0
+}
+
+/** Murmur3's finaliser: 32 bits in which every bit depends on every bit. */
+export function mix32(value: number): number {
+  let x = value >>> 0
+  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
+  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
+  return (x ^ (x >>> 16)) >>> 0
 }
 
 /** @param bytes 16 */

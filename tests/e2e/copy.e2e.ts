@@ -54,6 +54,9 @@ describe('a saved copy', () => {
     await bill.reaches(1)
     if (shots !== undefined) await bill.page.screenshot({ path: join(shots, 'copy-laptop.png') })
 
+    // Through the node they were in reach before they were linked.
+    const people = bill.page.getByRole('complementary', { name: 'People' })
+    await people.getByRole('listitem', { name: 'Ana, here' }).filter({ hasText: 'direct' }).waitFor()
     await node.kill('SIGKILL')
     await bill.say('The node is gone')
     await ana.sees('The node is gone')

@@ -7,7 +7,7 @@
  * minimum spanning tree over path costs needs. Then Kruskal 1956, by (cost, ids), so that everybody who knows
  * the same gets the same tree.
  */
-import type { PeerId } from '../ids.ts'
+import { hash32, type PeerId } from '../ids.ts'
 import { limits } from '../limits.ts'
 
 /** A radio way between two sites, as either of them names it. */
@@ -52,7 +52,7 @@ export function spanningTree(own: PeerId, live: ReadonlySet<PeerId>, ways: reado
     const [x, y] = [rootOf(a), rootOf(b)]
     const other = a === own ? b : b === own ? a : undefined
     if (x === y) {
-      if (other !== undefined) spares.push({ site: other, cost, draw: spread(`${a}${b}`) })
+      if (other !== undefined) spares.push({ site: other, cost, draw: hash32(`${a}${b}`) })
       return true
     }
     if (isBounded && (isFull(a) || isFull(b))) return false
@@ -150,13 +150,6 @@ function joinsOf(
     })
   }
   return [...joins.values()]
-}
-
-/** A number that depends on every character: FNV-1a, 32 bits. */
-function spread(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash >>> 0
 }
 
 function compare(a: string, b: string): number {

@@ -7,6 +7,7 @@
  * XORing elements. Of a name whose state differs only one thing is left in the difference, not two, so a sketch
  * needs half as many symbols; and a state is 31 bits, so two that differ are not taken for equal.
  */
+import { mix32 } from '../ids.ts'
 
 /** Both from 1 to 2^31 − 2. */
 export interface Element {
@@ -62,28 +63,20 @@ function invert(a: number): number {
   return result
 }
 
-/** Murmur3's finaliser: 32 bits in which every bit depends on every bit. */
-function mix(value: number): number {
-  let x = value >>> 0
-  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
-  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
-  return (x ^ (x >>> 16)) >>> 0
-}
-
 /** §4.2: the symbols of a name: 0, then gaps that grow so that symbol i has it with probability 1 / (1 + i/2). */
 function* indexes(name: number, below: number): Generator<number> {
-  let random = mix(name ^ 0x5bd1e995)
+  let random = mix32(name ^ 0x5bd1e995)
   let index = 0
   while (index < below) {
     yield index
-    random = mix(random + 0x9e3779b9)
+    random = mix32(random + 0x9e3779b9)
     index += Math.max(1, Math.ceil((index + 1.5) * (0x1_0000 / Math.sqrt(random + 1) - 1)))
   }
 }
 
 function add(cells: readonly Cell[], name: number, state: number): void {
   const product = multiply(state, name)
-  const check = multiply(state, toField(mix(name)))
+  const check = multiply(state, toField(mix32(name)))
   for (const index of indexes(name, cells.length)) {
     const cell = cells[index]
     if (cell === undefined) return
@@ -129,7 +122,7 @@ function peel(cells: readonly Cell[]): Map<number, number> | undefined {
     if (cell === undefined || cell.sum === 0) continue
     const { sum } = cell
     const name = multiply(cell.product, invert(sum))
-    if (name === 0 || multiply(sum, toField(mix(name))) !== cell.check) continue
+    if (name === 0 || multiply(sum, toField(mix32(name))) !== cell.check) continue
     // Symbols that were not made from a set could go on for ever.
     if (++steps > cells.length) return undefined
     found.set(name, ((found.get(name) ?? 0) + sum) % fieldSize)

@@ -1,0 +1,203 @@
+/**
+ * What is asked of whom. Rules C9 to C12 in PROTOCOL.md.
+ *
+ * Source: rarest first, and what is not there is asked for again elsewhere, as BitTorrent does (Cohen 2003 §2.4); one
+ * puller for each site and chunk by rendezvous hash (`gossip.md` §7.10).
+ */
+import type { LinkId } from '../effects.ts'
+import { hash32, mix32 } from '../ids.ts'
+import type { Chunks } from './file-frame.ts'
+import type { FileEffect, FileEngine, FileLink, FileState, Source } from './file-state.ts'
+import { chunkCount } from './hash-tree.ts'
+import { fileLimits } from './limits.ts'
+import { isFetched, send } from './wants.ts'
+
+/** One who can be asked for parts of a file. */
+interface Way {
+  readonly link: FileLink
+  readonly source: Source
+  /** Chunks that it is asked for in this turn. */
+  readonly chosen: number[]
+  readonly chosenBlocks: number[]
+}
+
+export function askAll(engine: FileEngine, nowMs: number, out: FileEffect[]): void {
+  if (engine.writes.size >= fileLimits.writingMax) return
+  for (const file of engine.files.values()) {
+    if (file.sources.size === 0 || !isNeeded(file)) continue
+    const ways = waysOf(engine, file, nowMs)
+    const free = ways.reduce((sum, { link }) => sum + (isLow(link) ? freeOf(link) : 0), 0)
+    if (free === 0) continue
+    choose(engine, file, { ways, most: Math.min(fileLimits.choiceChunks, free * choiceFactor) }, nowMs)
+    for (const way of ways) ask(file, way, nowMs, out)
+  }
+}
+
+/** guess: so many times as are asked for are looked at for the rarest. */
+const choiceFactor = 4
+
+/** C12: asked for again when half is there, several at once. */
+function isLow(link: FileLink): boolean {
+  return link.outstanding <= link.depth / 2
+}
+
+function isNeeded(file: FileState): boolean {
+  return isFetched(file) || file.pending.size > 0 || file.pendingBlocks.size > 0
+}
+
+function waysOf(engine: FileEngine, file: FileState, nowMs: number): Way[] {
+  return [...file.sources].flatMap(([id, source]): Way[] => {
+    const link = engine.links.get(id)
+    if (link === undefined || engine.banned.has(link.peer) || isSilent(link, nowMs)) return []
+    return [{ link, source, chosen: [], chosenBlocks: [] }]
+  })
+}
+
+/** C11: it has been asked and sent nothing. */
+export function isSilent(link: FileLink, nowMs: number): boolean {
+  return nowMs < link.silentUntilMs
+}
+
+function freeOf(link: FileLink): number {
+  return link.depth - link.outstanding
+}
+
+interface Choice {
+  readonly ways: readonly Way[]
+  /** Chunks that are looked at. */
+  readonly most: number
+}
+
+/** C10: of the next chunks that are missing those first that the fewest have. */
+function choose(engine: FileEngine, file: FileState, { ways, most }: Choice, nowMs: number): void {
+  const rarity = (chunk: number) => ways.filter(({ source }) => source.held.has(chunk)).length
+  const candidates = nextChunks(engine, file, most, nowMs).map((chunk) => ({ chunk, rarity: rarity(chunk) }))
+  candidates.sort((a, b) => a.rarity - b.rarity)
+  for (const { chunk } of candidates) {
+    const way = wayFor(engine, file, chunk, ways)
+    if (way === undefined) continue
+    const block = Math.floor(chunk / fileLimits.blockChunks)
+    // C3: without its hashes nothing of a block can be checked.
+    if (file.blocks.has(block)) way.chosen.push(chunk)
+    else if (!isBlockAsked(file, block, nowMs) && !ways.some((one) => one.chosenBlocks.includes(block)))
+      way.chosenBlocks.push(block)
+  }
+}
+
+function isBlockAsked(file: FileState, block: number, nowMs: number): boolean {
+  const asked = file.askedBlocks.get(block)
+  return asked !== undefined && nowMs - asked.atMs < fileLimits.answerMs
+}
+
+/** What others wait for first; then, from a place of this device's own, what this device lacks. */
+function nextChunks(engine: FileEngine, file: FileState, most: number, nowMs: number): number[] {
+  const found = [...file.pending.keys()].filter((chunk) => isMissing(engine, file, chunk, nowMs))
+  for (const block of file.pendingBlocks.keys()) {
+    const first = block * fileLimits.blockChunks
+    if (!file.blocks.has(block) && !file.held.has(first)) found.push(first)
+  }
+  if (!isFetched(file)) return found
+  const count = chunkCount(file.content.size)
+  const from = mix32(hash32(engine.self) ^ hash32(file.name)) % count
+  for (let at = 0; at < 2 && found.length < most; at++) {
+    const [first, end] = at === 0 ? [from, count] : [0, from]
+    let chunk = file.held.nextMissing(first)
+    for (; chunk < end && found.length < most; chunk = file.held.nextMissing(chunk + 1))
+      if (isMissing(engine, file, chunk, nowMs) && !file.pending.has(chunk)) found.push(chunk)
+  }
+  return found
+}
+
+/** Neither held nor on its way. */
+function isMissing(engine: FileEngine, file: FileState, chunk: number, nowMs: number): boolean {
+  if (file.held.has(chunk) || file.writing.has(chunk)) return false
+  for (const id of file.asked.get(chunk)?.keys() ?? []) {
+    const link = engine.links.get(id)
+    if (link !== undefined && !isSilent(link, nowMs)) return false
+  }
+  return true
+}
+
+/** C9: near before far; and across a link between sites only what this device is to fetch for its site. */
+function wayFor(engine: FileEngine, file: FileState, chunk: number, ways: readonly Way[]): Way | undefined {
+  const isFree = ({ link, chosen }: Way) =>
+    freeOf(link) - chosen.length > 0 && !isAskedOf(file, chunk, link.id)
+  const near = ways.filter((way) => way.link.isNear && way.source.held.has(chunk))
+  // One who is busy now is waited for: what a neighbour has crosses no radio link again.
+  if (near.length > 0) return fewest(near.filter(isFree))
+  const waiting = file.pending.get(chunk)
+  const through = ways.filter(
+    ({ link, source }) => link.isNear && source.reach.has(chunk) && waiting?.has(link.id) !== true,
+  )
+  const far = ways.filter(
+    ({ link, source }) =>
+      !link.isNear && (source.held.has(chunk) || source.reach.has(chunk)) && waiting?.has(link.id) !== true,
+  )
+  const puller = pullerOf(engine, file, chunk, far.length > 0, through)
+  if (puller === undefined) return fewest(far.filter(isFree))
+  return isFree(puller) ? puller : undefined
+}
+
+function isAskedOf(file: FileState, chunk: number, link: LinkId): boolean {
+  return file.asked.get(chunk)?.has(link) === true
+}
+
+function fewest(ways: readonly Way[]): Way | undefined {
+  let best: Way | undefined
+  for (const way of ways) if (best === undefined || loadOf(way) < loadOf(best)) best = way
+  return best
+}
+
+/** How much of what it may be asked for it has been asked for. */
+function loadOf({ link, chosen }: Way): number {
+  return (link.outstanding + chosen.length) / link.depth
+}
+
+/** C9: @returns who of this site fetches a chunk from elsewhere; undefined: this device */
+function pullerOf(
+  engine: FileEngine,
+  file: FileState,
+  chunk: number,
+  isCandidate: boolean,
+  through: readonly Way[],
+): Way | undefined {
+  const rankOf = (peer: string) => mix32(hash32(peer) ^ hash32(file.name) ^ Math.imul(chunk + 1, 0x9e3779b1))
+  let best: Way | undefined
+  let rank = isCandidate ? rankOf(engine.self) : -1
+  for (const way of through) {
+    const other = rankOf(way.link.peer)
+    if (other <= rank) continue
+    best = way
+    rank = other
+  }
+  return best
+}
+
+function ask(file: FileState, { link, chosen, chosenBlocks }: Way, nowMs: number, out: FileEffect[]): void {
+  const blocks = chosenBlocks.slice(0, fileLimits.blocksPerFrameMax)
+  const chunks = rowsOf(chosen.sort((a, b) => a - b))
+  if (chunks.length === 0 && blocks.length === 0) return
+  if (link.outstanding === 0) link.heardMs = nowMs
+  for (const { first, count } of chunks) {
+    for (let chunk = first; chunk < first + count; chunk++) {
+      const asked = file.asked.get(chunk) ?? new Map<LinkId, number>()
+      file.asked.set(chunk, asked.set(link.id, nowMs))
+      link.outstanding += 1
+    }
+  }
+  for (const block of blocks) file.askedBlocks.set(block, { link: link.id, atMs: nowMs })
+  send(out, link.id, { type: 'ask', file: file.name, chunks, blocks })
+}
+
+/** @param chunks ascending @returns them in rows, as many as fit a frame */
+export function rowsOf(chunks: readonly number[]): Chunks[] {
+  const rows: { first: number; count: number }[] = []
+  for (const chunk of chunks) {
+    const last = rows.at(-1)
+    if (last !== undefined && last.first + last.count === chunk && last.count < fileLimits.depthMax)
+      last.count += 1
+    else if (rows.length === fileLimits.rangesPerFrameMax) break
+    else rows.push({ first: chunk, count: 1 })
+  }
+  return rows
+}

@@ -1,0 +1,215 @@
+/**
+ * What peers say about files. Frames of their own beside those of the chat: whoever carries the chat need not know them.
+ * Decoding is total, as in `../frame.ts`. Rules C4 to C6 in PROTOCOL.md.
+ */
+import { Malformed, Reader, Writer } from '../bytes.ts'
+import { unreachable } from '../effects.ts'
+import type { FrameFault, Lane } from '../frame.ts'
+import { bytesToHex, hexToBytes } from '../ids.ts'
+import { readRuns, writeRuns, type Runs } from './bitmap.ts'
+import { hashBytesLength, isContent, type Block, type Content, type FileId } from './hash-tree.ts'
+import { fileLimits } from './limits.ts'
+
+/** The first 8 bytes of a file's id as hex: enough between two who have spoken of it. */
+export type FileName = string & { readonly brand: 'FileName' }
+
+/** Chunks in a row. */
+export interface Chunks {
+  readonly first: number
+  readonly count: number
+}
+
+/** What can be had from a peer. */
+export interface Offer {
+  /** What it holds itself. */
+  readonly held: Runs
+  /** What it would fetch from others for somebody, and over how many peers at most. */
+  readonly reach: Runs
+  readonly hops: number
+}
+
+export type FileFrame =
+  /** Whoever says it wants these, or somebody behind it does. */
+  | { readonly type: 'want-files'; readonly files: readonly Content[] }
+  | { readonly type: 'leave-files'; readonly files: readonly FileName[] }
+  | ({ readonly type: 'offer'; readonly file: FileName } & Offer)
+  | {
+      readonly type: 'ask'
+      readonly file: FileName
+      readonly chunks: readonly Chunks[]
+      /** Blocks whose hashes are wanted. */
+      readonly blocks: readonly number[]
+    }
+  /** What was asked for is not wanted any more. */
+  | { readonly type: 'stop'; readonly file: FileName; readonly chunks: readonly Chunks[] }
+  /** What was asked for is not to be had here. */
+  | {
+      readonly type: 'none'
+      readonly file: FileName
+      readonly chunks: readonly Chunks[]
+      readonly blocks: readonly number[]
+    }
+  | ({ readonly type: 'hashes'; readonly file: FileName; readonly block: number } & Block)
+  /** A chunk, or a part of one: what fits between two messages on a slow link. */
+  | {
+      readonly type: 'part'
+      readonly file: FileName
+      readonly chunk: number
+      readonly at: number
+      readonly bytes: Uint8Array
+    }
+
+/** Behind those of the chat (F6). */
+const codes = {
+  'want-files': 32,
+  'leave-files': 33,
+  offer: 34,
+  ask: 35,
+  stop: 36,
+  none: 37,
+  hashes: 38,
+  part: 39,
+} as const
+const nameBytesLength = 8
+
+export function fileNameOf(id: FileId): FileName {
+  return id.slice(0, 2 * nameBytesLength) as unknown as FileName
+}
+
+/** C5: @returns whether a frame is about files, by its first byte */
+export function isFileFrame(bytes: Uint8Array): boolean {
+  const code = bytes[0] ?? 0
+  return code >= codes['want-files'] && code <= codes.part
+}
+
+/** C5: what carries content takes the bulk lane. */
+export function fileLaneOf({ type }: FileFrame): Lane {
+  return type === 'part' || type === 'hashes' ? 'bulk' : 'control'
+}
+
+export function encodeFileFrame(frame: FileFrame): Uint8Array {
+  const writer = new Writer().u8(codes[frame.type])
+  if (frame.type === 'want-files') {
+    writer.varint(frame.files.length)
+    for (const { size, root } of frame.files) writer.varint(size).fixed(root)
+    return writer.finish()
+  }
+  if (frame.type === 'leave-files') {
+    writer.varint(frame.files.length)
+    for (const name of frame.files) writer.fixed(hexToBytes(name))
+    return writer.finish()
+  }
+  writeAbout(writer.fixed(hexToBytes(frame.file)), frame)
+  return writer.finish()
+}
+
+function writeAbout(writer: Writer, frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' }>): void {
+  switch (frame.type) {
+    case 'offer':
+      writeRuns(writer.u8(frame.hops), frame.held)
+      return writeRuns(writer, frame.reach)
+    case 'ask':
+    case 'none':
+      writeChunks(writer, frame.chunks)
+      writer.varint(frame.blocks.length)
+      for (const block of frame.blocks) writer.varint(block)
+      return
+    case 'stop':
+      return writeChunks(writer, frame.chunks)
+    case 'hashes':
+      writer.varint(frame.block).block(frame.hashes).fixed(frame.path)
+      return
+    case 'part':
+      writer.varint(frame.chunk).varint(frame.at).fixed(frame.bytes)
+      return
+    default:
+      unreachable(frame)
+  }
+}
+
+function writeChunks(writer: Writer, chunks: readonly Chunks[]): void {
+  writer.varint(chunks.length)
+  for (const { first, count } of chunks) writer.varint(first).varint(count)
+}
+
+/** @returns the frame, or why it is none. Never throws: bytes from a link are untrusted. */
+export function decodeFileFrame(bytes: Uint8Array): FileFrame | FrameFault {
+  const reader = new Reader(bytes)
+  try {
+    const frame = readFrame(reader, reader.u8())
+    if (frame === undefined) return 'unknown-type'
+    reader.end()
+    return frame
+  } catch (error) {
+    if (error instanceof Malformed) return 'malformed'
+    throw error
+  }
+}
+
+function readFrame(reader: Reader, code: number): FileFrame | undefined {
+  switch (code) {
+    case codes['want-files']:
+      return {
+        type: 'want-files',
+        files: reader.list(fileLimits.filesPerFrameMax, () => readContent(reader)),
+      }
+    case codes['leave-files']:
+      return { type: 'leave-files', files: reader.list(fileLimits.filesPerFrameMax, () => readName(reader)) }
+    case codes.offer: {
+      const [file, hops] = [readName(reader), reader.u8()]
+      if (hops > fileLimits.hopsMax) throw new Malformed('hops')
+      return { type: 'offer', file, hops, held: readRuns(reader), reach: readRuns(reader) }
+    }
+    case codes.ask:
+    case codes.none: {
+      const type = code === codes.ask ? 'ask' : 'none'
+      const about = { file: readName(reader), chunks: readChunks(reader) }
+      const blocks = reader.list(fileLimits.blocksPerFrameMax, () => reader.varint(fileLimits.chunksMax))
+      return { type, ...about, blocks }
+    }
+    case codes.stop:
+      return { type: 'stop', file: readName(reader), chunks: readChunks(reader) }
+    case codes.hashes: {
+      const about = { file: readName(reader), block: reader.varint(fileLimits.chunksMax) }
+      const hashes = reader.block(fileLimits.blockChunks * hashBytesLength)
+      const path = reader.rest()
+      if (hashes.length % hashBytesLength !== 0 || path.length % hashBytesLength !== 0)
+        throw new Malformed('hashes')
+      if (path.length > fileLimits.pathMax * hashBytesLength) throw new Malformed('path')
+      return { type: 'hashes', ...about, hashes, path }
+    }
+    case codes.part:
+      return readPart(reader)
+    default:
+      return undefined
+  }
+}
+
+function readPart(reader: Reader): FileFrame {
+  const file = readName(reader)
+  const chunk = reader.varint(fileLimits.chunksMax - 1)
+  const at = reader.varint(fileLimits.chunkBytes - 1)
+  const bytes = reader.rest()
+  if (bytes.length === 0 || at + bytes.length > fileLimits.chunkBytes) throw new Malformed('part')
+  return { type: 'part', file, chunk, at, bytes }
+}
+
+function readName(reader: Reader): FileName {
+  return bytesToHex(reader.fixed(nameBytesLength)) as FileName
+}
+
+function readContent(reader: Reader): Content {
+  const size = reader.varint(fileLimits.chunksMax * fileLimits.chunkBytes)
+  const content = { size, root: reader.fixed(hashBytesLength) }
+  if (!isContent(content)) throw new Malformed('content')
+  return content
+}
+
+function readChunks(reader: Reader): Chunks[] {
+  return reader.list(fileLimits.rangesPerFrameMax, () => {
+    const first = reader.varint(fileLimits.chunksMax - 1)
+    const count = reader.varint(fileLimits.depthMax)
+    if (count === 0 || first + count > fileLimits.chunksMax) throw new Malformed('chunks')
+    return { first, count }
+  })
+}

@@ -1,0 +1,235 @@
+/** What one peer knows of files: those that it holds or wants, who can give what, what is under way. No rules here. */
+import type { LinkId } from '../effects.ts'
+import type { PeerId } from '../ids.ts'
+import { Bitmap } from './bitmap.ts'
+import type { FileFrame, FileName } from './file-frame.ts'
+import { blockCount, chunkCount, type Block, type Content, type FileId } from './hash-tree.ts'
+import { fileLimits } from './limits.ts'
+
+/** What the store keeps of a file beside its bytes. */
+export interface FileRecord {
+  readonly content: Content
+  readonly held: Bitmap
+  /** Blocks whose hashes are kept. */
+  readonly blocks: Bitmap
+  readonly isWanted: boolean
+}
+
+/** `damaged`: the bytes are not what the block's hashes say. */
+export type WriteResult = 'stored' | 'damaged' | 'full' | 'failed'
+
+export type FileCommand =
+  /** All of it is in the store, with the hashes of its blocks. */
+  | { readonly type: 'hold'; readonly content: Content }
+  | { readonly type: 'get'; readonly content: Content }
+  | { readonly type: 'pause'; readonly file: FileId }
+  /** It is not in the store any more, and not wanted. */
+  | { readonly type: 'drop'; readonly file: FileId }
+
+export type FileInput =
+  /** @param isNear at one's own site: what is asked for there costs nobody else anything */
+  | { readonly type: 'link-up'; readonly link: LinkId; readonly peer: PeerId; readonly isNear: boolean }
+  | { readonly type: 'link-down'; readonly link: LinkId }
+  | { readonly type: 'received'; readonly link: LinkId; readonly frame: FileFrame }
+  /** The last frame that was given to the bulk lane has left; `isFull`: the next one waits for `drained`. */
+  | { readonly type: 'sent'; readonly link: LinkId; readonly isFull: boolean }
+  | { readonly type: 'drained'; readonly link: LinkId }
+  | { readonly type: 'chunk-read'; readonly token: number; readonly bytes: Uint8Array | undefined }
+  | { readonly type: 'block-read'; readonly token: number; readonly block: Block | undefined }
+  | { readonly type: 'chunk-written'; readonly token: number; readonly result: WriteResult }
+  | { readonly type: 'command'; readonly command: FileCommand }
+  | { readonly type: 'tick' }
+
+export type FileEffect =
+  | { readonly type: 'send'; readonly link: LinkId; readonly frame: FileFrame }
+  | { readonly type: 'read-chunk'; readonly token: number; readonly file: FileId; readonly chunk: number }
+  | { readonly type: 'read-block'; readonly token: number; readonly file: FileId; readonly block: number }
+  /** The store checks it against the hashes that it keeps. */
+  | {
+      readonly type: 'write-chunk'
+      readonly token: number
+      readonly file: FileId
+      readonly chunk: number
+      readonly bytes: Uint8Array
+    }
+  | { readonly type: 'keep-block'; readonly file: FileId; readonly block: number; readonly proof: Block }
+  | { readonly type: 'keep-file'; readonly content: Content; readonly isWanted: boolean }
+  /** It has sent what is not the file. */
+  | { readonly type: 'hang-up'; readonly link: LinkId; readonly reason: 'bad-chunk' | 'bad-hashes' }
+  | { readonly type: 'schedule'; readonly delayMs: number }
+  | { readonly type: 'emit'; readonly event: FileEvent }
+
+/** `waiting`: nobody in reach has what is missing. */
+export type Progress = 'complete' | 'fetching' | 'waiting' | 'paused' | 'full'
+
+export type FileEvent =
+  | {
+      readonly type: 'progress'
+      readonly file: FileId
+      readonly progress: Progress
+      readonly heldBytes: number
+      /** Who sends now. */
+      readonly sources: readonly PeerId[]
+      /** Who holds all of it, of those who have said so. */
+      readonly holders: readonly PeerId[]
+    }
+  | { readonly type: 'damaged'; readonly file: FileId; readonly peer: PeerId }
+
+/** What a peer has said that can be had from it. */
+export interface Source {
+  readonly held: Bitmap
+  readonly reach: Bitmap
+  readonly hops: number
+}
+
+export interface FileState {
+  readonly id: FileId
+  readonly name: FileName
+  readonly content: Content
+  readonly held: Bitmap
+  readonly blocks: Bitmap
+  /** For this device; otherwise it is carried between others. */
+  isWanted: boolean
+  isPaused: boolean
+  /** The store has refused: nothing is asked for until somebody says so. */
+  isFull: boolean
+  /** Who wants it from here, and when that was said last, ms. */
+  readonly wantedBy: Map<LinkId, number>
+  /** Who was told that it is wanted, and when, ms. */
+  readonly askedFor: Map<LinkId, number>
+  readonly sources: Map<LinkId, Source>
+  /** What was told to whom: as it was written, and when, ms. */
+  readonly offered: Map<LinkId, { readonly key: string; readonly atMs: number; readonly isEmpty: boolean }>
+  /** Something that offers say may have changed. */
+  isOfferStale: boolean
+  /** Chunks asked for, of whom, since when, ms. */
+  readonly asked: Map<number, Map<LinkId, number>>
+  readonly askedBlocks: Map<number, { readonly link: LinkId; readonly atMs: number }>
+  /** Chunks that are being stored. */
+  readonly writing: Set<number>
+  /** What others wait for that is not held yet. */
+  readonly pending: Map<number, Set<LinkId>>
+  readonly pendingBlocks: Map<number, Set<LinkId>>
+  /** When the screen was told last, ms, and what. */
+  toldMs: number
+  toldKey: string
+}
+
+/** One thing that is to be sent. */
+export interface Serving {
+  readonly file: FileId
+  readonly chunk: number
+  /** Undefined until it has been read. */
+  bytes: Uint8Array | undefined
+  isReading: boolean
+  /** How much of it is sent. */
+  at: number
+}
+
+export interface FileLink {
+  readonly id: LinkId
+  readonly peer: PeerId
+  readonly isNear: boolean
+  /** Chunks asked for and not there yet; how many there may be. */
+  outstanding: number
+  depth: number
+  /** The shortest way of a chunk, ms; what has come since when. */
+  leastMs: number
+  takenBytes: number
+  takenSinceMs: number
+  /** When something came last, or was asked for where nothing was outstanding, ms. */
+  heardMs: number
+  /** C11: it is not asked for anything before that, ms. */
+  silentUntilMs: number
+  readonly serving: Serving[]
+  isFull: boolean
+  isSending: boolean
+  /** What left since the lane was full last, and how fast that was, bytes per second. */
+  sentBytes: number
+  sentSinceMs: number
+  rate: number
+  /** Parts of chunks that are coming. */
+  readonly coming: Map<string, { readonly bytes: Uint8Array; at: number }>
+}
+
+export interface FileEngine {
+  readonly self: PeerId
+  readonly files: Map<FileId, FileState>
+  readonly byName: Map<FileName, FileState>
+  readonly links: Map<LinkId, FileLink>
+  /** Sent what was no part of a file; nothing is asked of them again in this life. */
+  readonly banned: Set<PeerId>
+  readonly writes: Map<
+    number,
+    { readonly file: FileId; readonly chunk: number; readonly bytes: Uint8Array; readonly link: LinkId }
+  >
+  readonly reads: Map<number, { readonly link: LinkId; readonly serving: Serving }>
+  readonly blockReads: Map<number, { readonly link: LinkId; readonly file: FileId; readonly block: number }>
+  lastToken: number
+  tickAtMs: number
+  /** The screen has been told less than is true. */
+  isProgressDue: boolean
+}
+
+export function createFileEngine(self: PeerId): FileEngine {
+  return {
+    self,
+    files: new Map(),
+    byName: new Map(),
+    links: new Map(),
+    banned: new Set(),
+    writes: new Map(),
+    reads: new Map(),
+    blockReads: new Map(),
+    lastToken: 0,
+    tickAtMs: Number.POSITIVE_INFINITY,
+    isProgressDue: false,
+  }
+}
+
+export function createFile(id: FileId, name: FileName, content: Content): FileState {
+  return {
+    id,
+    name,
+    content,
+    held: new Bitmap(chunkCount(content.size)),
+    blocks: new Bitmap(blockCount(content.size)),
+    isWanted: false,
+    isPaused: false,
+    isFull: false,
+    wantedBy: new Map(),
+    askedFor: new Map(),
+    sources: new Map(),
+    offered: new Map(),
+    isOfferStale: false,
+    asked: new Map(),
+    askedBlocks: new Map(),
+    writing: new Set(),
+    pending: new Map(),
+    pendingBlocks: new Map(),
+    toldMs: Number.NEGATIVE_INFINITY,
+    toldKey: '',
+  }
+}
+
+export function createFileLink(id: LinkId, peer: PeerId, isNear: boolean, nowMs: number): FileLink {
+  return {
+    id,
+    peer,
+    isNear,
+    outstanding: 0,
+    depth: fileLimits.depthMin,
+    leastMs: Number.POSITIVE_INFINITY,
+    takenBytes: 0,
+    takenSinceMs: nowMs,
+    heardMs: nowMs,
+    silentUntilMs: Number.NEGATIVE_INFINITY,
+    serving: [],
+    isFull: false,
+    isSending: false,
+    sentBytes: 0,
+    sentSinceMs: nowMs,
+    rate: 0,
+    coming: new Map(),
+  }
+}

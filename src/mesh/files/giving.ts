@@ -1,0 +1,205 @@
+/** Giving others what they ask for. Rules C8, C13, C14 in PROTOCOL.md. */
+import type { LinkId } from '../effects.ts'
+import type { Chunks, FileFrame } from './file-frame.ts'
+import type { FileEffect, FileEngine, FileLink, FileState, Serving } from './file-state.ts'
+import { blockCount, chunkCount, type Block } from './hash-tree.ts'
+import { fileLimits } from './limits.ts'
+import { mayCarry, send } from './wants.ts'
+
+type Ask = Extract<FileFrame, { type: 'ask' }>
+
+/** C8: what is held is sent, what can be had is fetched, anything else is refused at once. */
+export function takeAsk(
+  engine: FileEngine,
+  link: FileLink,
+  file: FileState,
+  { chunks, blocks }: Ask,
+  out: FileEffect[],
+): void {
+  const none: number[] = []
+  for (const chunk of eachOf(chunks)) {
+    if (chunk >= chunkCount(file.content.size)) continue
+    const isRoom = link.serving.length < fileLimits.servingMax
+    if (isRoom && file.held.has(chunk)) serve(engine, link.id, file, chunk, undefined)
+    else if (isRoom && canFetch(engine, file, chunk, link)) wait(file.pending, chunk, link.id)
+    else none.push(chunk)
+  }
+  const without: number[] = []
+  for (const block of blocks) {
+    if (block >= blockCount(file.content.size)) continue
+    const first = block * fileLimits.blockChunks
+    if (file.blocks.has(block)) serveBlocks(engine, link.id, file, [block], out)
+    else if (canFetch(engine, file, first, link)) wait(file.pendingBlocks, block, link.id)
+    else without.push(block)
+  }
+  refuse(link.id, file, none, without, out)
+}
+
+export function* eachOf(chunks: readonly Chunks[]): Generator<number> {
+  for (const { first, count } of chunks) for (let chunk = first; chunk < first + count; chunk++) yield chunk
+}
+
+function wait(waiting: Map<number, Set<LinkId>>, index: number, link: LinkId): void {
+  const links = waiting.get(index) ?? new Set()
+  waiting.set(index, links.add(link))
+}
+
+function canFetch(engine: FileEngine, file: FileState, chunk: number, link: FileLink): boolean {
+  return [...file.sources].some(([id, source]) => {
+    const other = engine.links.get(id)
+    const has = source.held.has(chunk) || source.reach.has(chunk)
+    return other !== undefined && has && mayCarry(other, link) && !engine.banned.has(other.peer)
+  })
+}
+
+export function refuse(
+  link: LinkId,
+  file: FileState,
+  none: readonly number[],
+  blocks: readonly number[],
+  out: FileEffect[],
+): void {
+  const rows = none.map((first) => ({ first, count: 1 }))
+  const most = fileLimits.rangesPerFrameMax
+  for (let at = 0; at < Math.max(rows.length, blocks.length > 0 ? 1 : 0); at += most) {
+    const about = { file: file.name, chunks: rows.slice(at, at + most) }
+    send(out, link, { type: 'none', ...about, blocks: at === 0 ? blocks : [] })
+  }
+}
+
+/** @param bytes where they are at hand */
+export function serve(
+  engine: FileEngine,
+  id: LinkId,
+  file: FileState,
+  chunk: number,
+  bytes: Uint8Array | undefined,
+): void {
+  const link = engine.links.get(id)
+  if (link === undefined || link.serving.some((one) => one.file === file.id && one.chunk === chunk)) return
+  link.serving.push({ file: file.id, chunk, bytes, isReading: false, at: 0 })
+}
+
+export function serveBlocks(
+  engine: FileEngine,
+  link: LinkId,
+  file: FileState,
+  blocks: readonly number[],
+  out: FileEffect[],
+): void {
+  for (const block of blocks) {
+    engine.lastToken += 1
+    engine.blockReads.set(engine.lastToken, { link, file: file.id, block })
+    out.push({ type: 'read-block', token: engine.lastToken, file: file.id, block })
+  }
+}
+
+export function takeBlockRead(
+  engine: FileEngine,
+  token: number,
+  proof: Block | undefined,
+  out: FileEffect[],
+): void {
+  const read = engine.blockReads.get(token)
+  engine.blockReads.delete(token)
+  const file = read === undefined ? undefined : engine.files.get(read.file)
+  if (read === undefined || file === undefined || !engine.links.has(read.link)) return
+  if (proof === undefined) return refuse(read.link, file, [], [read.block], out)
+  send(out, read.link, { type: 'hashes', file: file.name, block: read.block, ...proof })
+}
+
+export function takeChunkRead(
+  engine: FileEngine,
+  token: number,
+  bytes: Uint8Array | undefined,
+  out: FileEffect[],
+): void {
+  const read = engine.reads.get(token)
+  engine.reads.delete(token)
+  if (read === undefined) return
+  const { serving } = read
+  serving.isReading = false
+  serving.bytes = bytes
+  if (bytes !== undefined) return
+  // The store has lost it: others are told, and what was told them is put right.
+  const file = engine.files.get(serving.file)
+  const link = engine.links.get(read.link)
+  if (file === undefined || link === undefined) return
+  file.held.delete(serving.chunk)
+  file.isOfferStale = true
+  link.serving.splice(link.serving.indexOf(serving), 1)
+  refuse(read.link, file, [serving.chunk], [], out)
+}
+
+export function takeStop(link: FileLink, file: FileState, chunks: readonly Chunks[]): void {
+  for (const chunk of eachOf(chunks)) {
+    const at = link.serving.findIndex((one) => one.file === file.id && one.chunk === chunk)
+    if (at >= 0) link.serving.splice(at, 1)
+    const waiting = file.pending.get(chunk)
+    waiting?.delete(link.id)
+    if (waiting?.size === 0) file.pending.delete(chunk)
+  }
+}
+
+/** C13: one part at a time: only when it has left, the next one is given to the lane. */
+export function giveAll(engine: FileEngine, nowMs: number, out: FileEffect[]): void {
+  for (const link of engine.links.values()) {
+    readAhead(engine, link, out)
+    const [next] = link.serving
+    if (next?.bytes === undefined || link.isFull || link.isSending) continue
+    give(engine, link, { ...next, bytes: next.bytes }, nowMs, out)
+  }
+}
+
+function readAhead(engine: FileEngine, link: FileLink, out: FileEffect[]): void {
+  for (const serving of link.serving.slice(0, fileLimits.readingMax)) {
+    if (serving.bytes !== undefined || serving.isReading) continue
+    serving.isReading = true
+    engine.lastToken += 1
+    engine.reads.set(engine.lastToken, { link: link.id, serving })
+    out.push({ type: 'read-chunk', token: engine.lastToken, file: serving.file, chunk: serving.chunk })
+  }
+}
+
+function give(
+  engine: FileEngine,
+  link: FileLink,
+  next: Serving & { readonly bytes: Uint8Array },
+  nowMs: number,
+  out: FileEffect[],
+): void {
+  const [serving] = link.serving
+  const file = engine.files.get(next.file)
+  if (serving === undefined) return
+  if (file === undefined) {
+    link.serving.shift()
+    return
+  }
+  const part = next.bytes.subarray(next.at, next.at + partBytes(link))
+  serving.at += part.length
+  if (serving.at >= next.bytes.length) link.serving.shift()
+  if (link.sentBytes === 0) link.sentSinceMs = nowMs
+  link.sentBytes += part.length
+  link.isSending = true
+  send(out, link.id, { type: 'part', file: file.name, chunk: next.chunk, at: next.at, bytes: part })
+}
+
+/** C13: until a link is known to be fast its parts are small, so that a message waits for one packet only. */
+function partBytes(link: FileLink): number {
+  const isFast = link.rate >= fileLimits.largePartsFromBytesPerSecond
+  return isFast ? fileLimits.chunkBytes : fileLimits.smallPartBytes
+}
+
+/** C13: how fast a link is shows between two times that it was full. */
+export function noteSent(link: FileLink, isFull: boolean): void {
+  link.isSending = false
+  link.isFull ||= isFull
+}
+
+export function noteDrained(link: FileLink, nowMs: number): void {
+  link.isFull = false
+  const spanMs = nowMs - link.sentSinceMs
+  if (spanMs > 0) link.rate = (link.sentBytes / spanMs) * 1_000
+  link.sentBytes = 0
+  link.sentSinceMs = nowMs
+}

@@ -1,0 +1,50 @@
+/** The bounds of files, like those of `../limits.ts`: with where each number came from. */
+export const fileLimits = {
+  /** design (issue 6): what is hashed, asked for and resumed by. */
+  chunkBytes: 16_384,
+  /** guess: 16 GiB; the hashes of its chunks are 32 MiB. */
+  chunksMax: 1_048_576,
+  /** guess: hashes that come together, 2 KiB for 1 MiB of content; a power of two, so that they are one node of the tree. */
+  blockChunks: 64,
+  /** design: chunks of 2^20 in blocks of 2^6. */
+  pathMax: 14,
+  /** guess: a map with more holes is told without its end. */
+  mapRunsMax: 4_096,
+  /** guess: files that one frame may name. */
+  filesPerFrameMax: 16,
+  /** guess: ranges that one frame may ask for. */
+  rangesPerFrameMax: 32,
+  /** guess: blocks whose hashes one frame may ask for. */
+  blocksPerFrameMax: 8,
+  /** guess: as far as a file is fetched through others; a way that leads in a circle is counted out by it. */
+  hopsMax: 12,
+  /** guess: who wants a file says so again after this, and is forgotten after three times as long. */
+  wantIntervalMs: 15_000,
+  wantLifetimeMs: 45_000,
+  /** design (gossip.md §7.10): what one has is told to one link at most this often; guess: within a site sooner. */
+  offerIntervalMs: 2_000,
+  offerNearIntervalMs: 200,
+  /** design (gossip.md §7.10): chunks asked of one link and not there yet: twice what is under way. */
+  depthMin: 2,
+  depthMax: 64,
+  /** guess: a source that has sent nothing of what it was asked for is asked for nothing new, and others are. */
+  answerMs: 20_000,
+  /** guess: chunks that are looked at together for the rarest. */
+  choiceChunks: 512,
+  /** measured (gossip.md §1.13): parts of one packet beside 16 KiB at once: chat waits 143 ms instead of 214. */
+  smallPartBytes: 1_100,
+  /** guess: above it a whole chunk is under way for less than 40 ms. */
+  largePartsFromBytesPerSecond: 400_000,
+  /** guess: asked for by one link and not sent yet. */
+  servingMax: 128,
+  /** guess: read from the store at once for one link. */
+  readingMax: 4,
+  /** guess: chunks that are being stored; beyond, nothing more is asked for. */
+  writingMax: 32,
+  /** guess: files that this device fetches at once, and those that it carries between others. */
+  wantedMax: 64,
+  relayedMax: 64,
+  relayedPerLinkMax: 16,
+  /** guess: how often the screen is told how far a file is. */
+  progressIntervalMs: 500,
+} as const

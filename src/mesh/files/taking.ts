@@ -1,0 +1,150 @@
+/** What comes of a file: hashes, chunks in parts, and word that something does not come. Rules C2, C3, C11, C12. */
+import type { LinkId } from '../effects.ts'
+import type { FileFrame } from './file-frame.ts'
+import type { FileEffect, FileEngine, FileLink, FileState, WriteResult } from './file-state.ts'
+import { serve, serveBlocks } from './giving.ts'
+import { chunkCount, chunkLength, isBlockOf } from './hash-tree.ts'
+import { fileLimits } from './limits.ts'
+import { send, settleAsk } from './wants.ts'
+
+type Frame<T extends FileFrame['type']> = Extract<FileFrame, { type: T }>
+
+/** C2: what is not of the file ends the link, and its peer is not asked again. */
+function ban(
+  engine: FileEngine,
+  link: FileLink,
+  reason: 'bad-chunk' | 'bad-hashes',
+  out: FileEffect[],
+): void {
+  engine.banned.add(link.peer)
+  out.push({ type: 'hang-up', link: link.id, reason })
+}
+
+export function takeHashes(
+  engine: FileEngine,
+  link: FileLink,
+  file: FileState,
+  frame: Frame<'hashes'>,
+  nowMs: number,
+  out: FileEffect[],
+): void {
+  const { block, hashes, path } = frame
+  link.heardMs = nowMs
+  if (file.blocks.has(block)) return
+  if (!isBlockOf(file.content, block, frame)) return ban(engine, link, 'bad-hashes', out)
+  file.blocks.add(block)
+  file.askedBlocks.delete(block)
+  out.push({ type: 'keep-block', file: file.id, block, proof: { hashes, path } })
+  const waiting = file.pendingBlocks.get(block)
+  file.pendingBlocks.delete(block)
+  for (const id of waiting ?? []) serveBlocks(engine, id, file, [block], out)
+}
+
+/** C11: parts of a chunk come in order; one that was not asked for is not taken. */
+export function takePart(
+  engine: FileEngine,
+  link: FileLink,
+  file: FileState,
+  frame: Frame<'part'>,
+  nowMs: number,
+  out: FileEffect[],
+): void {
+  const { chunk, at, bytes } = frame
+  const askedMs = file.asked.get(chunk)?.get(link.id)
+  if (askedMs === undefined || chunk >= chunkCount(file.content.size)) return
+  link.heardMs = nowMs
+  link.takenBytes += bytes.length
+  const key = `${file.name} ${chunk}`
+  const length = chunkLength(file.content.size, chunk)
+  const coming = link.coming.get(key) ?? { bytes: new Uint8Array(length), at: 0 }
+  if (at !== coming.at || at + bytes.length > length) return
+  coming.bytes.set(bytes, at)
+  coming.at += bytes.length
+  link.coming.set(key, coming)
+  if (coming.at < length) return
+  link.coming.delete(key)
+  settleAsk(engine, file, chunk, link.id)
+  adaptDepth(link, nowMs - askedMs, nowMs)
+  if (file.held.has(chunk) || file.writing.has(chunk)) return
+  // Others who were asked for it too need not send it.
+  for (const id of [...(file.asked.get(chunk)?.keys() ?? [])]) stopAsking(engine, file, chunk, id, out)
+  file.writing.add(chunk)
+  engine.lastToken += 1
+  engine.writes.set(engine.lastToken, { file: file.id, chunk, bytes: coming.bytes, link: link.id })
+  out.push({ type: 'write-chunk', token: engine.lastToken, file: file.id, chunk, bytes: coming.bytes })
+}
+
+function stopAsking(engine: FileEngine, file: FileState, chunk: number, id: LinkId, out: FileEffect[]): void {
+  settleAsk(engine, file, chunk, id)
+  send(out, id, { type: 'stop', file: file.name, chunks: [{ first: chunk, count: 1 }] })
+}
+
+/** C14: what nobody waits for any more is not to be sent. */
+export function callOff(engine: FileEngine, file: FileState, out: FileEffect[]): void {
+  for (const [chunk, asked] of [...file.asked]) {
+    if (file.pending.has(chunk)) continue
+    for (const id of [...asked.keys()]) stopAsking(engine, file, chunk, id, out)
+  }
+}
+
+/** C12: as many as are under way at the pace of the link, twice: the shortest way seen times what comes. */
+function adaptDepth(link: FileLink, tookMs: number, nowMs: number): void {
+  link.leastMs = Math.min(link.leastMs, Math.max(1, tookMs))
+  const spanMs = nowMs - link.takenSinceMs
+  if (spanMs < link.leastMs) return
+  const perMs = link.takenBytes / spanMs
+  const depth = Math.ceil((2 * perMs * link.leastMs) / fileLimits.chunkBytes)
+  link.depth = Math.min(fileLimits.depthMax, Math.max(fileLimits.depthMin, depth, Math.ceil(link.depth / 2)))
+  link.takenBytes = 0
+  link.takenSinceMs = nowMs
+}
+
+export function takeNone(engine: FileEngine, link: FileLink, file: FileState, frame: Frame<'none'>): void {
+  const source = file.sources.get(link.id)
+  for (const { first, count } of frame.chunks) {
+    for (let chunk = first; chunk < first + count; chunk++) {
+      settleAsk(engine, file, chunk, link.id)
+      source?.held.delete(chunk)
+      source?.reach.delete(chunk)
+    }
+  }
+  for (const block of frame.blocks) {
+    if (file.askedBlocks.get(block)?.link !== link.id) continue
+    file.askedBlocks.delete(block)
+    // Whoever has not even the hashes has nothing of it.
+    const first = block * fileLimits.blockChunks
+    for (let chunk = first; chunk < first + fileLimits.blockChunks; chunk++) {
+      source?.held.delete(chunk)
+      source?.reach.delete(chunk)
+    }
+  }
+  file.isOfferStale = true
+}
+
+/** The store has checked a chunk and keeps it, or says why not. */
+export function takeWritten(engine: FileEngine, token: number, result: WriteResult, out: FileEffect[]): void {
+  const write = engine.writes.get(token)
+  engine.writes.delete(token)
+  const file = write === undefined ? undefined : engine.files.get(write.file)
+  if (write === undefined || file === undefined) return
+  const { chunk, bytes } = write
+  file.writing.delete(chunk)
+  const link = engine.links.get(write.link)
+  switch (result) {
+    case 'damaged':
+      out.push({ type: 'emit', event: { type: 'damaged', file: file.id, peer: link?.peer ?? engine.self } })
+      if (link !== undefined) ban(engine, link, 'bad-chunk', out)
+      return
+    case 'full':
+    case 'failed':
+      file.isFull = true
+      return
+    case 'stored': {
+      file.held.add(chunk)
+      file.isOfferStale = true
+      const waiting = file.pending.get(chunk)
+      file.pending.delete(chunk)
+      for (const id of waiting ?? []) serve(engine, id, file, chunk, bytes)
+    }
+  }
+}

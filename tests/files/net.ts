@@ -1,0 +1,320 @@
+/** Peers that exchange files in virtual time: real engines, stores in memory, links with a rate and a delay. */
+import type { LinkId } from '../../src/mesh/effects.ts'
+import { Bitmap } from '../../src/mesh/files/bitmap.ts'
+import { encodeFileFrame, decodeFileFrame, fileLaneOf } from '../../src/mesh/files/file-frame.ts'
+import { handleFiles, remember } from '../../src/mesh/files/file-engine.ts'
+import {
+  createFileEngine,
+  type FileCommand,
+  type FileEffect,
+  type FileEngine,
+  type FileEvent,
+  type FileInput,
+} from '../../src/mesh/files/file-state.ts'
+import {
+  blockCount,
+  blocksOf,
+  chunkCount,
+  chunkHash,
+  fileIdOf,
+  hashBytesLength,
+  type Block,
+  type Content,
+  type FileId,
+} from '../../src/mesh/files/hash-tree.ts'
+import { fileLimits } from '../../src/mesh/files/limits.ts'
+import { bytesEqual } from '../../src/mesh/bytes.ts'
+import { peerIdFromBytes, type PeerId } from '../../src/mesh/ids.ts'
+
+export interface Made {
+  readonly content: Content
+  readonly id: FileId
+  readonly bytes: Uint8Array
+  readonly blocks: readonly Block[]
+}
+
+/** A file whose bytes follow from a number. */
+export function fileOf(seed: number, size: number): Made {
+  const bytes = new Uint8Array(size)
+  let x = seed + 1
+  for (let i = 0; i < size; i++) {
+    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0
+    bytes[i] = x >>> 24
+  }
+  const hashes = new Uint8Array(Math.ceil(size / fileLimits.chunkBytes) * hashBytesLength)
+  for (let at = 0, i = 0; at < size; at += fileLimits.chunkBytes, i++)
+    hashes.set(chunkHash(bytes.subarray(at, at + fileLimits.chunkBytes)), i * hashBytesLength)
+  const { root, blocks } = blocksOf(hashes)
+  const content = { size, root }
+  return { content, id: fileIdOf(content), bytes, blocks }
+}
+
+interface Held {
+  readonly chunks: Map<number, Uint8Array>
+  readonly blocks: Map<number, Block>
+}
+
+interface Way {
+  readonly link: LinkId
+  readonly from: Node
+  readonly to: Node
+  readonly back: LinkId
+  readonly bytesPerSecond: number
+  readonly delayMs: number
+  readonly control: Uint8Array[]
+  readonly bulk: Uint8Array[]
+  bulkBytes: number
+  isBusy: boolean
+  isFull: boolean
+  /** What went over it. */
+  carried: number
+  isUp: boolean
+}
+
+export interface Node {
+  readonly name: string
+  readonly peer: PeerId
+  readonly site: string
+  engine: FileEngine
+  readonly store: Map<FileId, Held>
+  readonly events: FileEvent[]
+  readonly ways: Map<LinkId, Way>
+  /** What it does to what it would send. */
+  spoil?: (bytes: Uint8Array) => Uint8Array
+  isStoreFull: boolean
+}
+
+interface Due {
+  readonly atMs: number
+  readonly order: number
+  readonly run: () => void
+}
+
+/** design: what waits in the bulk lane of a slow link. */
+const bulkBytesMax = 4_640
+
+export class Net {
+  nowMs = 0
+  private readonly due: Due[] = []
+  private order = 0
+  private lastLink = 0
+  private made = 0
+  readonly nodes = new Map<string, Node>()
+  private readonly pairs: Way[] = []
+  /** Of content that arrived, and of content that was new and right. */
+  partBytes = 0
+  storedBytes = 0
+
+  node(name: string, site: string): Node {
+    this.made += 1
+    const peer = peerIdFromBytes(Uint8Array.from({ length: 32 }, (_, i) => (this.made * 37 + i * 11) & 255))
+    const node: Node = {
+      name,
+      peer,
+      site,
+      engine: createFileEngine(peer),
+      store: new Map(),
+      events: [],
+      ways: new Map(),
+      isStoreFull: false,
+    }
+    this.nodes.set(name, node)
+    return node
+  }
+
+  link(a: Node, b: Node, bytesPerSecond = 12_500_000, delayMs = 1): void {
+    const [there, back] = [++this.lastLink, ++this.lastLink]
+    const way = (from: Node, to: Node, link: LinkId, other: LinkId): Way => ({
+      ...{ link, from, to, back: other, bytesPerSecond, delayMs },
+      ...{ control: [], bulk: [], bulkBytes: 0, isBusy: false, isFull: false, carried: 0, isUp: true },
+    })
+    for (const one of [way(a, b, there, back), way(b, a, back, there)]) {
+      one.from.ways.set(one.link, one)
+      this.pairs.push(one)
+      const isNear = a.site === b.site
+      this.feed(one.from, { type: 'link-up', link: one.link, peer: one.to.peer, isNear })
+    }
+  }
+
+  unlink(a: Node, b: Node): void {
+    for (const way of this.pairs) {
+      if (!way.isUp || !((way.from === a && way.to === b) || (way.from === b && way.to === a))) continue
+      way.isUp = false
+      way.from.ways.delete(way.link)
+      this.feed(way.from, { type: 'link-down', link: way.link })
+    }
+  }
+
+  /** It is gone, with its links. */
+  kill(node: Node): void {
+    for (const way of [...node.ways.values()]) this.unlink(node, way.to)
+    this.nodes.delete(node.name)
+  }
+
+  /** All that went from one to the other, bytes of frames. */
+  carried(from: Node, to: Node): number {
+    return this.pairs.reduce((sum, way) => sum + (way.from === from && way.to === to ? way.carried : 0), 0)
+  }
+
+  put(node: Node, made: Made): void {
+    const held: Held = { chunks: new Map(), blocks: new Map(made.blocks.entries()) }
+    for (let at = 0, i = 0; at < made.bytes.length; at += fileLimits.chunkBytes, i++)
+      held.chunks.set(i, made.bytes.slice(at, at + fileLimits.chunkBytes))
+    node.store.set(made.id, held)
+    this.command(node, { type: 'hold', content: made.content })
+  }
+
+  command(node: Node, command: FileCommand): void {
+    this.feed(node, { type: 'command', command })
+  }
+
+  /** What the store of a node has of a file, whole. */
+  bytesOf(node: Node, { id, content }: Made): Uint8Array {
+    const bytes = new Uint8Array(content.size)
+    for (const [chunk, part] of node.store.get(id)?.chunks ?? [])
+      bytes.set(part, chunk * fileLimits.chunkBytes)
+    return bytes
+  }
+
+  /** The store has checked each of them when it came. */
+  has(node: Node, { id, content }: Made): boolean {
+    return node.store.get(id)?.chunks.size === chunkCount(content.size)
+  }
+
+  /** Forgets what it was doing, keeps what it has stored; its links are gone. */
+  restart(node: Node): void {
+    const before = [...node.engine.files.values()]
+    for (const way of [...node.ways.values()]) this.unlink(node, way.to)
+    node.engine = createFileEngine(node.peer)
+    const records = before.flatMap(({ id, content, isWanted }) => {
+      const stored = node.store.get(id)
+      if (stored === undefined) return []
+      const held = new Bitmap(chunkCount(content.size))
+      for (const chunk of stored.chunks.keys()) held.add(chunk)
+      const blocks = new Bitmap(blockCount(content.size))
+      for (const block of stored.blocks.keys()) blocks.add(block)
+      return [{ content, held, blocks, isWanted }]
+    })
+    remember(node.engine, records)
+  }
+
+  feed(node: Node, input: FileInput): void {
+    for (const effect of handleFiles(node.engine, input, this.nowMs)) this.execute(node, effect)
+  }
+
+  private execute(node: Node, effect: FileEffect): void {
+    switch (effect.type) {
+      case 'send': {
+        const way = node.ways.get(effect.link)
+        if (way === undefined) return
+        const lane = fileLaneOf(effect.frame)
+        const encoded = encodeFileFrame(effect.frame)
+        const bytes = effect.frame.type === 'part' && node.spoil !== undefined ? node.spoil(encoded) : encoded
+        if (lane === 'bulk') {
+          way.bulk.push(bytes)
+          way.bulkBytes += bytes.length
+          way.isFull ||= way.bulkBytes > bulkBytesMax
+          if (effect.frame.type === 'part')
+            this.later(0, () => this.feed(node, { type: 'sent', link: way.link, isFull: way.isFull }))
+        } else way.control.push(bytes)
+        return this.pump(way)
+      }
+      case 'read-chunk': {
+        const bytes = node.store.get(effect.file)?.chunks.get(effect.chunk)
+        return this.later(1, () => this.feed(node, { type: 'chunk-read', token: effect.token, bytes }))
+      }
+      case 'read-block': {
+        const block = node.store.get(effect.file)?.blocks.get(effect.block)
+        return this.later(1, () => this.feed(node, { type: 'block-read', token: effect.token, block }))
+      }
+      case 'write-chunk':
+        return this.later(1, () => this.feed(node, this.write(node, effect)))
+      case 'keep-block':
+        this.held(node, effect.file).blocks.set(effect.block, effect.proof)
+        return
+      case 'keep-file':
+        this.held(node, fileIdOf(effect.content))
+        return
+      case 'hang-up': {
+        const way = node.ways.get(effect.link)
+        if (way !== undefined) this.later(0, () => this.unlink(node, way.to))
+        return
+      }
+      case 'schedule':
+        return this.later(effect.delayMs, () => this.feed(node, { type: 'tick' }))
+      case 'emit':
+        node.events.push(effect.event)
+    }
+  }
+
+  private held(node: Node, file: FileId): Held {
+    const held = node.store.get(file) ?? { chunks: new Map(), blocks: new Map() }
+    node.store.set(file, held)
+    return held
+  }
+
+  private write(node: Node, effect: Extract<FileEffect, { type: 'write-chunk' }>): FileInput {
+    const { token, file, chunk, bytes } = effect
+    const held = this.held(node, file)
+    const block = held.blocks.get(Math.floor(chunk / fileLimits.blockChunks))
+    const at = (chunk % fileLimits.blockChunks) * hashBytesLength
+    const expected = block?.hashes.subarray(at, at + hashBytesLength)
+    if (node.isStoreFull) return { type: 'chunk-written', token, result: 'full' }
+    if (expected === undefined || !bytesEqual(chunkHash(bytes), expected))
+      return { type: 'chunk-written', token, result: 'damaged' }
+    held.chunks.set(chunk, bytes)
+    this.storedBytes += bytes.length
+    return { type: 'chunk-written', token, result: 'stored' }
+  }
+
+  /** One frame at a time; control goes first. */
+  private pump(way: Way): void {
+    const bytes = way.isBusy ? undefined : (way.control.shift() ?? way.bulk.shift())
+    if (bytes === undefined || !way.isUp) return
+    way.isBusy = true
+    this.later((bytes.length / way.bytesPerSecond) * 1_000, () => {
+      way.isBusy = false
+      way.carried += bytes.length
+      const frame = decodeFileFrame(bytes)
+      if (typeof frame === 'string') throw new Error(`a peer of ours sent a ${frame} frame`)
+      if (fileLaneOf(frame) === 'bulk') {
+        way.bulkBytes -= bytes.length
+        if (way.isFull && way.bulkBytes <= bulkBytesMax / 2) {
+          way.isFull = false
+          this.feed(way.from, { type: 'drained', link: way.link })
+        }
+      }
+      this.later(way.delayMs, () => {
+        if (!way.isUp) return
+        if (frame.type === 'part') this.partBytes += frame.bytes.length
+        this.feed(way.to, { type: 'received', link: way.back, frame })
+      })
+      this.pump(way)
+    })
+  }
+
+  private later(delayMs: number, run: () => void): void {
+    this.order += 1
+    const due = { atMs: this.nowMs + delayMs, order: this.order, run }
+    let at = this.due.length
+    while (at > 0 && this.isAfter(this.due[at - 1], due)) at -= 1
+    this.due.splice(at, 0, due)
+  }
+
+  private isAfter(a: Due | undefined, b: Due): boolean {
+    return a !== undefined && (a.atMs > b.atMs || (a.atMs === b.atMs && a.order > b.order))
+  }
+
+  /** @returns whether it came true. @param done asked after each thing that happens */
+  run(forMs: number, done: () => boolean = () => false): boolean {
+    const endMs = this.nowMs + forMs
+    for (let next = this.due[0]; next !== undefined && next.atMs <= endMs; next = this.due[0]) {
+      this.due.shift()
+      this.nowMs = next.atMs
+      next.run()
+      if (done()) return true
+    }
+    this.nowMs = endMs
+    return done()
+  }
+}
