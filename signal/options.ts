@@ -27,6 +27,8 @@ export interface Options {
   readonly keepDays: number | undefined
   /** About how much of messages is kept. */
   readonly keepBytes: number
+  /** Of files, for others; 0: none are carried beyond what passes. */
+  readonly keepFilesBytes: number
   readonly maxPeers: number
   /** An existing TURN server that browsers are told of. */
   readonly turn: TurnServer | undefined
@@ -72,7 +74,7 @@ const flags = {
 type Flag = keyof typeof flags
 
 /** Accepted by the contract, refused until the feature exists, so that nobody believes in something absent. */
-const notBuilt: readonly Flag[] = ['keep-files-mb']
+const notBuilt: readonly Flag[] = []
 
 export const helpText = `Usage: meshchat [options]            run a node (in a clone: npm start -- [options])
        meshchat doctor [options]     look whether everything that it needs is there
@@ -90,6 +92,7 @@ export const helpText = `Usage: meshchat [options]            run a node (in a c
   --no-resident        do not keep what people said; only introduce browsers to each other
   --keep-days N        let go of messages that are older (never for their age)
   --keep-mb N          keep about so much of messages (512; with --memory 32)
+  --keep-files-mb N    keep about so much of files that people fetch through this node (1024; with --memory 32)
   --max-peers N        browsers at once (1000)
   --turn-url URL       an existing TURN server (coturn) for browsers, turn:HOST:PORT
   --turn-secret S      its shared secret (use-auth-secret)
@@ -138,6 +141,8 @@ export function parseOptions(
     isResident: values['no-resident'] !== true,
     keepDays: values['keep-days'] === undefined ? undefined : whole(values, 'keep-days', 0, 36_500, 1),
     keepBytes: whole(values, 'keep-mb', values.memory === true ? 32 : 512, 1_000_000, 1) * 1_000_000,
+    keepFilesBytes:
+      whole(values, 'keep-files-mb', values.memory === true ? 32 : 1_024, 1_000_000, 1) * 1_000_000,
     maxPeers: whole(values, 'max-peers', 1_000, 100_000),
     turn: turnServer(text(values, 'turn-url'), text(values, 'turn-secret')),
     origins: many(values, 'origin').map((origin) => origin.toLowerCase().replace(/\/$/, '')),

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import type { WebSocket } from 'ws'
 import { DiskVolume } from '#adapters/node/disk-volume.ts'
 import { JournalStore } from '#adapters/node/journal-store.ts'
+import { DiskFileStore } from '#adapters/node/files/disk-file-store.ts'
+import { MemoryFileStore } from '#adapters/memory-file-store.ts'
 import { createNodeKeys } from '#adapters/node/keys.ts'
 import { MemoryVolume } from '#adapters/node/memory-volume.ts'
 import { ResidentLinks } from '#adapters/node/resident-links.ts'
@@ -17,7 +19,9 @@ import { WsLinks, type FrameSocket } from '#adapters/ws-links.ts'
 import type { Retention } from '#mesh/effects.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
-import type { OpenedStore, Timers } from '#runtime/ports.ts'
+import type { FileRecord } from '#mesh/files/file-state.ts'
+import { startFiles } from '#runtime/files-runtime.ts'
+import type { FileStore, OpenedStore, Timers } from '#runtime/ports.ts'
 import { startRuntime, type Traffic } from '#runtime/runtime.ts'
 import { openTo, resolveTarget } from '../discovery/dial.ts'
 import { reachableSites } from '../relay/directory.ts'
@@ -57,12 +61,17 @@ export interface Kept {
   readonly store: JournalStore
   readonly opened: OpenedStore
   readonly timers: Timers
+  readonly files: NodeFileStore
+  readonly records: readonly FileRecord[]
 }
+
+/** One that can be waited for. */
+type NodeFileStore = FileStore & { finish(): Promise<void> }
 
 /** The largest message of a link: a frame and its lane. */
 export const linkMessageBytesMax = limits.frameBytesMax + 1
 
-export async function openKept({ dataDir }: Options, log: Log): Promise<Kept> {
+export async function openKept({ dataDir, keepFilesBytes }: Options, log: Log): Promise<Kept> {
   const timers = createTimers()
   const volume = dataDir === undefined ? new MemoryVolume() : new DiskVolume(join(dataDir, 'store'))
   const store = new JournalStore(volume, {
@@ -72,10 +81,15 @@ export async function openKept({ dataDir }: Options, log: Log): Promise<Kept> {
         text: `What this node kept could not be read. It is now in ${aside}; the node fetches it again from others.`,
       }),
   })
-  return { store, opened: await store.open(), timers }
+  const files: NodeFileStore =
+    dataDir === undefined
+      ? new MemoryFileStore(keepFilesBytes)
+      : new DiskFileStore(join(dataDir, 'files'), keepFilesBytes)
+  return { store, opened: await store.open(), timers, files, records: await files.open() }
 }
 
-export function startResident(parts: ResidentParts, { store, opened, timers }: Kept): Resident {
+export function startResident(parts: ResidentParts, kept: Kept): Resident {
+  const { store, opened, timers } = kept
   const { options, self, sockets, relay, counters } = parts
   const keys = createNodeKeys(self.key)
   const wsLinks = new WsLinks(
@@ -91,6 +105,12 @@ export function startResident(parts: ResidentParts, { store, opened, timers }: K
   const platform = { keys, store, links, helpers, timers, seed, box: true, isForgetful }
   // Nobody looks at it.
   const runtime = startRuntime(platform, opened, () => undefined, traffic)
+  const files = startFiles(
+    { self: self.key.peer, store: kept.files, timers: createTimers(), links },
+    kept.records,
+    () => undefined,
+  )
+  runtime.attach(files)
   runtime.command({ type: 'rename', name: options.name })
   runtime.command({ type: 'set-retention', retention: retentionOf(options) })
   return {
@@ -113,7 +133,9 @@ export function startResident(parts: ResidentParts, { store, opened, timers }: K
     close: async () => {
       runtime.command({ type: 'depart' })
       runtime.close()
+      files.close()
       await store.finish()
+      await kept.files.finish()
     },
   }
 }

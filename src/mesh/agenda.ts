@@ -26,6 +26,7 @@ import { missingCount } from './sync/reconcile.ts'
 import { serveAll } from './sync/serve.ts'
 import { isLargeRoom, tellTallies } from './sync/tally.ts'
 import { reachabilityOf } from './overlay/liveness.ts'
+import { isRadio } from './overlay/gateways.ts'
 import { upkeep } from './overlay/upkeep.ts'
 import { readersOf, sayRead } from './timeline/read-marks.ts'
 
@@ -46,7 +47,10 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   tellFetched(engine, out)
   serveAll(engine, out)
   const isUpkeepDue = engine.isUpkeepDue && nowMs >= engine.lastUpkeepMs + limits.upkeepPauseMs
-  if (isUpkeepDue || nowMs >= engine.upkeepAtMs) upkeep(engine, nowMs, out)
+  if (isUpkeepDue || nowMs >= engine.upkeepAtMs) {
+    upkeep(engine, nowMs, out)
+    tellLinks(engine, out)
+  }
   if (engine.promoted.size > 0) comparePromoted(engine, out)
   if (engine.areRoomsStale) tellRooms(engine, out)
   const treeMs = nextTreeMs(engine.tree)
@@ -151,6 +155,19 @@ export function showPeople(engine: Engine, nowMs: number, out: Effect[]): void {
   if (key === engine.lastPeople) return
   engine.lastPeople = key
   emit(out, { type: 'people', people, reach })
+}
+
+/** C6: a link counts once the other side has said where it is. */
+function tellLinks(engine: Engine, out: Effect[]): void {
+  const links = [...engine.overlay.links.values()].flatMap((one) =>
+    one.site === undefined || one.closingSinceMs !== undefined
+      ? []
+      : [{ link: one.id, peer: one.peer, isNear: !isRadio(one, engine.sites.own) }],
+  )
+  const key = JSON.stringify(links)
+  if (key === engine.lastLinks) return
+  engine.lastLinks = key
+  out.push({ type: 'links', links })
 }
 
 function showMissing(engine: Engine, out: Effect[]): void {

@@ -110,6 +110,9 @@ export type HangUpReason =
   | 'silent'
   | 'too-fast'
   | 'superseded'
+  /** C2 */
+  | 'bad-chunk'
+  | 'bad-hashes'
   | 'leaving'
 
 export type Command =
@@ -197,6 +200,8 @@ export type Input =
   | { readonly type: 'link-up'; readonly link: LinkId; readonly peer: PeerId; readonly version: number }
   | { readonly type: 'link-down'; readonly link: LinkId }
   | { readonly type: 'received'; readonly link: LinkId; readonly frame: Frame }
+  /** Something of files came over it. */
+  | { readonly type: 'heard'; readonly link: LinkId }
   /** The bulk lane takes no more for now. */
   | { readonly type: 'congested'; readonly link: LinkId }
   | { readonly type: 'drained'; readonly link: LinkId }
@@ -242,7 +247,17 @@ export type Effect =
   /** No way to reach that peer now. */
   | { readonly type: 'signal-lost'; readonly to: PeerId }
   | { readonly type: 'schedule'; readonly delayMs: number }
+  /** C6: all links that stand, when they are others than before. */
+  | { readonly type: 'links'; readonly links: readonly LinkFact[] }
   | { readonly type: 'emit'; readonly event: MeshEvent }
+
+/** What files have to know of a link. */
+export interface LinkFact {
+  readonly link: LinkId
+  readonly peer: PeerId
+  /** It stays inside one's own site. */
+  readonly isNear: boolean
+}
 
 /** Events of a feed that are not held, below one that is. */
 export interface Gap extends Range {

@@ -92,6 +92,11 @@ function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void
       return loseLink(engine, input.link, nowMs)
     case 'received':
       return receive(engine, input.link, input.frame, nowMs, out)
+    case 'heard': {
+      const link = engine.overlay.links.get(input.link)
+      if (link !== undefined) link.lastHeardMs = nowMs
+      return
+    }
     case 'congested':
     case 'drained':
       return setCongested(engine, input.link, input.type === 'congested')

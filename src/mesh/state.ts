@@ -140,6 +140,7 @@ export interface Engine {
   readonly asked: Map<RoomId, number>
   lastPeople: string
   lastMissing: number
+  lastLinks: string
 }
 
 const nothingStale = {
@@ -151,7 +152,7 @@ const nothingStale = {
   isWordPending: false,
   isRivalled: false,
 }
-const nothingShown = { lastWordKey: '', lastPeople: '', lastMissing: 0 }
+const nothingShown = { lastWordKey: '', lastPeople: '', lastMissing: 0, lastLinks: '' }
 
 /** What other files make. */
 function createParts({ self, stored, box, seed }: Extract<Input, { type: 'start' }>, nowMs: number) {

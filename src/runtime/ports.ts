@@ -4,6 +4,8 @@
  */
 import type { PlacedEvent, Placement } from '#mesh/clock.ts'
 import type { LinkId, StoreFailure, StoredState, StoreWrite, HangUpReason } from '#mesh/effects.ts'
+import type { FileRecord, WriteResult } from '#mesh/files/file-state.ts'
+import type { Block, Content, FileId } from '#mesh/files/hash-tree.ts'
 import type { Claim, Event } from '#mesh/event.ts'
 import type { FrameFault, Lane } from '#mesh/frame.ts'
 import type { EventId, FeedId, PeerId, RoomId } from '#mesh/ids.ts'
@@ -85,6 +87,32 @@ export interface Store {
   saveDraft(room: RoomId, text: string): Promise<void>
   readMark(room: RoomId): Promise<Position | undefined>
   saveReadMark(room: RoomId, position: Position): Promise<void>
+  close(): void
+}
+
+/** Where the content of files is kept. Each chunk is checked before it counts. What is said counts in its order, awaited or not. */
+export interface FileStore {
+  /** What is held, as far as it survived. */
+  open(): Promise<readonly FileRecord[]>
+  /** From now on chunks of it may come; said again, only the wish changes. */
+  keepFile(content: Content, isWanted: boolean): Promise<void>
+  /** Its hashes have been checked. */
+  keepBlock(file: FileId, block: number, proof: Block): Promise<void>
+  readBlock(file: FileId, block: number): Promise<Block | undefined>
+  /**
+   * `stored`: the bytes are those that the block says, and found again after the next start; at most the last seconds are
+   * lost with a kill, and nothing else with them. `damaged`: they are others, or their block is not known.
+   */
+  write(file: FileId, chunk: number, bytes: Uint8Array): Promise<WriteResult>
+  /** @returns undefined for what is not held, or cannot be read any more */
+  read(file: FileId, chunk: number): Promise<Uint8Array | undefined>
+  /**
+   * Takes in what this device has whole. The same content is kept once.
+   * @param size of all of it, bytes @param bytes in order, in pieces of any length
+   * @returns what it is, or why it could not be kept: nothing of it is left then. `changed`: it had another size
+   */
+  add(size: number, bytes: AsyncIterable<Uint8Array>): Promise<Content | 'full' | 'failed' | 'changed'>
+  forget(file: FileId): Promise<void>
   close(): void
 }
 

@@ -7,12 +7,14 @@ import {
   type Command,
   type Effect,
   type Input,
+  type LinkFact,
   type LinkId,
   type MeshEvent,
 } from '#mesh/effects.ts'
 import { handle } from '#mesh/engine.ts'
 import { createEngine, type Engine } from '#mesh/state.ts'
 import { completeFrame, shortCount, unclearFrame } from '#mesh/gossip/complete.ts'
+import { isFileFrame } from '#mesh/files/file-codes.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '#mesh/frame.ts'
 import { limits } from '#mesh/limits.ts'
 import type { Helpers, Keys, Links, OpenedStore, Store, Timers } from './ports.ts'
@@ -31,8 +33,19 @@ export interface Platform {
   readonly isForgetful?: boolean
 }
 
+/** Files share the links of the chat, and nothing else. */
+export interface LinkListener {
+  /** All that stand. */
+  links(facts: readonly LinkFact[]): void
+  down(link: LinkId): void
+  frame(link: LinkId, bytes: Uint8Array): void
+  drained(link: LinkId): void
+}
+
 export interface Runtime {
   command(command: Command): void
+  /** @param listener is told of what goes on now, and of everything from then on */
+  attach(listener: LinkListener): void
   /** Ends the engine, its links and its sockets; safe twice. */
   close(): void
 }
@@ -59,6 +72,11 @@ interface State {
   readonly checks: Map<LinkId, Promise<void>>
   readonly budgets: Map<LinkId, { left: number; atMs: number; waiting: number }>
   readonly traffic: Traffic
+  /** What files were told of last, and who tells them. */
+  facts: readonly LinkFact[]
+  listener: LinkListener | undefined
+  /** When the engine was told last that a link carries files, ms. */
+  readonly heardMs: Map<LinkId, number>
   isHandling: boolean
   isClosed: boolean
   wallAheadMs: number
@@ -84,6 +102,9 @@ export function startRuntime(
     checks: new Map(),
     budgets: new Map(),
     traffic,
+    facts: [],
+    listener: undefined,
+    heardMs: new Map(),
     isHandling: false,
     isClosed: false,
     wallAheadMs: timers.wallMs() - timers.nowMs(),
@@ -94,10 +115,15 @@ export function startRuntime(
     down: (link) => {
       state.checks.delete(link)
       state.budgets.delete(link)
+      state.heardMs.delete(link)
+      state.listener?.down(link)
       feed(state, { type: 'link-down', link })
     },
     frame: (link, _lane, bytes) => receive(state, link, bytes),
-    drained: (link) => feed(state, { type: 'drained', link }),
+    drained: (link) => {
+      feed(state, { type: 'drained', link })
+      state.listener?.drained(link)
+    },
     dialFailed: (peer) => feed(state, { type: 'dial-failed', peer }),
     signal: (to, payload) => feed(state, { type: 'signal-out', to, payload }),
     refused: (_peer, reason) => traffic.refused.set(reason, (traffic.refused.get(reason) ?? 0) + 1),
@@ -112,6 +138,10 @@ export function startRuntime(
   })
   return {
     command: (command) => feed(state, { type: 'command', command }),
+    attach: (listener) => {
+      state.listener = listener
+      listener.links(state.facts)
+    },
     close: () => close(state),
   }
 }
@@ -143,6 +173,7 @@ function feed(state: State, input: Input): void {
 function receive(state: State, link: LinkId, bytes: Uint8Array): void {
   state.traffic.framesIn += 1
   state.traffic.bytesIn += bytes.length
+  if (isFileFrame(bytes)) return receiveFile(state, link, bytes)
   const frame = decodeFrame(bytes)
   if (typeof frame === 'string') return state.platform.links.hangUp(link, frame)
   const shorts = shortCount(frame)
@@ -163,6 +194,20 @@ function receive(state: State, link: LinkId, bytes: Uint8Array): void {
     if (budget !== undefined) budget.waiting -= 1
     if (state.checks.get(link) === checked) state.checks.delete(link)
   })
+}
+
+/** guess: often enough for a link not to seem silent, and seldom beside what files are. */
+const heardIntervalMs = 1_000
+
+/** C5: files have an engine of their own; until it is there what comes for it is dropped, and asked for again. */
+function receiveFile(state: State, link: LinkId, bytes: Uint8Array): void {
+  if (bytes.length > limits.frameBytesMax) return state.platform.links.hangUp(link, 'too-large')
+  const nowMs = state.platform.timers.nowMs()
+  if (nowMs - (state.heardMs.get(link) ?? Number.NEGATIVE_INFINITY) >= heardIntervalMs) {
+    state.heardMs.set(link, nowMs)
+    feed(state, { type: 'heard', link })
+  }
+  state.listener?.frame(link, bytes)
 }
 
 /** What a link may have checked: so many at once, so many a second, so many waiting. */
@@ -235,6 +280,9 @@ function execute(state: State, effect: Effect): void {
       return links.signalLost(effect.to)
     case 'schedule':
       return timers.wake(effect.delayMs, () => tick(state))
+    case 'links':
+      state.facts = effect.links
+      return state.listener?.links(effect.links)
     case 'emit':
       return state.emit(effect.event)
     default:

@@ -1,6 +1,7 @@
 /** A person without a browser: the shipped engine, with links to residents only, as where WebRTC is blocked. */
 import { WebSocket } from 'ws'
 import { SocketHelpers } from '../../signal/demo/socket-helpers.ts'
+import { MemoryFileStore } from '../../src/adapters/memory-file-store.ts'
 import { createMemoryStore } from '../../src/adapters/memory/memory-store.ts'
 import { createNodeKeys } from '../../src/adapters/node/keys.ts'
 import { wrapWebSocket } from '../../src/adapters/node/ws-socket.ts'
@@ -12,8 +13,15 @@ import type { Command, MeshEvent } from '../../src/mesh/effects.ts'
 import { feedAuthor, openRoomId } from '../../src/mesh/ids.ts'
 import { messageState, type MessageState } from '../../src/mesh/delivery.ts'
 import type { Store } from '../../src/runtime/ports.ts'
+import type { Content, FileId } from '../../src/mesh/files/hash-tree.ts'
+import type { FileEvent } from '../../src/mesh/files/file-state.ts'
+import { startFiles, type FilesRuntime } from '../../src/runtime/files-runtime.ts'
 import { startRuntime, type Runtime, type Traffic } from '../../src/runtime/runtime.ts'
 import { keyOf } from '../mesh/make.ts'
+
+async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
 
 export const general = openRoomId('general')
 const utf8 = new TextDecoder()
@@ -22,6 +30,9 @@ export class Person {
   readonly key: PlainKey
   readonly store: Store
   private readonly runtime: Runtime
+  readonly files: FilesRuntime
+  readonly fileStore = new MemoryFileStore()
+  readonly progress = new Map<FileId, Extract<FileEvent, { type: 'progress' }>>()
   readonly traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
   private holders: Extract<MeshEvent, { type: 'holders' }>['holders'] = []
   people: Extract<MeshEvent, { type: 'people' }>['people'] = []
@@ -53,6 +64,17 @@ export class Person {
       seed: key.secret[0] ?? 1,
     }
     this.runtime = startRuntime(platform, opened, (event) => this.told(event), this.traffic)
+    const filesPlatform = {
+      self: key.peer,
+      store: this.fileStore,
+      timers: createTimers(),
+      links: platform.links,
+    }
+    this.files = startFiles(filesPlatform, [], (event) => {
+      if (event.type === 'progress') this.progress.set(event.file, event)
+      this.look()
+    })
+    this.runtime.attach(this.files)
     this.command({ type: 'set-visible', visible: true })
     this.command({ type: 'rename', name })
     this.command({ type: 'join', name: 'general' })
@@ -74,7 +96,19 @@ export class Person {
       }
     } else if (event.type === 'holders') this.holders = event.holders
     else if (event.type === 'people') this.people = event.people
+    this.look()
+  }
+
+  private look(): void {
     for (const look of [...this.waiting]) look()
+  }
+
+  /** It has these bytes for whoever wants them. */
+  async share(bytes: Uint8Array): Promise<Content> {
+    const content = await this.fileStore.add(bytes.length, whole(bytes))
+    if (typeof content === 'string') throw new Error(content)
+    this.files.command({ type: 'hold', content })
+    return content
   }
 
   command(command: Command): void {
@@ -130,6 +164,7 @@ export class Person {
 
   leave(): void {
     this.command({ type: 'depart' })
+    this.files.close()
     this.runtime.close()
   }
 }

@@ -354,6 +354,9 @@ export class World {
         return this.later(peer, 1, () => this.input(peer, { type: 'dial-failed', peer: effect.to }))
       case 'schedule':
         return this.wake(peer, effect.delayMs)
+      case 'links':
+        // Files have a simulation of their own (tests/mesh/files).
+        return
       case 'emit':
         return this.emitted(peer, effect.event)
     }

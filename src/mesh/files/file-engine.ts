@@ -22,7 +22,8 @@ import { chunkCount, chunkLength } from './hash-tree.ts'
 import { callOff, takeHashes, takeNone, takePart, takeWritten } from './taking.ts'
 import {
   addFile,
-  forgetWants,
+  expireWants,
+  forgetUnwanted,
   giveUpSilent,
   isFetched,
   loseWant,
@@ -47,9 +48,10 @@ export function remember(engine: FileEngine, records: readonly FileRecord[]): vo
 export function handleFiles(engine: FileEngine, input: FileInput, nowMs: number): FileEffect[] {
   const out: FileEffect[] = []
   route(engine, input, nowMs, out)
-  forgetWants(engine, nowMs)
+  expireWants(engine, nowMs)
   giveUpSilent(engine, nowMs, out)
   tellWants(engine, nowMs, out)
+  forgetUnwanted(engine, out)
   askAll(engine, nowMs, out)
   tellOffers(engine, nowMs, out)
   giveAll(engine, nowMs, out)
@@ -74,7 +76,7 @@ function route(engine: FileEngine, input: FileInput, nowMs: number, out: FileEff
     case 'drained': {
       const link = engine.links.get(input.link)
       if (link === undefined) return
-      if (input.type === 'sent') noteSent(link, input.isFull)
+      if (input.type === 'sent') noteSent(link, input.isFull, nowMs)
       else noteDrained(link, nowMs)
       return
     }
@@ -150,7 +152,7 @@ function receive(
   out: FileEffect[],
 ): void {
   if (frame.type === 'want-files') {
-    for (const content of frame.files) takeWant(engine, link, content, nowMs)
+    for (const content of frame.files) takeWant(engine, link, content, nowMs, out)
     return
   }
   if (frame.type === 'leave-files') {

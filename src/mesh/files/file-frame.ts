@@ -6,6 +6,7 @@ import { Malformed, Reader, Writer } from '../bytes.ts'
 import { unreachable } from '../effects.ts'
 import type { FrameFault, Lane } from '../frame.ts'
 import { bytesToHex, hexToBytes } from '../ids.ts'
+import { fileCodes } from './file-codes.ts'
 import { readRuns, writeRuns, type Runs } from './bitmap.ts'
 import { hashBytesLength, isContent, type Block, type Content, type FileId } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
@@ -59,27 +60,10 @@ export type FileFrame =
       readonly bytes: Uint8Array
     }
 
-/** Behind those of the chat (F6). */
-const codes = {
-  'want-files': 32,
-  'leave-files': 33,
-  offer: 34,
-  ask: 35,
-  stop: 36,
-  none: 37,
-  hashes: 38,
-  part: 39,
-} as const
 const nameBytesLength = 8
 
 export function fileNameOf(id: FileId): FileName {
   return id.slice(0, 2 * nameBytesLength) as unknown as FileName
-}
-
-/** C5: @returns whether a frame is about files, by its first byte */
-export function isFileFrame(bytes: Uint8Array): boolean {
-  const code = bytes[0] ?? 0
-  return code >= codes['want-files'] && code <= codes.part
 }
 
 /** C5: what carries content takes the bulk lane. */
@@ -88,7 +72,7 @@ export function fileLaneOf({ type }: FileFrame): Lane {
 }
 
 export function encodeFileFrame(frame: FileFrame): Uint8Array {
-  const writer = new Writer().u8(codes[frame.type])
+  const writer = new Writer().u8(fileCodes[frame.type])
   if (frame.type === 'want-files') {
     writer.varint(frame.files.length)
     for (const { size, root } of frame.files) writer.varint(size).fixed(root)
@@ -148,28 +132,28 @@ export function decodeFileFrame(bytes: Uint8Array): FileFrame | FrameFault {
 
 function readFrame(reader: Reader, code: number): FileFrame | undefined {
   switch (code) {
-    case codes['want-files']:
+    case fileCodes['want-files']:
       return {
         type: 'want-files',
         files: reader.list(fileLimits.filesPerFrameMax, () => readContent(reader)),
       }
-    case codes['leave-files']:
+    case fileCodes['leave-files']:
       return { type: 'leave-files', files: reader.list(fileLimits.filesPerFrameMax, () => readName(reader)) }
-    case codes.offer: {
+    case fileCodes.offer: {
       const [file, hops] = [readName(reader), reader.u8()]
       if (hops > fileLimits.hopsMax) throw new Malformed('hops')
       return { type: 'offer', file, hops, held: readRuns(reader), reach: readRuns(reader) }
     }
-    case codes.ask:
-    case codes.none: {
-      const type = code === codes.ask ? 'ask' : 'none'
+    case fileCodes.ask:
+    case fileCodes.none: {
+      const type = code === fileCodes.ask ? 'ask' : 'none'
       const about = { file: readName(reader), chunks: readChunks(reader) }
       const blocks = reader.list(fileLimits.blocksPerFrameMax, () => reader.varint(fileLimits.chunksMax))
       return { type, ...about, blocks }
     }
-    case codes.stop:
+    case fileCodes.stop:
       return { type: 'stop', file: readName(reader), chunks: readChunks(reader) }
-    case codes.hashes: {
+    case fileCodes.hashes: {
       const about = { file: readName(reader), block: reader.varint(fileLimits.chunksMax) }
       const hashes = reader.block(fileLimits.blockChunks * hashBytesLength)
       const path = reader.rest()
@@ -178,7 +162,7 @@ function readFrame(reader: Reader, code: number): FileFrame | undefined {
       if (path.length > fileLimits.pathMax * hashBytesLength) throw new Malformed('path')
       return { type: 'hashes', ...about, hashes, path }
     }
-    case codes.part:
+    case fileCodes.part:
       return readPart(reader)
     default:
       return undefined

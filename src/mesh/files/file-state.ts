@@ -54,6 +54,8 @@ export type FileEffect =
     }
   | { readonly type: 'keep-block'; readonly file: FileId; readonly block: number; readonly proof: Block }
   | { readonly type: 'keep-file'; readonly content: Content; readonly isWanted: boolean }
+  /** C14: it makes room for another one. */
+  | { readonly type: 'forget-file'; readonly file: FileId }
   /** It has sent what is not the file. */
   | { readonly type: 'hang-up'; readonly link: LinkId; readonly reason: 'bad-chunk' | 'bad-hashes' }
   | { readonly type: 'schedule'; readonly delayMs: number }
@@ -100,6 +102,8 @@ export interface FileState {
   readonly sources: Map<LinkId, Source>
   /** What was told to whom: as it was written, and when, ms. */
   readonly offered: Map<LinkId, { readonly key: string; readonly atMs: number; readonly isEmpty: boolean }>
+  /** When somebody was given something of it last, or something of it came, ms. */
+  touchedMs: number
   /** Something that offers say may have changed. */
   isOfferStale: boolean
   /** Chunks asked for, of whom, since when, ms. */
@@ -166,6 +170,8 @@ export interface FileEngine {
   readonly reads: Map<number, { readonly link: LinkId; readonly serving: Serving }>
   readonly blockReads: Map<number, { readonly link: LinkId; readonly file: FileId; readonly block: number }>
   lastToken: number
+  /** What was given to the store before room was made for it, and refused, is only asked for again. */
+  roomToken: number
   tickAtMs: number
   /** The screen has been told less than is true. */
   isProgressDue: boolean
@@ -182,6 +188,7 @@ export function createFileEngine(self: PeerId): FileEngine {
     reads: new Map(),
     blockReads: new Map(),
     lastToken: 0,
+    roomToken: 0,
     tickAtMs: Number.POSITIVE_INFINITY,
     isProgressDue: false,
   }
@@ -201,6 +208,7 @@ export function createFile(id: FileId, name: FileName, content: Content): FileSt
     askedFor: new Map(),
     sources: new Map(),
     offered: new Map(),
+    touchedMs: Number.NEGATIVE_INFINITY,
     isOfferStale: false,
     asked: new Map(),
     askedBlocks: new Map(),

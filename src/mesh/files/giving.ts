@@ -179,6 +179,7 @@ function give(
   serving.at += part.length
   if (serving.at >= next.bytes.length) link.serving.shift()
   if (link.sentBytes === 0) link.sentSinceMs = nowMs
+  file.touchedMs = nowMs
   link.sentBytes += part.length
   link.isSending = true
   send(out, link.id, { type: 'part', file: file.name, chunk: next.chunk, at: next.at, bytes: part })
@@ -190,16 +191,21 @@ function partBytes(link: FileLink): number {
   return isFast ? fileLimits.chunkBytes : fileLimits.smallPartBytes
 }
 
-/** C13: how fast a link is shows between two times that it was full. */
-export function noteSent(link: FileLink, isFull: boolean): void {
+/** C13: how fast a link is shows between two times that it was full; one that is never full is as fast as it was used. */
+export function noteSent(link: FileLink, isFull: boolean, nowMs: number): void {
   link.isSending = false
   link.isFull ||= isFull
+  if (!link.isFull && nowMs - link.sentSinceMs >= fileLimits.rateIntervalMs) noteRate(link, nowMs)
 }
 
 export function noteDrained(link: FileLink, nowMs: number): void {
   link.isFull = false
+  noteRate(link, nowMs)
+}
+
+function noteRate(link: FileLink, nowMs: number): void {
   const spanMs = nowMs - link.sentSinceMs
-  if (spanMs > 0) link.rate = (link.sentBytes / spanMs) * 1_000
+  if (spanMs > 0 && link.sentBytes > 0) link.rate = (link.sentBytes / spanMs) * 1_000
   link.sentBytes = 0
   link.sentSinceMs = nowMs
 }

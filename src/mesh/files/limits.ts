@@ -35,6 +35,8 @@ export const fileLimits = {
   smallPartBytes: 1_100,
   /** guess: above it a whole chunk is under way for less than 40 ms. */
   largePartsFromBytesPerSecond: 400_000,
+  /** guess: long enough for a rate. */
+  rateIntervalMs: 200,
   /** guess: asked for by one link and not sent yet. */
   servingMax: 128,
   /** guess: read from the store at once for one link. */

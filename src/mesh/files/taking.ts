@@ -5,7 +5,7 @@ import type { FileEffect, FileEngine, FileLink, FileState, WriteResult } from '.
 import { serve, serveBlocks } from './giving.ts'
 import { chunkCount, chunkLength, isBlockOf } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
-import { send, settleAsk } from './wants.ts'
+import { forgetFile, send, settleAsk } from './wants.ts'
 
 type Frame<T extends FileFrame['type']> = Extract<FileFrame, { type: T }>
 
@@ -53,6 +53,7 @@ export function takePart(
   const askedMs = file.asked.get(chunk)?.get(link.id)
   if (askedMs === undefined || chunk >= chunkCount(file.content.size)) return
   link.heardMs = nowMs
+  file.touchedMs = nowMs
   link.takenBytes += bytes.length
   const key = `${file.name} ${chunk}`
   const length = chunkLength(file.content.size, chunk)
@@ -121,6 +122,19 @@ export function takeNone(engine: FileEngine, link: FileLink, file: FileState, fr
   file.isOfferStale = true
 }
 
+/** C14: what was carried for others longest ago goes first; never what is wanted here. @returns whether something went */
+function makeRoom(engine: FileEngine, file: FileState, out: FileEffect[]): boolean {
+  let oldest: FileState | undefined
+  for (const other of engine.files.values()) {
+    const isSpare = other !== file && !other.isWanted && other.held.count > 0 && other.wantedBy.size === 0
+    if (isSpare && (oldest === undefined || other.touchedMs < oldest.touchedMs)) oldest = other
+  }
+  if (oldest === undefined) return false
+  forgetFile(engine, oldest, out)
+  engine.roomToken = engine.lastToken
+  return true
+}
+
 /** The store has checked a chunk and keeps it, or says why not. */
 export function takeWritten(engine: FileEngine, token: number, result: WriteResult, out: FileEffect[]): void {
   const write = engine.writes.get(token)
@@ -136,6 +150,8 @@ export function takeWritten(engine: FileEngine, token: number, result: WriteResu
       if (link !== undefined) ban(engine, link, 'bad-chunk', out)
       return
     case 'full':
+      file.isFull = file.isWanted || (token > engine.roomToken && !makeRoom(engine, file, out))
+      return
     case 'failed':
       file.isFull = true
       return

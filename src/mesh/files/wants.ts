@@ -83,20 +83,32 @@ function inParts<T>(all: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(all.length / most) }, (_, i) => all.slice(i * most, (i + 1) * most))
 }
 
-/** C6: somebody wants a file. What nobody here knows is carried, if there is anybody that it could come from. */
-export function takeWant(engine: FileEngine, link: FileLink, content: Content, nowMs: number): void {
+/** C6: somebody wants a file. What nobody here knows is carried, also while there is nobody that it could come from. */
+export function takeWant(
+  engine: FileEngine,
+  link: FileLink,
+  content: Content,
+  nowMs: number,
+  out: FileEffect[],
+): void {
   const id = fileIdOf(content)
-  const file = engine.files.get(id) ?? carry(engine, link, content)
+  const file = engine.files.get(id) ?? carry(engine, link, content, out)
   if (file === undefined) return
   file.wantedBy.set(link.id, nowMs)
 }
 
-function carry(engine: FileEngine, link: FileLink, content: Content): FileState | undefined {
+function carry(
+  engine: FileEngine,
+  link: FileLink,
+  content: Content,
+  out: FileEffect[],
+): FileState | undefined {
   const carried = [...engine.files.values()].filter((file) => !file.isWanted && file.held.count === 0)
   const ofLink = carried.filter((file) => file.wantedBy.has(link.id)).length
-  const isFull = carried.length >= fileLimits.relayedMax || ofLink >= fileLimits.relayedPerLinkMax
-  if (isFull || ![...engine.links.values()].some((other) => mayCarry(other, link))) return undefined
-  return addFile(engine, content)
+  if (carried.length >= fileLimits.relayedMax || ofLink >= fileLimits.relayedPerLinkMax) return undefined
+  const file = addFile(engine, content)
+  out.push({ type: 'keep-file', content, isWanted: false })
+  return file
 }
 
 export function addFile(engine: FileEngine, content: Content): FileState {
@@ -109,16 +121,28 @@ export function addFile(engine: FileEngine, content: Content): FileState {
   return file
 }
 
-/** C6: who has not said again that it wants a file wants it no more; what nobody wants is not known any more. */
-export function forgetWants(engine: FileEngine, nowMs: number): void {
-  for (const file of [...engine.files.values()]) {
+/** C6: who has not said again that it wants a file wants it no more. */
+export function expireWants(engine: FileEngine, nowMs: number): void {
+  for (const file of engine.files.values()) {
     for (const [link, atMs] of file.wantedBy)
       if (nowMs - atMs > fileLimits.wantLifetimeMs) loseWant(file, link)
-    const isNeeded = file.isWanted || file.held.count > 0 || file.wantedBy.size > 0 || file.writing.size > 0
-    if (isNeeded) continue
-    engine.files.delete(file.id)
-    engine.byName.delete(file.name)
   }
+}
+
+/** C6: what nobody wants is not known any more. */
+export function forgetUnwanted(engine: FileEngine, out: FileEffect[]): void {
+  for (const file of [...engine.files.values()]) {
+    const isNeeded = file.isWanted || file.held.count > 0 || file.wantedBy.size > 0 || file.writing.size > 0
+    // Whoever was told that it is wanted is told first that it is not any more.
+    if (!isNeeded && file.askedFor.size === 0) forgetFile(engine, file, out)
+  }
+}
+
+export function forgetFile(engine: FileEngine, file: FileState, out: FileEffect[]): void {
+  for (const link of engine.links.values()) giveUp(engine, file, link)
+  engine.files.delete(file.id)
+  engine.byName.delete(file.name)
+  out.push({ type: 'forget-file', file: file.id })
 }
 
 export function loseWant(file: FileState, link: LinkId): void {

@@ -1,8 +1,8 @@
 /** Peers that exchange files in virtual time: real engines, stores in memory, links with a rate and a delay. */
-import type { LinkId } from '../../src/mesh/effects.ts'
-import { Bitmap } from '../../src/mesh/files/bitmap.ts'
-import { encodeFileFrame, decodeFileFrame, fileLaneOf } from '../../src/mesh/files/file-frame.ts'
-import { handleFiles, remember } from '../../src/mesh/files/file-engine.ts'
+import type { LinkId } from '../../../src/mesh/effects.ts'
+import { Bitmap } from '../../../src/mesh/files/bitmap.ts'
+import { encodeFileFrame, decodeFileFrame, fileLaneOf } from '../../../src/mesh/files/file-frame.ts'
+import { handleFiles, remember } from '../../../src/mesh/files/file-engine.ts'
 import {
   createFileEngine,
   type FileCommand,
@@ -10,44 +10,20 @@ import {
   type FileEngine,
   type FileEvent,
   type FileInput,
-} from '../../src/mesh/files/file-state.ts'
+} from '../../../src/mesh/files/file-state.ts'
 import {
   blockCount,
-  blocksOf,
   chunkCount,
   chunkHash,
   fileIdOf,
   hashBytesLength,
   type Block,
-  type Content,
   type FileId,
-} from '../../src/mesh/files/hash-tree.ts'
-import { fileLimits } from '../../src/mesh/files/limits.ts'
-import { bytesEqual } from '../../src/mesh/bytes.ts'
-import { peerIdFromBytes, type PeerId } from '../../src/mesh/ids.ts'
-
-export interface Made {
-  readonly content: Content
-  readonly id: FileId
-  readonly bytes: Uint8Array
-  readonly blocks: readonly Block[]
-}
-
-/** A file whose bytes follow from a number. */
-export function fileOf(seed: number, size: number): Made {
-  const bytes = new Uint8Array(size)
-  let x = seed + 1
-  for (let i = 0; i < size; i++) {
-    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0
-    bytes[i] = x >>> 24
-  }
-  const hashes = new Uint8Array(Math.ceil(size / fileLimits.chunkBytes) * hashBytesLength)
-  for (let at = 0, i = 0; at < size; at += fileLimits.chunkBytes, i++)
-    hashes.set(chunkHash(bytes.subarray(at, at + fileLimits.chunkBytes)), i * hashBytesLength)
-  const { root, blocks } = blocksOf(hashes)
-  const content = { size, root }
-  return { content, id: fileIdOf(content), bytes, blocks }
-}
+} from '../../../src/mesh/files/hash-tree.ts'
+import { fileLimits } from '../../../src/mesh/files/limits.ts'
+import type { Made } from './make-file.ts'
+import { bytesEqual } from '../../../src/mesh/bytes.ts'
+import { peerIdFromBytes, type PeerId } from '../../../src/mesh/ids.ts'
 
 interface Held {
   readonly chunks: Map<number, Uint8Array>
@@ -79,7 +55,7 @@ export interface Node {
   readonly store: Map<FileId, Held>
   readonly events: FileEvent[]
   readonly ways: Map<LinkId, Way>
-  /** What it does to what it would send. */
+  /** What it does to content and hashes that it would send. */
   spoil?: (bytes: Uint8Array) => Uint8Array
   isStoreFull: boolean
 }
@@ -209,7 +185,7 @@ export class Net {
         if (way === undefined) return
         const lane = fileLaneOf(effect.frame)
         const encoded = encodeFileFrame(effect.frame)
-        const bytes = effect.frame.type === 'part' && node.spoil !== undefined ? node.spoil(encoded) : encoded
+        const bytes = lane === 'bulk' && node.spoil !== undefined ? node.spoil(encoded) : encoded
         if (lane === 'bulk') {
           way.bulk.push(bytes)
           way.bulkBytes += bytes.length
@@ -234,6 +210,9 @@ export class Net {
         return
       case 'keep-file':
         this.held(node, fileIdOf(effect.content))
+        return
+      case 'forget-file':
+        node.store.delete(effect.file)
         return
       case 'hang-up': {
         const way = node.ways.get(effect.link)

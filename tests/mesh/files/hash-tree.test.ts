@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bytesToHex, hexToBytes } from '../../src/mesh/ids.ts'
+import { bytesToHex, hexToBytes } from '../../../src/mesh/ids.ts'
 import {
   blockCount,
   blocksOf,
@@ -13,9 +13,9 @@ import {
   isContent,
   parseFileId,
   rootOf,
-} from '../../src/mesh/files/hash-tree.ts'
-import { fileLimits } from '../../src/mesh/files/limits.ts'
-import { fileOf } from './net.ts'
+} from '../../../src/mesh/files/hash-tree.ts'
+import { fileLimits } from '../../../src/mesh/files/limits.ts'
+import { fileOf } from './make-file.ts'
 
 /** The leaves and roots of Certificate Transparency's own tests of the same tree, for 1 to 8 leaves. */
 const leaves = [

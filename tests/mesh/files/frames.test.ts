@@ -1,17 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Malformed, Reader, Writer } from '../../src/mesh/bytes.ts'
-import { Bitmap, readRuns, writeRuns } from '../../src/mesh/files/bitmap.ts'
+import { Malformed, Reader, Writer } from '../../../src/mesh/bytes.ts'
+import { Bitmap, readRuns, writeRuns } from '../../../src/mesh/files/bitmap.ts'
 import {
   decodeFileFrame,
   encodeFileFrame,
   fileLaneOf,
   fileNameOf,
-  isFileFrame,
   type FileFrame,
-} from '../../src/mesh/files/file-frame.ts'
-import { bytesToHex, hexToBytes } from '../../src/mesh/ids.ts'
-import { fileOf } from './net.ts'
+} from '../../../src/mesh/files/file-frame.ts'
+import { isFileFrame } from '../../../src/mesh/files/file-codes.ts'
+import { bytesToHex, hexToBytes } from '../../../src/mesh/ids.ts'
+import { fileOf } from './make-file.ts'
 
 const made = fileOf(2, 20_000)
 const file = fileNameOf(made.id)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { bytesEqual } from '../../src/mesh/bytes.ts'
-import { fileOf, Net, type Made, type Node } from './net.ts'
+import { bytesEqual } from '../../../src/mesh/bytes.ts'
+import { fileOf, type Made } from './make-file.ts'
+import { Net, type Node } from './net.ts'
 
 const minuteMs = 60_000
 const seeds = 150

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { fileOf, Net } from './net.ts'
+import { fileOf } from './make-file.ts'
+import { Net } from './net.ts'
 
 const minuteMs = 60_000
 const made = fileOf(1, 1_000_000)
@@ -112,7 +113,8 @@ describe('files', () => {
     const [liar, ...honest] = others
     if (liar === undefined) throw new Error('nobody')
     // Content of a part only: behind type, name, number and place.
-    liar.spoil = (bytes) => bytes.map((byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte))
+    liar.spoil = (bytes) =>
+      bytes[0] === 39 ? bytes.map((byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte)) : bytes
     expect(net.run(minuteMs, () => honest.every((one) => net.has(one, made)))).toBe(true)
     expect(
       honest
@@ -170,7 +172,7 @@ describe('files', () => {
     net.command(bill, { type: 'get', content: other.content })
     net.run(minuteMs)
     // Nobody has it: it stays wanted, and known to those between.
-    for (const one of [ana, box]) expect(one.engine.files.has(other.id)).toBe(one === box)
+    for (const one of [ana, box]) expect(one.engine.files.has(other.id)).toBe(true)
     expect(bill.events.at(-1)).toMatchObject({ progress: 'waiting' })
     net.command(bill, { type: 'pause', file: other.id })
     net.run(1_000)
@@ -201,7 +203,7 @@ describe('files', () => {
     net.link(ana, bill, bytesPerSecond, 20)
     const sizes: number[] = []
     ana.spoil = (bytes) => {
-      sizes.push(bytes.length)
+      if (bytes[0] === 39) sizes.push(bytes.length)
       return bytes
     }
     net.put(ana, made)
@@ -255,5 +257,52 @@ describe('files', () => {
       }),
     ).toBe(true)
     expect(wasAhead).toBe(false)
+  })
+
+  it('[C2] costs a source with hashes of something else its link', () => {
+    const net = new Net()
+    const [liar, ana, bill] = [net.node('liar', 'a'), net.node('ana', 'a'), net.node('bill', 'a')]
+    liar.spoil = (bytes) =>
+      bytes[0] === 38 ? bytes.map((byte, i) => (i === bytes.length - 1 ? byte ^ 1 : byte)) : bytes
+    net.put(liar, made)
+    net.link(liar, bill)
+    net.command(bill, { type: 'get', content: made.content })
+    net.run(1_000)
+    expect([...bill.ways.values()]).toEqual([])
+    expect([...bill.engine.banned]).toEqual([liar.peer])
+    expect(bill.store.get(made.id)?.chunks.size).toBe(0)
+    net.put(ana, made)
+    net.link(ana, bill)
+    expect(net.run(minuteMs, () => net.has(bill, made))).toBe(true)
+  })
+
+  it('[C9] waits for a busy neighbour rather than to fetch from elsewhere what it has', () => {
+    const net = new Net()
+    const [ana, near, bill] = [net.node('ana', 'a'), net.node('near', 'b'), net.node('bill', 'b')]
+    net.put(ana, made)
+    net.put(near, made)
+    net.link(near, bill, 500_000)
+    net.link(ana, bill, 125_000, 20)
+    // What is near is known first.
+    net.command(bill, { type: 'get', content: made.content })
+    expect(net.run(minuteMs, () => net.has(bill, made))).toBe(true)
+    expect(net.carried(ana, bill)).toBeLessThan(5_000)
+  })
+
+  it('[C6] is not asked for any more where it is left', () => {
+    const net = new Net()
+    const [ana, box, bill] = [net.node('ana', 'a'), net.node('box', 'b'), net.node('bill', 'b')]
+    net.link(ana, box, 50_000, 20)
+    net.link(box, bill)
+    net.put(ana, made)
+    net.command(bill, { type: 'get', content: made.content })
+    const outstanding = () => [...box.engine.links.values()].reduce((sum, link) => sum + link.outstanding, 0)
+    const held = () => box.store.get(made.id)?.chunks.size ?? 0
+    expect(net.run(minuteMs, () => outstanding() > 1 && held() > 2)).toBe(true)
+    net.unlink(box, bill)
+    net.run(1_000)
+    expect(outstanding()).toBe(0)
+    net.link(box, bill)
+    expect(net.run(minuteMs, () => net.has(bill, made))).toBe(true)
   })
 })

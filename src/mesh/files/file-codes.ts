@@ -1,0 +1,24 @@
+/** The first bytes of frames about files: all that whoever carries them has to know. Rule C5 in PROTOCOL.md. */
+
+/** Behind those of the chat (F6). */
+export const fileCodes = {
+  'want-files': 32,
+  'leave-files': 33,
+  offer: 34,
+  ask: 35,
+  stop: 36,
+  none: 37,
+  hashes: 38,
+  part: 39,
+} as const
+
+/** C5: @returns whether a frame is about files */
+export function isFileFrame(bytes: Uint8Array): boolean {
+  const code = bytes[0] ?? 0
+  return code >= fileCodes['want-files'] && code <= fileCodes.part
+}
+
+/** F7: content is mostly packed already. @returns whether a frame carries some */
+export function isPartFrame(bytes: Uint8Array): boolean {
+  return bytes[0] === fileCodes.part
+}

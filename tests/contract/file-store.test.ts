@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { MemoryFileStore } from '../../src/adapters/memory-file-store.ts'
+import { DiskFileStore } from '../../src/adapters/node/files/disk-file-store.ts'
+import type { FileStore } from '../../src/runtime/ports.ts'
+import { fileOf } from '../mesh/files/make-file.ts'
+import { fileStoreContract } from './file-store-contract.ts'
+
+async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+describe('file store contract: memory', () => {
+  it.each(fileStoreContract.map((one) => [one.name, one] as const))('%s', async (_title, one) => {
+    await one.run(new MemoryFileStore())
+  })
+
+  it('is full above what it may hold', async () => {
+    const store = new MemoryFileStore(40_000)
+    const [first, second] = [fileOf(1, 30_000), fileOf(2, 30_000)]
+    expect(await store.add(30_000, whole(first.bytes))).toEqual(first.content)
+    expect(await store.add(30_000, whole(second.bytes))).toBe('full')
+    await store.forget(first.id)
+    expect(await store.add(30_000, whole(second.bytes))).toEqual(second.content)
+  })
+})
+
+/** Each opening but the first is that of another process. */
+function reopening(folder: string): FileStore & { finish(): Promise<void> } {
+  let store = new DiskFileStore(folder, Number.POSITIVE_INFINITY)
+  let isFirst = true
+  return {
+    open: async () => {
+      if (!isFirst) {
+        await store.finish()
+        store = new DiskFileStore(folder, Number.POSITIVE_INFINITY)
+      }
+      isFirst = false
+      return store.open()
+    },
+    keepFile: (content, isWanted) => store.keepFile(content, isWanted),
+    keepBlock: (file, block, proof) => store.keepBlock(file, block, proof),
+    readBlock: (file, block) => store.readBlock(file, block),
+    write: (file, chunk, bytes) => store.write(file, chunk, bytes),
+    read: (file, chunk) => store.read(file, chunk),
+    add: (size, bytes) => store.add(size, bytes),
+    forget: (file) => store.forget(file),
+    close: () => store.close(),
+    finish: () => store.finish(),
+  }
+}
+
+describe('file store contract: disk', () => {
+  it.each(fileStoreContract.map((one) => [one.name, one] as const))('%s', async (_title, one) => {
+    const folder = await mkdtemp(join(tmpdir(), 'meshchat-files-'))
+    const store = reopening(join(folder, 'files'))
+    try {
+      await one.run(store)
+    } finally {
+      await store.finish()
+      await rm(folder, { recursive: true })
+    }
+  })
+})
