@@ -7,6 +7,9 @@ import { build } from 'vite'
 import { nodeFlags } from './flags.mjs'
 import { writeCopy } from './package/copy.mjs'
 
+// Whoever starts it: a test's environment would make a larger app (measured: 98 kB instead of 86 until one can type).
+process.env['NODE_ENV'] = 'production'
+
 // Two builds that differ have two names: the service worker tells the pages that it keeps apart by them.
 process.env['MESHCHAT_VERSION'] ??=
   `${JSON.parse(readFileSync('package.json', 'utf8')).version}-${sourcesHash()}`
