@@ -65,6 +65,9 @@ describe('a history', () => {
   }
 
   it('tells who is writing, until it is said or given up', async () => {
+    // It is told to those only who are linked.
+    const people = ana.page.getByRole('complementary', { name: 'People' })
+    await people.getByRole('listitem', { name: 'Bill, here' }).filter({ hasText: 'direct' }).waitFor()
     await bill.composer('general').pressSequentially('On my w')
     await ana.page.getByText('Bill is writing…').waitFor()
     await picture(ana, 'typing-laptop')
