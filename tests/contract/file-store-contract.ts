@@ -118,6 +118,27 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
     },
   },
   {
+    name: 'forgets and takes up again in that order, without being waited for',
+    run: async (store) => {
+      await begun(store, made)
+      await store.write(made.id, 5, chunkAt(made, 5))
+      const [first] = made.blocks
+      if (first === undefined) throw new Error('no block')
+      const [, , , result] = await Promise.all([
+        store.forget(made.id),
+        store.keepFile(made.content, false),
+        store.keepBlock(made.id, 0, first),
+        store.write(made.id, 0, chunkAt(made, 0)),
+      ])
+      equal(result, 'stored', 'a chunk')
+      equal(
+        await again(store),
+        [{ size, root, held: [0, 1], blocks: [0, 1], isWanted: false }],
+        'after opening',
+      )
+    },
+  },
+  {
     name: 'takes in a file in pieces of any length',
     run: async (store) => {
       await store.open()

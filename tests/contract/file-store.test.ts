@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -24,6 +24,41 @@ describe('file store contract: memory', () => {
     expect(await store.add(30_000, whole(second.bytes))).toBe('full')
     await store.forget(first.id)
     expect(await store.add(30_000, whole(second.bytes))).toEqual(second.content)
+  })
+})
+
+describe('files on disk', () => {
+  it('are told from what else stands in the folder, which is left alone', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'meshchat-files-'))
+    try {
+      await mkdir(join(folder, 'holiday'))
+      await writeFile(join(folder, 'letter.txt'), 'mine')
+      await mkdir(join(folder, 'new-0123456789abcdef'))
+      expect(await new DiskFileStore(folder, 1_000).open()).toEqual([])
+      expect((await readdir(folder)).sort()).toEqual(['holiday', 'letter.txt'])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('says that something is damaged before it says that it has no room', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'meshchat-files-'))
+    const store = new DiskFileStore(folder, 0)
+    const { id, content, blocks, bytes } = fileOf(1, 100)
+    const [block] = blocks
+    if (block === undefined) throw new Error('no block')
+    await store.keepFile(content, false)
+    await store.keepBlock(id, 0, block)
+    expect(
+      await store.write(
+        id,
+        0,
+        bytes.map((byte) => byte ^ 1),
+      ),
+    ).toBe('damaged')
+    expect(await store.write(id, 0, bytes)).toBe('full')
+    await store.finish()
+    await rm(folder, { recursive: true })
   })
 })
 

@@ -52,8 +52,9 @@ export class Conditions {
   #slept = $state.raw<{ readonly fromMs: number; readonly toMs: number } | undefined>()
   #missed = $state(0)
   #freeBytes = $state<number | undefined>()
-  /** The node that this page speaks through, if its release is another one; by whom it was asked last. */
+  /** The node that this page speaks through, if its release is another one. */
   #skew = $state.raw<{ readonly name: string; readonly version: string; readonly atMs: number } | undefined>()
+  /** The node that was asked last: each is asked once for each time that this page comes to it. */
   #askedUrl: string | undefined
   /** Whoever opened it closes it. */
   readonly close: () => void
@@ -134,14 +135,13 @@ export class Conditions {
   /** Once for each node that this page comes to speak through. */
   async #askVersion(): Promise<void> {
     const { current } = this.#mesh.nodes
-    if (current === undefined || current === this.#askedUrl) return
+    if (current === this.#askedUrl) return
     this.#askedUrl = current
     this.#skew = undefined
+    if (current === undefined) return
     const answer = await askNode(current)
-    if (this.#askedUrl !== current) return
-    // Asked again when it is there.
-    if (typeof answer === 'string') this.#askedUrl = undefined
-    else if (compareVersions(answer.version, version) !== 0) this.#skew = { ...answer, atMs: Date.now() }
+    if (this.#askedUrl !== current || typeof answer === 'string') return
+    if (compareVersions(answer.version, version) !== 0) this.#skew = { ...answer, atMs: Date.now() }
   }
 
   /** People who are cut off for longer than a moment. */

@@ -24,10 +24,10 @@ import {
   addFile,
   expireWants,
   forgetUnwanted,
+  giveUp,
   giveUpSilent,
   isFetched,
   loseWant,
-  settleAsk,
   takeOffer,
   takeWant,
   tellOffers,
@@ -134,12 +134,12 @@ function drop(file: FileState): void {
 }
 
 function loseLink(engine: FileEngine, id: LinkId): void {
+  const link = engine.links.get(id)
   for (const file of engine.files.values()) {
     loseWant(file, id)
     file.askedFor.delete(id)
     if (file.sources.delete(id)) file.isOfferStale = true
-    for (const chunk of [...file.asked.keys()]) settleAsk(engine, file, chunk, id)
-    for (const [block, asked] of file.askedBlocks) if (asked.link === id) file.askedBlocks.delete(block)
+    if (link !== undefined) giveUp(engine, file, link)
   }
   engine.links.delete(id)
 }

@@ -17,11 +17,12 @@ export function takeAsk(
   out: FileEffect[],
 ): void {
   const none: number[] = []
+  let room = fileLimits.servingMax - link.serving.length - waitingOf(engine, link)
   for (const chunk of eachOf(chunks)) {
     if (chunk >= chunkCount(file.content.size)) continue
-    const isRoom = link.serving.length < fileLimits.servingMax
-    if (isRoom && file.held.has(chunk)) serve(engine, link.id, file, chunk, undefined)
-    else if (isRoom && canFetch(engine, file, chunk, link)) wait(file.pending, chunk, link.id)
+    room -= 1
+    if (room >= 0 && file.held.has(chunk)) serve(engine, link.id, file, chunk, undefined)
+    else if (room >= 0 && canFetch(engine, file, chunk, link)) wait(file.pending, chunk, link.id)
     else none.push(chunk)
   }
   const without: number[] = []
@@ -33,6 +34,14 @@ export function takeAsk(
     else without.push(block)
   }
   refuse(link.id, file, none, without, out)
+}
+
+/** C8: chunks that are being fetched for a link. */
+function waitingOf(engine: FileEngine, link: FileLink): number {
+  let sum = 0
+  for (const { pending } of engine.files.values())
+    for (const links of pending.values()) if (links.has(link.id)) sum += 1
+  return sum
 }
 
 export function* eachOf(chunks: readonly Chunks[]): Generator<number> {
@@ -121,13 +130,14 @@ export function takeChunkRead(
   serving.isReading = false
   serving.bytes = bytes
   if (bytes !== undefined) return
+  const link = engine.links.get(read.link)
+  const at = link?.serving.indexOf(serving) ?? -1
+  if (at >= 0) link?.serving.splice(at, 1)
   // The store has lost it: others are told, and what was told them is put right.
   const file = engine.files.get(serving.file)
-  const link = engine.links.get(read.link)
   if (file === undefined || link === undefined) return
   file.held.delete(serving.chunk)
   file.isOfferStale = true
-  link.serving.splice(link.serving.indexOf(serving), 1)
   refuse(read.link, file, [serving.chunk], [], out)
 }
 
@@ -147,7 +157,7 @@ export function giveAll(engine: FileEngine, nowMs: number, out: FileEffect[]): v
     readAhead(engine, link, out)
     const [next] = link.serving
     if (next?.bytes === undefined || link.isFull || link.isSending) continue
-    give(engine, link, { ...next, bytes: next.bytes }, nowMs, out)
+    give(engine, link, next, next.bytes, nowMs, out)
   }
 }
 
@@ -164,25 +174,25 @@ function readAhead(engine: FileEngine, link: FileLink, out: FileEffect[]): void 
 function give(
   engine: FileEngine,
   link: FileLink,
-  next: Serving & { readonly bytes: Uint8Array },
+  serving: Serving,
+  bytes: Uint8Array,
   nowMs: number,
   out: FileEffect[],
 ): void {
-  const [serving] = link.serving
-  const file = engine.files.get(next.file)
-  if (serving === undefined) return
+  const file = engine.files.get(serving.file)
   if (file === undefined) {
     link.serving.shift()
     return
   }
-  const part = next.bytes.subarray(next.at, next.at + partBytes(link))
+  const { at, chunk } = serving
+  const part = bytes.subarray(at, at + partBytes(link))
   serving.at += part.length
-  if (serving.at >= next.bytes.length) link.serving.shift()
+  if (serving.at >= bytes.length) link.serving.shift()
   if (link.sentBytes === 0) link.sentSinceMs = nowMs
   file.touchedMs = nowMs
   link.sentBytes += part.length
   link.isSending = true
-  send(out, link.id, { type: 'part', file: file.name, chunk: next.chunk, at: next.at, bytes: part })
+  send(out, link.id, { type: 'part', file: file.name, chunk, at, bytes: part })
 }
 
 /** C13: until a link is known to be fast its parts are small, so that a message waits for one packet only. */

@@ -1,8 +1,8 @@
 /** What comes of a file: hashes, chunks in parts, and word that something does not come. Rules C2, C3, C11, C12. */
-import type { LinkId } from '../effects.ts'
+import { unreachable, type LinkId } from '../effects.ts'
 import type { FileFrame } from './file-frame.ts'
 import type { FileEffect, FileEngine, FileLink, FileState, WriteResult } from './file-state.ts'
-import { serve, serveBlocks } from './giving.ts'
+import { refuse, serve, serveBlocks } from './giving.ts'
 import { chunkCount, chunkLength, isBlockOf } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
 import { forgetFile, send, settleAsk } from './wants.ts'
@@ -122,17 +122,16 @@ export function takeNone(engine: FileEngine, link: FileLink, file: FileState, fr
   file.isOfferStale = true
 }
 
-/** C14: what was carried for others longest ago goes first; never what is wanted here. @returns whether something went */
-function makeRoom(engine: FileEngine, file: FileState, out: FileEffect[]): boolean {
+/** C14: what was carried for others longest ago goes first; never what is wanted here. */
+function makeRoom(engine: FileEngine, file: FileState, out: FileEffect[]): void {
   let oldest: FileState | undefined
   for (const other of engine.files.values()) {
     const isSpare = other !== file && !other.isWanted && other.held.count > 0 && other.wantedBy.size === 0
     if (isSpare && (oldest === undefined || other.touchedMs < oldest.touchedMs)) oldest = other
   }
-  if (oldest === undefined) return false
+  if (oldest === undefined) return
   forgetFile(engine, oldest, out)
   engine.roomToken = engine.lastToken
-  return true
 }
 
 /** The store has checked a chunk and keeps it, or says why not. */
@@ -150,17 +149,26 @@ export function takeWritten(engine: FileEngine, token: number, result: WriteResu
       if (link !== undefined) ban(engine, link, 'bad-chunk', out)
       return
     case 'full':
-      file.isFull = file.isWanted || (token > engine.roomToken && !makeRoom(engine, file, out))
-      return
+      file.isFull = file.isWanted
+      if (!file.isWanted && token > engine.roomToken) makeRoom(engine, file, out)
+      // It is right: whoever waits for it gets it, and nothing is kept.
+      return pass(engine, file, chunk, bytes)
     case 'failed':
       file.isFull = true
+      for (const id of file.pending.get(chunk) ?? []) refuse(id, file, [chunk], [], out)
+      file.pending.delete(chunk)
       return
-    case 'stored': {
+    case 'stored':
       file.held.add(chunk)
       file.isOfferStale = true
-      const waiting = file.pending.get(chunk)
-      file.pending.delete(chunk)
-      for (const id of waiting ?? []) serve(engine, id, file, chunk, bytes)
-    }
+      return pass(engine, file, chunk, bytes)
+    default:
+      unreachable(result)
   }
+}
+
+function pass(engine: FileEngine, file: FileState, chunk: number, bytes: Uint8Array): void {
+  const waiting = file.pending.get(chunk)
+  file.pending.delete(chunk)
+  for (const id of waiting ?? []) serve(engine, id, file, chunk, bytes)
 }

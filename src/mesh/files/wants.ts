@@ -48,7 +48,7 @@ export function tellWants(engine: FileEngine, nowMs: number, out: FileEffect[]):
 }
 
 /** C6: who leaves a file has called off what it had asked for. */
-function giveUp(engine: FileEngine, file: FileState, link: FileLink): void {
+export function giveUp(engine: FileEngine, file: FileState, link: FileLink): void {
   for (const chunk of [...file.asked.keys()]) settleAsk(engine, file, chunk, link.id)
   for (const [block, { link: id }] of file.askedBlocks) if (id === link.id) file.askedBlocks.delete(block)
 }
@@ -67,7 +67,8 @@ export function settleAsk(engine: FileEngine, file: FileState, chunk: number, id
 /** C11: what a silent link was asked for is asked of others, and of itself once more a while later. */
 export function giveUpSilent(engine: FileEngine, nowMs: number, out: FileEffect[]): void {
   for (const link of engine.links.values()) {
-    if (link.outstanding === 0 || nowMs - link.heardMs <= fileLimits.answerMs) continue
+    const isLate = link.outstanding > 0 && nowMs - link.heardMs > fileLimits.answerMs
+    if (!isLate && !owesHashes(engine, link, nowMs)) continue
     link.silentUntilMs = nowMs + fileLimits.answerMs
     for (const file of engine.files.values()) {
       const chunks = [...file.asked].filter(([, links]) => links.has(link.id)).map(([chunk]) => chunk)
@@ -76,6 +77,13 @@ export function giveUpSilent(engine: FileEngine, nowMs: number, out: FileEffect[
         send(out, link.id, { type: 'stop', file: file.name, chunks: rows })
     }
   }
+}
+
+function owesHashes(engine: FileEngine, link: FileLink, nowMs: number): boolean {
+  for (const { askedBlocks } of engine.files.values())
+    for (const { link: id, atMs } of askedBlocks.values())
+      if (id === link.id && nowMs - atMs > fileLimits.answerMs) return true
+  return false
 }
 
 function inParts<T>(all: readonly T[]): T[][] {

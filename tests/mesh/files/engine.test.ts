@@ -92,7 +92,7 @@ describe('files', () => {
     expect(net.run(minuteMs, () => others.every((one) => net.has(one, made)))).toBe(true)
   })
 
-  it('[C11] goes on after a restart where it was', () => {
+  it('goes on after a restart where it was', () => {
     const { net, ana, others, chunksOf } = slow()
     const [one] = others
     if (one === undefined) throw new Error('nobody')
@@ -304,5 +304,97 @@ describe('files', () => {
     expect(outstanding()).toBe(0)
     net.link(box, bill)
     expect(net.run(minuteMs, () => net.has(bill, made))).toBe(true)
+  })
+
+  it('[C14] passes on what the one between has no room for, once', () => {
+    const net = new Net()
+    const [ana, box, bill] = [net.node('ana', 'a'), net.node('box', 'b'), net.node('bill', 'b')]
+    net.link(ana, box, 125_000, 20)
+    net.link(box, bill)
+    net.put(ana, made)
+    box.isStoreFull = true
+    net.command(bill, { type: 'get', content: made.content })
+    expect(net.run(minuteMs, () => net.has(bill, made))).toBe(true)
+    expect(net.carried(ana, box)).toBeLessThan(1.03 * made.content.size)
+    expect(box.store.get(made.id)?.chunks.size).toBe(0)
+  })
+
+  it('[C8] fetches so much for one link and no more, whatever it asks for', () => {
+    const net = new Net()
+    const [ana, box, bill] = [net.node('ana', 'a'), net.node('box', 'b'), net.node('bill', 'b')]
+    const large = fileOf(3, 6_000_000)
+    net.link(ana, box, 1_000, 20)
+    net.link(box, bill)
+    net.put(ana, large)
+    net.command(bill, { type: 'get', content: large.content })
+    net.run(10_000)
+    const [link] = box.engine.links.values()
+    const asker = [...box.engine.links.values()].find(({ peer }) => peer === bill.peer)
+    if (link === undefined || asker === undefined) throw new Error('no link')
+    const name = [...box.engine.byName.keys()][0]
+    if (name === undefined) throw new Error('no file')
+    const chunks = Array.from({ length: 5 }, (_, i) => ({ first: i * 64, count: 64 }))
+    net.feed(box, {
+      type: 'received',
+      link: asker.id,
+      frame: { type: 'ask', file: name, chunks, blocks: [] },
+    })
+    const waiting = [...box.engine.files.values()].reduce((sum, { pending }) => sum + pending.size, 0)
+    expect(waiting + asker.serving.length).toBeGreaterThan(0)
+    expect(waiting + asker.serving.length).toBeLessThanOrEqual(128)
+  })
+
+  it('[C11] asks others where one never gives the hashes', () => {
+    const net = new Net()
+    const [mute, ana, bill] = [net.node('mute', 'a'), net.node('ana', 'a'), net.node('bill', 'a')]
+    mute.spoil = (bytes) => (bytes[0] === 38 ? undefined : bytes)
+    for (const one of [mute, ana]) {
+      net.put(one, made)
+      net.link(one, bill)
+    }
+    net.command(bill, { type: 'get', content: made.content })
+    expect(net.run(minuteMs, () => net.has(bill, made))).toBe(true)
+  })
+
+  it('[C10] asks first for what the fewest have', () => {
+    const net = new Net()
+    const [ana, b, c, bill] = ['ana', 'b', 'c', 'bill'].map((name) => net.node(name, 'a'))
+    if (ana === undefined || b === undefined || c === undefined || bill === undefined)
+      throw new Error('nobody')
+    const small = fileOf(4, 20 * 16_384)
+    for (const one of [ana, b, c]) net.put(one, small)
+    for (const one of [b, c])
+      for (const { held } of one.engine.files.values())
+        for (let chunk = 1; chunk < 20; chunk += 2) held.delete(chunk)
+    for (const one of [b, c]) net.link(one, bill, 200_000)
+    // Both are heard before the one who has all.
+    net.command(bill, { type: 'get', content: small.content })
+    net.run(20)
+    net.link(ana, bill, 200_000)
+    const link = () => [...bill.engine.links.values()].find(({ peer }) => peer === ana.peer)
+    expect(net.run(minuteMs, () => (link()?.outstanding ?? 0) > 0)).toBe(true)
+    const ofAna = [...bill.engine.files.values()].flatMap(({ asked }) =>
+      [...asked].flatMap(([chunk, links]) => (links.has(link()?.id ?? -1) ? [chunk] : [])),
+    )
+    expect(ofAna.length).toBeGreaterThan(0)
+    expect(ofAna.filter((chunk) => chunk % 2 === 0)).toEqual([])
+  })
+
+  it('[C8] does not read again and again what it has let go of meanwhile', () => {
+    const net = new Net()
+    const [ana, bill] = [net.node('ana', 'a'), net.node('bill', 'a')]
+    net.link(ana, bill, 10_000)
+    net.put(ana, made)
+    net.command(bill, { type: 'get', content: made.content })
+    expect(net.run(minuteMs, () => (bill.store.get(made.id)?.chunks.size ?? 0) > 1)).toBe(true)
+    ana.store.delete(made.id)
+    net.command(ana, { type: 'drop', file: made.id })
+    net.run(5_000)
+    expect(
+      [...ana.engine.links.values()].flatMap(({ serving }) =>
+        serving.filter(({ bytes }) => bytes === undefined),
+      ),
+    ).toEqual([])
+    expect(ana.engine.reads.size).toBe(0)
   })
 })

@@ -56,7 +56,7 @@ export interface Node {
   readonly events: FileEvent[]
   readonly ways: Map<LinkId, Way>
   /** What it does to content and hashes that it would send. */
-  spoil?: (bytes: Uint8Array) => Uint8Array
+  spoil?: (bytes: Uint8Array) => Uint8Array | undefined
   isStoreFull: boolean
 }
 
@@ -186,6 +186,7 @@ export class Net {
         const lane = fileLaneOf(effect.frame)
         const encoded = encodeFileFrame(effect.frame)
         const bytes = lane === 'bulk' && node.spoil !== undefined ? node.spoil(encoded) : encoded
+        if (bytes === undefined) return
         if (lane === 'bulk') {
           way.bulk.push(bytes)
           way.bulkBytes += bytes.length
@@ -238,9 +239,9 @@ export class Net {
     const block = held.blocks.get(Math.floor(chunk / fileLimits.blockChunks))
     const at = (chunk % fileLimits.blockChunks) * hashBytesLength
     const expected = block?.hashes.subarray(at, at + hashBytesLength)
-    if (node.isStoreFull) return { type: 'chunk-written', token, result: 'full' }
     if (expected === undefined || !bytesEqual(chunkHash(bytes), expected))
       return { type: 'chunk-written', token, result: 'damaged' }
+    if (node.isStoreFull) return { type: 'chunk-written', token, result: 'full' }
     held.chunks.set(chunk, bytes)
     this.storedBytes += bytes.length
     return { type: 'chunk-written', token, result: 'stored' }

@@ -19,12 +19,16 @@ import type { FileStore } from '#runtime/ports.ts'
 import { chunksOf } from '../../file-chunks.ts'
 import { DiskFile, isCode } from './disk-file.ts'
 
+const takenInPattern = /^new-[0-9a-f]{16}$/
+
 export class DiskFileStore implements FileStore {
   private readonly folder: string
   private readonly bytesMax: number
   /** Also those that are being made: what is said of them waits its turn. */
   private readonly files = new Map<FileId, Promise<DiskFile>>()
   private readonly made = new Set<DiskFile>()
+  /** Those that are being removed: one of the same name begins when they are gone. */
+  private readonly going = new Map<FileId, Promise<void>>()
 
   /** @param folder made when it is not there @param bytesMax of content; what would be more is `full` */
   constructor(folder: string, bytesMax: number) {
@@ -39,12 +43,13 @@ export class DiskFileStore implements FileStore {
   async open(): Promise<readonly FileRecord[]> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 })
     for (const name of await readdir(this.folder)) {
+      // What was being taken in when the process ended. Names that are none of ours are left alone.
+      if (takenInPattern.test(name)) await rm(join(this.folder, name), { recursive: true, force: true })
       const id = parseFileId(name)
       const file = id === undefined ? undefined : await DiskFile.read(join(this.folder, name))
-      // What was being taken in, or never began.
-      if (id === undefined || file === undefined || fileIdOf(file.content) !== id)
-        await rm(join(this.folder, name), { recursive: true, force: true })
-      else this.have(id, file)
+      if (id === undefined) continue
+      if (file !== undefined && fileIdOf(file.content) === id) this.have(id, file)
+      else await rm(join(this.folder, name), { recursive: true, force: true })
     }
     return [...this.made].map(({ record }) => record)
   }
@@ -58,7 +63,8 @@ export class DiskFileStore implements FileStore {
     const id = fileIdOf(content)
     const known = this.files.get(id)
     if (known !== undefined) return (await known).setWanted(isWanted)
-    const making = DiskFile.create(this.path(id), content, isWanted)
+    const create = () => DiskFile.create(this.path(id), content, isWanted)
+    const making = this.going.get(id)?.then(create) ?? create()
     this.files.set(id, making)
     try {
       this.made.add(await making)
@@ -77,9 +83,12 @@ export class DiskFileStore implements FileStore {
   }
 
   async write(file: FileId, chunk: number, bytes: Uint8Array): Promise<WriteResult> {
-    if (this.usedBytes + bytes.length > this.bytesMax) return 'full'
     try {
-      return (await (await this.files.get(file))?.write(chunk, bytes)) ?? 'damaged'
+      const known = await this.files.get(file)
+      if (known === undefined || !(await known.isRight(chunk, bytes))) return 'damaged'
+      if (this.usedBytes + bytes.length > this.bytesMax) return 'full'
+      await known.write(chunk, bytes)
+      return 'stored'
     } catch (error) {
       if (!(error instanceof Error)) throw error
       return isCode(error, 'ENOSPC') ? 'full' : 'failed'
@@ -137,11 +146,17 @@ export class DiskFileStore implements FileStore {
   }
 
   async forget(file: FileId): Promise<void> {
-    const known = await this.files.get(file)?.catch(() => undefined)
+    const known = this.files.get(file)
     this.files.delete(file)
-    if (known === undefined) return
-    this.made.delete(known)
-    await known.remove()
+    if (known === undefined) return this.going.get(file)
+    const going = known.then(async (one) => {
+      this.made.delete(one)
+      await one.remove()
+    })
+    this.going.set(file, going)
+    await going.finally(() => {
+      if (this.going.get(file) === going) this.going.delete(file)
+    })
   }
 
   close(): void {

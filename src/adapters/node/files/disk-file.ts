@@ -6,7 +6,7 @@ import { mkdir, open, readFile, rename, rm, writeFile, type FileHandle } from 'n
 import { join } from 'node:path'
 import { bytesEqual } from '#mesh/bytes.ts'
 import { Bitmap } from '#mesh/files/bitmap.ts'
-import type { FileRecord, WriteResult } from '#mesh/files/file-state.ts'
+import type { FileRecord } from '#mesh/files/file-state.ts'
 import {
   blockCount,
   blockLength,
@@ -23,6 +23,8 @@ import { bytesToHex, hexToBytes } from '#mesh/ids.ts'
 
 /** Bytes of the path, then the hashes, then the path. */
 const slotBytes = 2 + (fileLimits.blockChunks + fileLimits.pathMax) * hashBytesLength
+/** guess: blocks whose chunks come now, 2.5 kB each; others are read again. */
+const proofsMax = 16
 /** guess: so much of a transfer may come again after a kill. */
 const flushMs = 1_000
 
@@ -55,14 +57,14 @@ export class DiskFile {
 
   /** @returns undefined when what stands there is no file of ours, or not whole */
   static async read(folder: string): Promise<DiskFile | undefined> {
-    const about = await textOf(join(folder, 'about'))
-    const [size, root, isWanted] = (about ?? '').split(' ')
+    const about = await bytesOf(join(folder, 'about'))
+    const [size, root, isWanted] = (about?.toString('utf8') ?? '').split(' ')
     const content = {
       size: Number(size),
       root: hexToBytes(/^[0-9a-f]{64}$/.test(root ?? '') ? (root ?? '') : ''),
     }
     if (!isContent(content)) return undefined
-    const maps = mapsOf(content, await readFile(join(folder, 'map')).catch(() => new Uint8Array()))
+    const maps = mapsOf(content, (await bytesOf(join(folder, 'map'))) ?? new Uint8Array())
     return new DiskFile(folder, content, isWanted === 'wanted', maps)
   }
 
@@ -95,6 +97,9 @@ export class DiskFile {
     await handle.write(slot, 0, slot.length, block * slotBytes)
     this.blocks.add(block)
     this.flushLater()
+    const [oldest] = this.proofs.keys()
+    if (this.proofs.size > proofsMax && oldest !== undefined && this.blocks.has(oldest))
+      this.proofs.delete(oldest)
   }
 
   async readBlock(block: number): Promise<Block | undefined> {
@@ -114,20 +119,20 @@ export class DiskFile {
     }
   }
 
-  private async isRight(chunk: number, bytes: Uint8Array): Promise<boolean> {
+  /** C3: @returns whether these are the bytes that the block says */
+  async isRight(chunk: number, bytes: Uint8Array): Promise<boolean> {
     const proof = await this.readBlock(Math.floor(chunk / fileLimits.blockChunks))
     const at = (chunk % fileLimits.blockChunks) * hashBytesLength
     const expected = proof?.hashes.subarray(at, at + hashBytesLength)
     return expected !== undefined && bytesEqual(chunkHash(bytes), expected)
   }
 
-  async write(chunk: number, bytes: Uint8Array): Promise<WriteResult> {
-    if (!(await this.isRight(chunk, bytes))) return 'damaged'
+  /** @param bytes that are right */
+  async write(chunk: number, bytes: Uint8Array): Promise<void> {
     const handle = await (this.contentHandle ??= openBoth(join(this.folder, 'content')))
     await handle.write(bytes, 0, bytes.length, chunk * fileLimits.chunkBytes)
     this.held.add(chunk)
     this.flushLater()
-    return 'stored'
   }
 
   /** @returns undefined for what is not held, or has been damaged since */
@@ -225,6 +230,10 @@ async function replace(path: string, data: string | Uint8Array): Promise<void> {
   await rename(`${path}.new`, path)
 }
 
-function textOf(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch(() => undefined)
+/** @returns undefined when there is none; @throws what else is the matter: what cannot be read now is not gone */
+function bytesOf(path: string): Promise<Buffer | undefined> {
+  return readFile(path).catch((error: unknown) => {
+    if (isCode(error, 'ENOENT')) return undefined
+    throw error
+  })
 }
