@@ -53,6 +53,7 @@ export default ts.config(
       'tests/**',
       'src/lib/start.ts',
       'src/adapters/browser/search/search-worker.ts',
+      'src/adapters/browser/files/file-worker.ts',
     ],
     rules: { 'no-console': 'off' },
   },

@@ -18,6 +18,7 @@ export default {
         'script-src': ['self', 'wasm-unsafe-eval'],
         'style-src': ['self', 'unsafe-inline'],
         'img-src': ['self', 'data:', 'blob:'],
+        'media-src': ['self', 'blob:'],
         'connect-src': ['self', 'ws:', 'wss:', 'http:', 'https:'],
         'manifest-src': ['self'],
         'worker-src': ['self'],

@@ -4,13 +4,16 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin, type UserConfig } from 'vite'
+import { fileLimits } from './src/mesh/files/limits.ts'
 import { limits } from './src/mesh/limits.ts'
 
-const importsLimits = /import \{[^}]*\blimits\b[^}]*\} from ['"][^'"]*\/limits\.ts['"]/
+const importsLimits = /import \{[^}]*\b(limits|fileLimits)\b[^}]*\} from ['"][^'"]*\/limits\.ts['"]/
 
 /** Writes the numbers of `limits.ts` where they are used: their names would be 2.5 kB of the first load, gzip. */
 function inlineLimits(): Plugin {
-  const values = new Map(Object.entries(limits).map(([name, value]) => [name, JSON.stringify(value)]))
+  const valuesOf = (all: Readonly<Record<string, unknown>>) =>
+    new Map(Object.entries(all).map(([name, value]) => [name, JSON.stringify(value)]))
+  const values = { limits: valuesOf(limits), fileLimits: valuesOf(fileLimits) }
   return {
     name: 'inline-limits',
     apply: 'build',
@@ -18,7 +21,10 @@ function inlineLimits(): Plugin {
     transform(code, id) {
       if (!/\/src\/.*\.(ts|svelte)$/.test(id) || !importsLimits.test(code)) return undefined
       return {
-        code: code.replace(/\blimits\.(\w+)/g, (whole, name: string) => values.get(name) ?? whole),
+        code: code.replace(
+          /\b(limits|fileLimits)\.(\w+)/g,
+          (whole, of: keyof typeof values, name: string) => values[of].get(name) ?? whole,
+        ),
         map: null,
       }
     },
@@ -65,13 +71,33 @@ function emojiNames(): Plugin {
 // simple-peer's main file needs Node's globals; its own browser bundle does not.
 const simplePeer = { find: /^simple-peer$/, replacement: 'simple-peer/simplepeer.min.js' }
 
+/** What the first load and late parts both need: each by itself in a file costs a hundred bytes more. */
+const smallShared =
+  /\/src\/(lib\/(browser\/(tier|clipboard)|place|feed|gaps|markdown|late-parts|sheets)|adapters\/timers|mesh\/files\/file-codes)\.ts$/
+
 const app: UserConfig = {
   plugins: [sveltekit(), inlineLimits(), emojiNames()],
   resolve: { alias: [simplePeer] },
-  build: { target: 'es2022' },
+  build: {
+    target: 'es2022',
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [{ name: 'small', test: (id: string) => smallShared.test(id) }],
+        },
+      },
+    },
+    modulePreload: {
+      polyfill: false,
+      // Names of what each late part imports were 2 kB of the first load, gzip; the engine, which comes with the first load, keeps them.
+      resolveDependencies: (_file, deps, { hostId }) => {
+        return /nodes\/0\./.test(hostId) ? deps : deps.filter((file) => file.endsWith('.css'))
+      },
+    },
+  },
 }
 
-const searchWorker = "new Worker(new URL('./search-worker.ts', import.meta.url), { type: 'module' })"
+const workerClient = /\/(search|file)-client\.ts$/
 
 /** A file has nothing beside it that a worker could be fetched from. */
 function inlineWorker(): Plugin {
@@ -79,10 +105,12 @@ function inlineWorker(): Plugin {
     name: 'inline-worker',
     enforce: 'pre',
     transform(code, id) {
-      if (!id.endsWith('/search-client.ts')) return undefined
-      if (!code.includes(searchWorker)) return this.error('the search worker is made in another way now')
-      const inlined = code.replace(searchWorker, 'new InlineWorker()')
-      return { code: `import InlineWorker from './search-worker.ts?worker&inline'\n${inlined}`, map: null }
+      const name = workerClient.exec(id)?.[1]
+      if (name === undefined) return undefined
+      const made = `new Worker(new URL('./${name}-worker.ts', import.meta.url), { type: 'module' })`
+      if (!code.includes(made)) return this.error(`the ${name} worker is made in another way now`)
+      const inlined = code.replace(made, 'new InlineWorker()')
+      return { code: `import InlineWorker from './${name}-worker.ts?worker&inline'\n${inlined}`, map: null }
     },
   }
 }

@@ -19,6 +19,7 @@ export function writeCopy(folder, to) {
     `script-src 'sha256-${hash}' 'wasm-unsafe-eval'`,
     "style-src 'unsafe-inline'",
     'img-src data: blob:',
+    'media-src blob:',
     'connect-src ws: wss: http: https:',
     'worker-src blob:',
     "object-src 'none'",

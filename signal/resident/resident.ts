@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import type { WebSocket } from 'ws'
 import { DiskVolume } from '#adapters/node/disk-volume.ts'
 import { JournalStore } from '#adapters/node/journal-store.ts'
-import { DiskFileStore } from '#adapters/node/files/disk-file-store.ts'
-import { MemoryFileStore } from '#adapters/memory-file-store.ts'
+import { FolderFileStore } from '#adapters/files/folder-file-store.ts'
+import { diskGround } from '#adapters/node/files/disk-folders.ts'
+import { MemoryFileStore } from '#adapters/files/memory-file-store.ts'
 import { createNodeKeys } from '#adapters/node/keys.ts'
 import { MemoryVolume } from '#adapters/node/memory-volume.ts'
 import { ResidentLinks } from '#adapters/node/resident-links.ts'
@@ -84,7 +85,7 @@ export async function openKept({ dataDir, keepFilesBytes }: Options, log: Log): 
   const files: NodeFileStore =
     dataDir === undefined
       ? new MemoryFileStore(keepFilesBytes)
-      : new DiskFileStore(join(dataDir, 'files'), keepFilesBytes)
+      : new FolderFileStore(diskGround(join(dataDir, 'files')), keepFilesBytes)
   return { store, opened: await store.open(), timers, files, records: await files.open() }
 }
 

@@ -4,6 +4,8 @@ export const lateParts = {
   pills: () => import('./components/history/Pills.svelte'),
   typing: () => import('./components/history/TypingLine.svelte'),
   picked: () => import('./components/history/PickedBar.svelte'),
+  file: () => import('./components/files/FileCard.svelte'),
+  preparing: () => import('./components/files/Preparing.svelte'),
   opened: () => import('./components/sheets/OpenedSheet.svelte'),
   keyboard: () => import('./keyboard.ts'),
 }

@@ -18,6 +18,11 @@ export function fetchRest(mesh: MeshState): () => void {
     for (const load of [...Object.values(sheets), ...Object.values(lateParts), ...parts])
       load().catch(() => undefined)
     mesh.isRested = true
+    // Whoever holds files has them for others from then on.
+    import('./files/files.svelte.ts').then(
+      ({ filesOf }) => filesOf(mesh),
+      () => undefined,
+    )
     import('./state/conditions.svelte.ts').then(
       ({ Conditions }) => {
         mesh.conditions = new Conditions(mesh)

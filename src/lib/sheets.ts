@@ -23,6 +23,7 @@ export const sheets = {
   profile: () => import('./components/sheets/ProfileSheet.svelte'),
   emoji: () => import('./components/composer/EmojiSheet.svelte'),
   storage: () => import('./components/sheets/StorageSheet.svelte'),
+  attach: () => import('./components/files/AttachSheet.svelte'),
   alertAll: () => import('./components/composer/AlertAllSheet.svelte'),
 }
 

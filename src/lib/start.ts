@@ -5,11 +5,14 @@
 import { databaseVersion } from '#adapters/browser/indexeddb-schema.ts'
 import { LateDoor } from '#adapters/browser/door/late-door.ts'
 import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
+import { LateFiles } from '#adapters/browser/files/late-files.ts'
+import type { FilesEvent } from '#adapters/browser/files/page-files.ts'
 import { LateLinks } from '#adapters/browser/late-links.ts'
 import type { Nodes, SignalClient } from '#adapters/browser/signal-client.ts'
 import { TabLock, type NodesCommand, type NodesEvent } from '#adapters/browser/tab-lock.ts'
 import { createTimers } from '#adapters/timers.ts'
 import type { Command, MeshEvent, RoomRecord } from '#mesh/effects.ts'
+import type { FileId } from '#mesh/files/hash-tree.ts'
 import type { RoomId } from '#mesh/ids.ts'
 import type { Store } from '#runtime/ports.ts'
 import type { SearchClient } from '#adapters/browser/search/search-client.ts'
@@ -43,6 +46,8 @@ export interface Mesh {
   subscribe(listener: (event: MeshEvent | TabEvent) => void): () => void
   /** @param onCoverage is told how much has been read; undefined: the history cannot be read */
   openSearch(onCoverage: (coverage: Coverage | undefined) => void): Promise<Search>
+  /** @returns what is held of a file whole, of a type that a page may show; undefined when it is not here */
+  openFile(file: FileId, size: number, mime: string): Promise<Blob | undefined>
   /** Try to reach a node now. */
   retry(): void
 }
@@ -60,6 +65,7 @@ export type TabEvent =
 type PostCommand = Extract<Command, { type: 'post' }>
 
 const databaseName = 'meshchat'
+const filesName = 'meshchat-files'
 /** guess: on a slow link what is needed to type comes before what is needed to connect. */
 const screenFirstMs = 250
 /** guess: from a newcomer's name to the composer, also on a slow device. */
@@ -89,6 +95,7 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     blocked: () => tell({ type: 'unreadable', cause: 'blocked' }),
   })
   let runtime: Runtime | undefined
+  let files: LateFiles | undefined
   let helpers: SignalClient | undefined
   let waiting: (Command | NodesCommand)[] = []
   let starts = 0
@@ -98,6 +105,11 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
   let nodes: Nodes = { known: [], current: undefined, chosen: undefined, retryAtMs: undefined }
   const tellNodes = () => {
     const event = { type: 'nodes', ...nodes } as const
+    tell(event)
+    tabs.sendEvent(event)
+  }
+
+  const tellFiles = (event: FilesEvent) => {
     tell(event)
     tabs.sendEvent(event)
   }
@@ -158,6 +170,10 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
     const platform = { keys, store, links, helpers, timers: createTimers(), seed }
     runtime = startRuntime(platform, opened, emit, traffic)
+    const filesParts = { place: filesName, self: keys.self, links, runtime, tell: tellFiles }
+    files = new LateFiles(async () =>
+      (await import('#adapters/browser/files/page-files.ts')).PageFiles.open(filesParts),
+    )
     tell({ type: 'tab', role: 'leading' })
     const commands = waiting
     waiting = []
@@ -168,6 +184,8 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
 
   const stop = () => {
     starts += 1
+    files?.close()
+    files = undefined
     runtime?.close()
     runtime = undefined
     door.close()
@@ -192,6 +210,12 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
       case 'tell-nodes':
         tellNodes()
         return door.tell()
+      case 'file':
+      case 'take-in':
+      case 'stop-taking-in':
+      case 'remove-file':
+      case 'tell-files':
+        return files?.run(wish)
       default:
         return runtime.command(wish)
     }
@@ -261,6 +285,8 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    openFile: async (file, size, mime) =>
+      (await import('#adapters/browser/files/file-blob.ts')).blobOf(filesName, file, size, mime),
     openSearch: async (onCoverage) => {
       const { SearchClient: Client } = await import('#adapters/browser/search/search-client.ts')
       return new Client(databaseName, onCoverage)

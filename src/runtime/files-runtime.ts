@@ -20,7 +20,7 @@ import type { PeerId } from '#mesh/ids.ts'
 
 export interface FilesPlatform {
   readonly self: PeerId
-  readonly store: FileStore
+  readonly store: Omit<FileStore, 'open' | 'add'>
   readonly timers: Timers
   readonly links: Pick<Links, 'send' | 'hangUp'>
 }

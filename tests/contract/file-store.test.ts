@@ -2,14 +2,19 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { MemoryFileStore } from '../../src/adapters/memory-file-store.ts'
-import { DiskFileStore } from '../../src/adapters/node/files/disk-file-store.ts'
-import type { FileStore } from '../../src/runtime/ports.ts'
+import { MemoryFileStore } from '../../src/adapters/files/memory-file-store.ts'
+import { FolderFileStore } from '../../src/adapters/files/folder-file-store.ts'
+import { diskGround } from '../../src/adapters/node/files/disk-folders.ts'
 import { fileOf } from '../mesh/files/make-file.ts'
 import { fileStoreContract } from './file-store-contract.ts'
+import { reopening } from './reopening.ts'
 
 async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes
+}
+
+function onDisk(folder: string, bytesMax = Number.POSITIVE_INFINITY): FolderFileStore {
+  return new FolderFileStore(diskGround(folder), bytesMax)
 }
 
 describe('file store contract: memory', () => {
@@ -34,7 +39,7 @@ describe('files on disk', () => {
       await mkdir(join(folder, 'holiday'))
       await writeFile(join(folder, 'letter.txt'), 'mine')
       await mkdir(join(folder, 'new-0123456789abcdef'))
-      expect(await new DiskFileStore(folder, 1_000).open()).toEqual([])
+      expect(await onDisk(folder, 1_000).open()).toEqual([])
       expect((await readdir(folder)).sort()).toEqual(['holiday', 'letter.txt'])
     } finally {
       await rm(folder, { recursive: true })
@@ -43,7 +48,7 @@ describe('files on disk', () => {
 
   it('says that something is damaged before it says that it has no room', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'meshchat-files-'))
-    const store = new DiskFileStore(folder, 0)
+    const store = onDisk(folder, 0)
     const { id, content, blocks, bytes } = fileOf(1, 100)
     const [block] = blocks
     if (block === undefined) throw new Error('no block')
@@ -62,35 +67,10 @@ describe('files on disk', () => {
   })
 })
 
-/** Each opening but the first is that of another process. */
-function reopening(folder: string): FileStore & { finish(): Promise<void> } {
-  let store = new DiskFileStore(folder, Number.POSITIVE_INFINITY)
-  let isFirst = true
-  return {
-    open: async () => {
-      if (!isFirst) {
-        await store.finish()
-        store = new DiskFileStore(folder, Number.POSITIVE_INFINITY)
-      }
-      isFirst = false
-      return store.open()
-    },
-    keepFile: (content, isWanted) => store.keepFile(content, isWanted),
-    keepBlock: (file, block, proof) => store.keepBlock(file, block, proof),
-    readBlock: (file, block) => store.readBlock(file, block),
-    write: (file, chunk, bytes) => store.write(file, chunk, bytes),
-    read: (file, chunk) => store.read(file, chunk),
-    add: (size, bytes) => store.add(size, bytes),
-    forget: (file) => store.forget(file),
-    close: () => store.close(),
-    finish: () => store.finish(),
-  }
-}
-
 describe('file store contract: disk', () => {
   it.each(fileStoreContract.map((one) => [one.name, one] as const))('%s', async (_title, one) => {
     const folder = await mkdtemp(join(tmpdir(), 'meshchat-files-'))
-    const store = reopening(join(folder, 'files'))
+    const store = reopening(() => onDisk(join(folder, 'files')))
     try {
       await one.run(store)
     } finally {

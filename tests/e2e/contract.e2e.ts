@@ -25,6 +25,28 @@ interface Contracts {
 }
 declare const contracts: Contracts
 
+/** @returns a script that runs anywhere in a browser */
+async function bundle(name: string): Promise<Buffer> {
+  const outDir = join(root, 'tests/.cache', `contract-${name}`)
+  await build({
+    configFile: false,
+    root,
+    logLevel: 'error',
+    publicDir: false,
+    resolve: { alias: [{ find: /^simple-peer$/, replacement: 'simple-peer/simplepeer.min.js' }] },
+    build: {
+      outDir,
+      lib: {
+        entry: `tests/contract/${name}.ts`,
+        formats: ['iife'],
+        name: 'page',
+        fileName: () => 'page.js',
+      },
+    },
+  })
+  return readFileSync(join(outDir, 'page.js'))
+}
+
 /** The adapters that only a browser has, under the same contracts as the others, in real Chromium. */
 describe('contracts in a real page', () => {
   const scene = new Scene()
@@ -33,25 +55,12 @@ describe('contracts in a real page', () => {
   let port = 0
 
   beforeAll(async () => {
-    const outDir = join(root, 'tests/.cache/contract')
-    await build({
-      configFile: false,
-      root,
-      logLevel: 'error',
-      publicDir: false,
-      resolve: { alias: [{ find: /^simple-peer$/, replacement: 'simple-peer/simplepeer.min.js' }] },
-      build: {
-        outDir,
-        lib: { entry: 'tests/contract/page.ts', formats: ['iife'], name: 'page', fileName: () => 'page.js' },
-      },
-    })
-    const script = readFileSync(join(outDir, 'page.js'))
+    const [script, files] = [await bundle('page'), await bundle('file-page')]
     server = createServer((request, response) => {
-      response.setHeader(
-        'Content-Type',
-        `text/${request.url === '/page.js' ? 'javascript' : 'html'}; charset=utf-8`,
-      )
-      response.end(request.url === '/page.js' ? script : '<!doctype html><script src="/page.js"></script>')
+      const found = { '/page.js': script, '/file-page.js': files }[request.url ?? '']
+      const type = found === undefined ? 'html' : 'javascript'
+      response.setHeader('Content-Type', `text/${type}; charset=utf-8`)
+      response.end(found ?? '<!doctype html><script src="/page.js"></script>')
     })
     const sockets = new WebSocketServer({ server })
     const key = keyOf(2)
@@ -99,6 +108,20 @@ describe('contracts in a real page', () => {
 
   it('store contract: IndexedDB', async () => {
     allOk(await page.evaluate(() => contracts.store()), 6)
+  })
+
+  it.each(['file system', 'IndexedDB'] as const)('file store contract: %s', async (kind) => {
+    const lines = await page.evaluate(
+      (wanted) =>
+        new Promise<string[]>((resolve, reject) => {
+          const worker = new Worker('/file-page.js')
+          worker.onmessage = ({ data }: MessageEvent<string[]>) => resolve(data)
+          worker.onerror = ({ message }) => reject(new Error(message))
+          worker.postMessage(wanted)
+        }),
+      kind,
+    )
+    allOk(lines, 7)
   })
 
   it('links contract: WebRTC', async () => {

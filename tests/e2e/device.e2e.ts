@@ -1,24 +1,15 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene, root } from './harness.ts'
+import { bothSizes } from './picture.ts'
 
-const shots = process.env['SCREENSHOTS']
 const port = '18' + String(900 + (process.pid % 90))
 
 /** States that come from this device and its browser rather than from the mesh, each brought about for real. */
 describe('a device', () => {
   let scene: Scene
   afterEach(() => scene.close())
-
-  async function picture({ page }: Pick<Person, 'page'>, name: string): Promise<void> {
-    if (shots === undefined) return
-    mkdirSync(shots, { recursive: true })
-    await page.screenshot({ path: join(shots, `${name}-laptop.png`) })
-    await page.setViewportSize({ width: 390, height: 844 })
-    await page.screenshot({ path: join(shots, `${name}-phone.png`) })
-    await page.setViewportSize({ width: 1280, height: 800 })
-  }
 
   const args = ['--name', 'node-a', '--memory', '--stun-port', '0', '--host', '127.0.0.1']
   const banner = ({ page }: Person, words: string | RegExp) =>
@@ -52,7 +43,7 @@ describe('a device', () => {
       .getByText('Not sent: storage is full. Your text is still here.')
       .waitFor()
     await banner(late, 'Storage full.').waitFor()
-    await picture(late, 'storage-full')
+    await bothSizes(late, 'storage-full')
     expect(await late.composer('general').inputValue()).toBe('Does not fit')
     await full.context.close()
 
@@ -65,7 +56,7 @@ describe('a device', () => {
     await roomy.page.keyboard.press('Enter')
     const sheet = roomy.page.getByRole('dialog', { name: 'Storage' })
     await sheet.getByText(/used by meshchat/).waitFor()
-    await picture(again, 'storage')
+    await bothSizes(again, 'storage')
     await roomy.page.keyboard.press('Escape')
     await again.say('Fits again')
     await again.sees('Fits again')
@@ -76,7 +67,7 @@ describe('a device', () => {
     await bill.reaches(1)
     const card = roomy.page.getByRole('note', { name: 'This browser may delete your messages' })
     await card.waitFor()
-    await picture(again, 'storage-refused')
+    await bothSizes(again, 'storage-refused')
     await card.getByRole('button', { name: 'Not now' }).click()
     await card.waitFor({ state: 'detached' })
   })
@@ -94,7 +85,7 @@ describe('a device', () => {
     const page = browser.context.pages()[0] ?? (await browser.context.newPage())
     await page.goto(node.url, { waitUntil: 'commit' })
     await page.getByText('Opening your messages…').waitFor()
-    await picture({ page }, 'starting')
+    await bothSizes({ page }, 'starting')
     goOn()
     await browser.context.unrouteAll({ behavior: 'wait' })
     const ana = await Person.arrive(browser, node.url, 'Ana')
@@ -104,7 +95,7 @@ describe('a device', () => {
       .getByRole('status', { name: 'Notice' })
       .getByText(/^Trying again in [1-9]\d? s\.$/)
       .waitFor()
-    await picture(ana, 'trying-again')
+    await bothSizes(ana, 'trying-again')
   })
 
   it('has a newer app ready, and restarts into it when told to, with the draft kept', async () => {
@@ -124,7 +115,7 @@ describe('a device', () => {
     await ana.page.reload()
     await ana.composer('general').pressSequentially('half a thou')
     await ana.page.getByText('Update ready.').waitFor()
-    await picture(ana, 'update-ready')
+    await bothSizes(ana, 'update-ready')
     await Promise.all([
       ana.page.waitForEvent('load'),
       ana.page.getByRole('button', { name: 'Restart' }).click(),
@@ -147,12 +138,12 @@ describe('a device', () => {
     const { context } = await scene.browser()
     const ana = await Person.arrive({ context, folder: '' }, old.url, 'Ana')
     await banner(ana, 'Node node-a runs an older meshchat (0.0.9).').waitFor()
-    await picture(ana, 'version-older')
+    await bothSizes(ana, 'version-older')
     await old.kill()
     await scene.helper({ args: [...args, '--port', port], program: other('0.2.0') })
     await ana.page.reload()
     await banner(ana, 'Node node-a runs a newer meshchat (0.2.0).').waitFor()
-    await picture(ana, 'version-newer')
+    await bothSizes(ana, 'version-newer')
   })
 
   it('goes back to the app that it had when an update does not start', async () => {
@@ -188,7 +179,7 @@ describe('a device', () => {
       timeout: 60_000,
     })
     await ana.sees('Before the update')
-    await picture(ana, 'update-taken-back')
+    await bothSizes(ana, 'update-taken-back')
     await ana.page.reload()
     await ana.sees('Before the update')
   })

@@ -1,11 +1,8 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRoomId } from '../../src/mesh/ids.ts'
 import { Person, Scene } from './harness.ts'
+import { picture } from './picture.ts'
 import { Stranger } from './stranger.ts'
-
-const shots = process.env['SCREENSHOTS']
 
 /** What one does with a history beside reading and writing: going about in it, picking from it, keeping it small. */
 describe('a history', () => {
@@ -29,12 +26,6 @@ describe('a history', () => {
     for (const one of strangers) one.leave()
     await scene.close()
   })
-
-  async function picture({ page }: Person, name: string): Promise<void> {
-    if (shots === undefined) return
-    mkdirSync(shots, { recursive: true })
-    await page.screenshot({ path: join(shots, `${name}.png`) })
-  }
 
   async function menu(person: Person, text: string, action: string): Promise<void> {
     await person.article(text).first().hover()

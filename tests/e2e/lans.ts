@@ -136,6 +136,17 @@ export class Lans {
     run(`tc -n ${this.node('b')} qdisc replace dev left root tbf ${rate}`)
   }
 
+  /** What a node sends to its n-th host is carried at this rate, with a queue of 300 ms. */
+  setHostRate(side: string, number: number, kbps: number): void {
+    const rate = `rate ${kbps}kbit burst 4kb latency 300ms`
+    run(`tc -n ${this.node(side)} qdisc replace dev p${number} root tbf ${rate}`)
+  }
+
+  /** The cable between a node and its n-th host is out, or in again. */
+  setHostLink(side: string, number: number, isUp: boolean): void {
+    run(`ip -n ${this.node(side)} link set p${number} ${isUp ? 'up' : 'down'}`)
+  }
+
   /** Nothing passes between a node and the next one in the row: the radio link is down, or up again. */
   setLink(side: string, isUp: boolean): void {
     for (const rule of ['OUTPUT -o right', 'INPUT -i right', 'FORWARD -o right', 'FORWARD -i right'])

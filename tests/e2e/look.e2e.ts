@@ -1,10 +1,8 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { overflows, violations } from './axe.ts'
 import { Person, Scene } from './harness.ts'
+import { picture } from './picture.ts'
 
-const shots = process.env['SCREENSHOTS']
 const phone = { width: 390, height: 844 }
 const laptop = { width: 1280, height: 800 }
 /** 77 characters, as `ux.md` §0.5 measures with. */
@@ -38,12 +36,6 @@ describe('the look', () => {
   })
   afterAll(() => scene.close())
 
-  async function picture(name: string): Promise<void> {
-    if (shots === undefined) return
-    mkdirSync(shots, { recursive: true })
-    await ana.page.screenshot({ path: join(shots, `${name}.png`) })
-  }
-
   async function choose(label: string, option: string): Promise<void> {
     await ana.page.getByRole('button', { name: 'Settings' }).click()
     await ana.page.getByRole('dialog', { name: 'Settings' }).getByLabel(label).selectOption({ label: option })
@@ -72,11 +64,11 @@ describe('the look', () => {
     await choose('Density', 'Compact')
     await openRoom()
     const onLaptop = await seen()
-    await picture('compact-laptop')
+    await picture(ana, 'compact-laptop')
     await ana.page.setViewportSize(phone)
     await ana.page.locator('article').last().scrollIntoViewIfNeeded()
     const onPhone = await seen()
-    await picture('compact-phone')
+    await picture(ana, 'compact-phone')
     console.log(`fully visible, 77 characters, compact: ${onPhone} on a phone, ${onLaptop} on a laptop`)
     expect(onLaptop).toBeGreaterThanOrEqual(38)
     expect(onPhone).toBeGreaterThanOrEqual(20)
@@ -99,14 +91,14 @@ describe('the look', () => {
     for (const [name, size, hash] of places) {
       await ana.page.setViewportSize(size)
       await ana.page.evaluate((wanted) => (location.hash = wanted), hash)
-      await picture(`look-${density.toLowerCase()}-${name}`)
+      await picture(ana, `look-${density.toLowerCase()}-${name}`)
       expect(await violations(ana.page)).toEqual([])
       expect(await overflows(ana.page)).toBe(false)
     }
     await ana.page.setViewportSize(laptop)
     await ana.page.getByRole('button', { name: 'Settings' }).click()
     await ana.page.getByRole('dialog', { name: 'Settings' }).waitFor()
-    await picture(`look-${density.toLowerCase()}-settings`)
+    await picture(ana, `look-${density.toLowerCase()}-settings`)
     expect(await violations(ana.page)).toEqual([])
     await ana.page.getByRole('button', { name: 'Close' }).click()
   })
@@ -127,7 +119,7 @@ describe('the look', () => {
       ] as const) {
         await ana.page.setViewportSize(size)
         await ana.page.evaluate((wanted) => (location.hash = wanted), hash)
-        await picture(`look-${direction}-${size.width}-${hash.slice(2).replace('/', '-')}`)
+        await picture(ana, `look-${direction}-${size.width}-${hash.slice(2).replace('/', '-')}`)
         expect(await violations(ana.page)).toEqual([])
         expect(await overflows(ana.page)).toBe(false)
       }
@@ -144,7 +136,7 @@ describe('the look', () => {
     for (const hash of ['#/c/general', '#/chats', '#/people']) {
       await ana.page.setViewportSize({ width: 320, height: 568 })
       await ana.page.evaluate((wanted) => (location.hash = wanted), hash)
-      await picture(`look-320-${hash.slice(2).replace('/', '-')}`)
+      await picture(ana, `look-320-${hash.slice(2).replace('/', '-')}`)
       expect(await overflows(ana.page)).toBe(false)
     }
   })

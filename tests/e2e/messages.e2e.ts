@@ -1,9 +1,6 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Person, Scene } from './harness.ts'
-
-const shots = process.env['SCREENSHOTS']
+import { picture } from './picture.ts'
 
 /** Two people at one node, who change and answer what they said. */
 describe('messages', () => {
@@ -24,17 +21,33 @@ describe('messages', () => {
   })
   afterAll(() => scene.close())
 
-  async function picture(person: Person, name: string): Promise<void> {
-    if (shots === undefined) return
-    mkdirSync(shots, { recursive: true })
-    await person.page.screenshot({ path: join(shots, `${name}.png`) })
-  }
-
   const menu = async (person: Person, text: string, action: string) => {
     await person.article(text).first().hover()
     await person.article(text).first().getByRole('button', { name: 'More actions' }).click()
     await person.page.getByRole('dialog').getByRole('button', { name: action, exact: true }).click()
   }
+
+  it('are all sent, each once, when they are written faster than they are stored', async () => {
+    const texts = Array.from({ length: 5 }, (_, i) => `${i + 1} of five in a hurry`)
+    await ana.page.evaluate((written) => {
+      const box = document.querySelector<HTMLTextAreaElement>('textarea[aria-label="Message #general"]')
+      if (box === null) throw new Error('no composer')
+      for (const text of written) {
+        box.value = text
+        box.dispatchEvent(new InputEvent('input', { bubbles: true }))
+        for (let presses = 0; presses < 2; presses++)
+          box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }))
+      }
+    }, texts)
+    for (const text of texts) await bill.sees(text)
+    await ana.cleared()
+    expect((await bill.texts()).filter((text) => text.endsWith('in a hurry'))).toEqual(texts)
+    // Nothing of it comes back as a draft.
+    await ana.page.reload()
+    await ana.sees(texts[0] ?? '')
+    expect(await ana.composer('general').inputValue()).toBe('')
+    await ana.reaches(1)
+  })
 
   it('are answered with a quote that leads to what was answered', async () => {
     await ana.say('Generator fuel: 40 L left')

@@ -1,10 +1,9 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene, standStill } from './harness.ts'
+import { bothSizes } from './picture.ts'
 import { Lans, namespacesMissing } from './lans.ts'
 
-const shots = process.env['SCREENSHOTS']
 const missing = namespacesMissing()
 
 /** The states of messages (design page) and of the connection (`ux.md` §4.12), each brought about for real. */
@@ -16,16 +15,6 @@ describe('states', () => {
     lans?.remove()
     lans = undefined
   })
-
-  /** A picture of both sizes. */
-  async function picture({ page }: Person, name: string): Promise<void> {
-    if (shots === undefined) return
-    mkdirSync(shots, { recursive: true })
-    await page.screenshot({ path: join(shots, `${name}-laptop.png`) })
-    await page.setViewportSize({ width: 390, height: 844 })
-    await page.screenshot({ path: join(shots, `${name}-phone.png`) })
-    await page.setViewportSize({ width: 1280, height: 800 })
-  }
 
   const chip = ({ page }: Person, words: string | RegExp) =>
     page
@@ -48,23 +37,23 @@ describe('states', () => {
     await chip(ana, 'node only')
     await ana.say('Shelter is open')
     await ana.seesState('Shelter is open', 'carried by 1')
-    await picture(ana, 'carried')
+    await bothSizes(ana, 'carried')
     const bill = await Person.arrive(await scene.browser(), node.url, 'Bill')
     await ana.seesState('Shelter is open', 'delivered 1 of 1')
     await chip(ana, '1 in reach')
-    await picture(ana, 'delivered')
+    await bothSizes(ana, 'delivered')
     await bill.page.getByRole('button', { name: 'About #general' }).click()
     await bill.page.getByLabel('Tell others how far I have read here').check()
     await bill.page.getByRole('button', { name: 'Close', exact: true }).click()
     await ana.say('Beds: 12')
     await ana.seesState('Beds: 12', 'read by 1')
-    await picture(ana, 'read')
+    await bothSizes(ana, 'read')
 
     // The node dies; Bill is linked directly.
     await node.kill('SIGKILL')
     await banner(ana, /^Node node-a stopped answering at /)
     await chip(ana, '1 in reach, node lost')
-    await picture(ana, 'node-lost')
+    await bothSizes(ana, 'node-lost')
     await bill.page.context().close()
     await row(ana, 'Bill', 'left')
     await banner(ana, /^No one in reach since /)
@@ -72,15 +61,15 @@ describe('states', () => {
     await ana.say('I stay here')
     await ana.seesState('I stay here', 'waiting')
     await banner(ana, /1 message is waiting here/)
-    await picture(ana, 'waiting')
+    await bothSizes(ana, 'waiting')
     await ana.page.context().setOffline(true)
     await chip(ana, 'no network')
-    await picture(ana, 'no-network')
+    await bothSizes(ana, 'no-network')
     await ana.page.context().setOffline(false)
 
     await ana.composer('general').fill('x'.repeat(4_001))
     await ana.page.getByText('Too long: a message has at most 4 000 characters.').waitFor()
-    await picture(ana, 'too-long')
+    await bothSizes(ana, 'too-long')
     await ana.composer('general').fill('')
     // Everything goes out by itself when the node is back.
     await scene.helper({ args: [...args, '--data', join(scene.folder, 'data')] })
@@ -106,14 +95,14 @@ describe('states', () => {
     await bill.say('Anyone?')
     await bill.seesState('Anyone?', 'sending')
     await bill.article('Anyone?').getByRole('button', { name: 'sending' }).waitFor()
-    await picture(bill, 'sending')
+    await bothSizes(bill, 'sending')
     goOn()
     await bill.seesState('Anyone?', 'delivered 1 of 1')
     const carlsBrowser = await scene.browser()
     const carl = await Person.arrive(carlsBrowser, url, 'Carl')
     await ana.reaches(2)
     await banner(ana, 'This device’s clock is 1 h 12 min ahead of the others.')
-    await picture(ana, 'clock-wrong')
+    await bothSizes(ana, 'clock-wrong')
     expect(await carl.page.getByText('This device’s clock').count()).toBe(0)
 
     const without = await scene.browser()
@@ -121,7 +110,7 @@ describe('states', () => {
     const dora = await Person.arrive(without, url, 'Dora')
     await dora.reaches(3)
     await banner(dora, 'This browser blocks direct links (WebRTC is off).')
-    await picture(dora, 'no-webrtc')
+    await bothSizes(dora, 'no-webrtc')
 
     const fromMs = Date.now()
     const wake = standStill(carlsBrowser)
@@ -132,7 +121,50 @@ describe('states', () => {
     wake()
     await banner(carl, /^meshchat was asleep from /)
     await carl.sees('The truck has left')
-    await picture(carl, 'was-asleep')
+    await bothSizes(carl, 'was-asleep')
+  })
+
+  it.skipIf(missing !== undefined)('of a plain page: through the node only, catching up', async () => {
+    scene = new Scene()
+    lans = new Lans(['a'])
+    const [first, second] = [lans.host('a'), lans.host('a')]
+    await scene.helper({ args: ['--name', 'node-a', '--memory'], namespace: lans.node('a') })
+    const url = `http://${lans.address('a')}:8080/`
+    const ana = await Person.arrive(await scene.browser({ namespace: first }), url, 'Ana')
+    const browser = await scene.browser({ namespace: second })
+    const page = browser.context.pages()[0] ?? (await browser.context.newPage())
+    await page.goto(url)
+    await page.getByText('Plain page: chat works.').click()
+    await page.getByText('This page came by plain http.').waitFor()
+    await bothSizes(new Person(page, 'Bill'), 'plain-page')
+    // Nothing but the node answers Bill.
+    lans.blockUdp(second)
+    const bill = await Person.arrive(browser, url, 'Bill')
+    await ana.say('Is the road open?')
+    await bill.sees('Is the road open?')
+    await ana.seesState('Is the road open?', 'delivered 1 of 1')
+    await chip(bill, '1 in reach (through node)')
+    await bothSizes(bill, 'through-node')
+
+    lans.setHostLink('a', 2, false)
+    await row(ana, 'Bill', 'left')
+    const missed = 120
+    for (let i = 1; i <= missed; i++)
+      await ana.say(`Report ${i} of the day: the water stands at the second step`)
+    lans.setHostRate('a', 2, 24)
+    lans.setHostLink('a', 2, true)
+    await chip(bill, /↓ \d+ to get/)
+    await bothSizes(bill, 'catching-up')
+    await bill.sees(`Report ${missed} of the day: the water stands at the second step`)
+    // One can write meanwhile.
+    await bill.say('Reading')
+    await ana.sees('Reading')
+    await expect.poll(() => bill.page.getByText(/↓ \d+ to get/).count(), { timeout: 90_000 }).toBe(0)
+    await ana.seesState('Report 1 of the day: the water stands at the second step', 'delivered 1 of 1')
+    // Somebody who stays is offered the copy that opens without a node.
+    const card = ana.page.getByRole('note', { name: /copy/ })
+    await card.waitFor()
+    await bothSizes(ana, 'copy-offered')
   })
 
   it.skipIf(missing !== undefined)('of the mesh: it is split, and comes together', async () => {
@@ -162,7 +194,7 @@ describe('states', () => {
     await banner(ana, /^1 person \(last on node-b\) can’t be reached since /)
     await chip(ana, 'split: 1 of 2')
     await row(ana, 'Bill', 'out of reach')
-    await picture(ana, 'split')
+    await bothSizes(ana, 'split')
     await banner(bill, 'The mesh is split.')
     await banner(bill, /^2 people \(last on node-a\)/)
     await ana.say('North side is fine')
@@ -176,7 +208,7 @@ describe('states', () => {
     await bill.sees('North side is fine')
     await ana.seesState('North side is fine', 'delivered 2 of 2')
     await banner(ana, '1 message arrived from the other side.')
-    await picture(ana, 'merged')
+    await bothSizes(ana, 'merged')
     await ana.reaches(2)
   })
 })

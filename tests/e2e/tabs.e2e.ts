@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene } from './harness.ts'
+import { bothSizes } from './picture.ts'
 
 /** One tab runs the engine, the others work through it; also where Web Locks do not exist. */
 describe('several tabs of one browser', () => {
@@ -24,6 +25,9 @@ describe('several tabs of one browser', () => {
     await second.page.goto(`${url}#/c/general`)
     await second.composer('general').waitFor()
     await second.reaches(1)
+    const notice = second.page.getByRole('status', { name: 'Notice' })
+    await notice.getByText('meshchat is also open in another tab.').waitFor()
+    await bothSizes(second, 'other-tab')
 
     await second.say('from the second tab')
     await bill.sees('from the second tab')

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { PlacedEvent } from '../../src/mesh/clock.ts'
 import { limits } from '../../src/mesh/limits.ts'
 import {
   checkBody,
@@ -12,27 +11,8 @@ import {
   type Body,
 } from '../../src/mesh/timeline/body.ts'
 import { fold } from '../../src/mesh/timeline/fold.ts'
-import { feedOf, keyOf, runOf } from './make.ts'
-
-let made = 0
-
-/** An event of somebody, at a place in the order. */
-function said(body: Body, parts: { readonly by?: number; readonly at?: number } = {}): PlacedEvent {
-  made += 1
-  const [event] = runOf({ seed: made, count: 1, text: `${made}` }).events
-  if (event === undefined) throw new Error('no event')
-  const { kind, bytes } = encodeBody(body)
-  const effective = parts.at ?? made
-  return {
-    ...event,
-    feed: feedOf(parts.by ?? 1),
-    kind,
-    body: bytes,
-    effective,
-    storedAtMs: 0,
-    audience: undefined,
-  }
-}
+import { feedOf, keyOf } from './make.ts'
+import { said } from './said.ts'
 
 const message = said({ type: 'message', text: 'as written' })
 const target = message.id

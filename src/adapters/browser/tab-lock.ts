@@ -5,16 +5,19 @@
  */
 import type { Command, MeshEvent } from '#mesh/effects.ts'
 import type { DoorState } from './door/door-keeper.ts'
+import type { FilesCommand, FilesEvent } from './files/page-files.ts'
 import type { Nodes } from './signal-client.ts'
 
 /** What tabs say to each other beside what the mesh says: which nodes are known, and wishes about them. */
-export type NodesEvent = ({ readonly type: 'nodes' } & Nodes) | ({ readonly type: 'door' } & DoorState)
+export type NodesEvent =
+  ({ readonly type: 'nodes' } & Nodes) | ({ readonly type: 'door' } & DoorState) | FilesEvent
 export type NodesCommand =
   | { readonly type: 'choose-node'; readonly url: string | undefined }
   | { readonly type: 'add-node'; readonly url: string; readonly name: string }
   | { readonly type: 'set-door'; readonly isOpen: boolean }
   /** A tab that came later wants to know. */
   | { readonly type: 'tell-nodes' }
+  | FilesCommand
 
 type TabMessage =
   /** A tab asks whether somebody leads. */

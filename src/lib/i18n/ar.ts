@@ -170,6 +170,8 @@ export const ar: Messages = {
     notHere: 'رسالة ليست لدى هذا الجهاز بعد',
   },
   composer: {
+    attach: 'إرفاق',
+    file: 'ملف',
     emoji: 'الرموز التعبيرية',
     people: 'أشخاص يمكن ذكرهم',
     label: 'كتابة رسالة',

@@ -164,6 +164,8 @@ export const de: Messages = {
     notHere: 'eine Nachricht, die dieses Gerät noch nicht hat',
   },
   composer: {
+    attach: 'Anhängen',
+    file: 'Datei',
     emoji: 'Emojis',
     people: 'Leute, die Sie erwähnen können',
     label: 'Nachricht schreiben',

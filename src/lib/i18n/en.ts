@@ -158,6 +158,8 @@ export const en = {
     notHere: 'a message that this device does not have yet',
   },
   composer: {
+    attach: 'Attach',
+    file: 'File',
     emoji: 'Emoji',
     people: 'People to mention',
     label: 'Write a message',

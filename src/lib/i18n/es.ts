@@ -162,6 +162,8 @@ export const es: Messages = {
     notHere: 'un mensaje que este aparato aún no tiene',
   },
   composer: {
+    attach: 'Adjuntar',
+    file: 'Archivo',
     emoji: 'Emojis',
     people: 'Personas para mencionar',
     label: 'Escribir un mensaje',

@@ -165,6 +165,8 @@ export const fr: Messages = {
     notHere: 'un message que cet appareil n’a pas encore',
   },
   composer: {
+    attach: 'Joindre',
+    file: 'Fichier',
     emoji: 'Émojis',
     people: 'Personnes à mentionner',
     label: 'Écrire un message',

@@ -90,5 +90,5 @@ const nothing: readonly PlacedEvent[] = []
 /** @returns the message that an event answers */
 export function replyTargetOf(event: PlacedEvent): EventId | undefined {
   const body = readBody(event)
-  return body?.type === 'message' ? body.replyTo : undefined
+  return body?.type === 'message' || body?.type === 'file' ? body.replyTo : undefined
 }

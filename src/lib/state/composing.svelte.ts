@@ -122,8 +122,9 @@ export class Composing {
   post(): void {
     if (this.editing !== undefined) return this.#saveEdit(this.editing.id)
     if (performance.now() - this.#editedAtMs < doublePressMs) return
-    // While one is being saved, a second Enter means what was typed behind it.
-    if (this.#pending.size > this.#stalled.size) {
+    // While one is being saved, a second Enter means what was typed behind it; another text is another message.
+    const last = [...this.#pending].findLast(([token]) => !this.#stalled.has(token))
+    if (last !== undefined && this.draft.startsWith(last[1])) {
       this.#wantsMore = true
       return
     }
@@ -176,9 +177,11 @@ export class Composing {
     // What was typed on meanwhile stays.
     if (this.draft === text) this.draft = ''
     else if (this.draft.startsWith(text)) this.draft = this.draft.slice(text.length).trimStart()
-    if (this.draft !== '' && this.editing === undefined) this.type(this.draft)
-    if (this.#wantsMore && this.draft.trim() !== '') this.post()
+    if (this.draft === '') clearTimeout(this.#draftTimer)
+    else if (this.editing === undefined) this.type(this.draft)
+    const wantsMore = this.#wantsMore
     this.#wantsMore = false
+    if (wantsMore && this.draft.trim() !== '') this.post()
   }
 
   /** Nobody has answered: the tab that stores may be gone. The text stays; a late answer still clears it. */

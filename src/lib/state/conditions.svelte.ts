@@ -54,6 +54,8 @@ export class Conditions {
   #freeBytes = $state<number | undefined>()
   /** The node that this page speaks through, if its release is another one. */
   #skew = $state.raw<{ readonly name: string; readonly version: string; readonly atMs: number } | undefined>()
+  /** Since when another tab of this browser runs the engine for this one. */
+  #followsSinceMs = $state<number | undefined>()
   /** The node that was asked last: each is asked once for each time that this page comes to it. */
   #askedUrl: string | undefined
   /** Whoever opened it closes it. */
@@ -64,6 +66,7 @@ export class Conditions {
     const leave = mesh.source.subscribe((event) => {
       if (event.type === 'people') this.#look(event.people)
       else if (event.type === 'messages') this.#count(event.added)
+      else if (event.type === 'tab') this.#follow(event.role === 'following')
     })
     const timer = setInterval(() => this.#tick(), 1_000)
     const spaceTimer = setInterval(() => this.#measure(), spaceIntervalMs)
@@ -74,6 +77,11 @@ export class Conditions {
       clearInterval(spaceTimer)
     }
     this.#look(mesh.people)
+    this.#follow(mesh.isFollowing)
+  }
+
+  #follow(isFollowing: boolean): void {
+    this.#followsSinceMs = isFollowing ? (this.#followsSinceMs ?? Date.now()) : undefined
   }
 
   #measure(): void {
@@ -201,6 +209,10 @@ export class Conditions {
       }
     }
     if (typeof RTCPeerConnection === 'undefined') return { strong: words.noDirect, rest: words.noDirectMore }
+    const sinceMs = this.#followsSinceMs
+    if (sinceMs !== undefined && Math.abs(this.#mesh.nowMs - sinceMs) < toldMs) {
+      return { strong: words.otherTab, rest: words.otherTabMore }
+    }
     return undefined
   }
 }

@@ -146,6 +146,12 @@ export class MeshState {
       case 'unreadable':
         this.unreadable = event.cause
         return
+      case 'file':
+      case 'file-removed':
+      case 'taking-in':
+      case 'taken-in':
+        // For who shows files: lib/files.
+        return
     }
   }
 

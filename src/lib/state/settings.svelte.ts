@@ -56,6 +56,8 @@ export interface Choices {
   readonly tellsTyping: boolean
   /** Single letters do something while a message has the focus (WCAG 2.1.4). */
   readonly singleKeys: boolean
+  /** Nothing is fetched that nobody here has asked for. */
+  readonly savesBandwidth: boolean
   /** What is said of oneself beside the name. */
   readonly profile: Profile
 }
@@ -146,6 +148,7 @@ function initial(): Choices {
     quietHours: undefined,
     tellsTyping: true,
     singleKeys: true,
+    savesBandwidth: false,
     profile: nothingSaid,
   }
 }
@@ -172,6 +175,7 @@ function kept(): Partial<Choices> {
     quietHours,
     tellsTyping,
     singleKeys,
+    savesBandwidth,
     profile,
     language: code,
   } = found as Record<string, unknown>
@@ -186,6 +190,7 @@ function kept(): Partial<Choices> {
     ...chosen('sounds', soundLevels, sounds),
     ...chosen('tellsTyping', [true, false], tellsTyping),
     ...chosen('singleKeys', [true, false], singleKeys),
+    ...chosen('savesBandwidth', [true, false], savesBandwidth),
     quietHours: isQuietHours(quietHours) ? quietHours : undefined,
     profile: readProfile(profile),
     ...(isLanguage(code) ? { language: code } : {}),

@@ -91,6 +91,22 @@ export class Bitmap {
     return runs.length % 2 === 0 ? runs : runs.slice(0, -1)
   }
 
+  /** One bit for each, the first in the lowest bit of the first byte. */
+  get bytes(): Uint8Array {
+    return this.bits.slice()
+  }
+
+  /** @returns undefined when these are not the bits of so many */
+  static ofBytes(size: number, bytes: Uint8Array): Bitmap | undefined {
+    const map = new Bitmap(size)
+    if (bytes.length !== map.bits.length) return undefined
+    map.bits.set(bytes)
+    const above = size & 7
+    if (above !== 0) map.bits[bytes.length - 1] = (bytes.at(-1) ?? 0) & ((1 << above) - 1)
+    for (let index = 0; index < size; index++) if (map.has(index)) map.counted += 1
+    return map
+  }
+
   /** @param runs of a stranger @returns undefined when they do not fit a file of so many chunks */
   static from(size: number, runs: Runs): Bitmap | undefined {
     if (runs.reduce((sum, run) => sum + run, 0) > size) return undefined

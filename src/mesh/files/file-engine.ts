@@ -100,6 +100,7 @@ function command(engine: FileEngine, wish: FileCommand, out: FileEffect[]): void
   switch (wish.type) {
     case 'hold': {
       const file = addFile(engine, wish.content)
+      file.isWanted = true
       file.held.fill(0, file.held.size)
       file.blocks.fill(0, file.blocks.size)
       file.isOfferStale = true

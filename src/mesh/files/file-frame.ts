@@ -8,7 +8,8 @@ import type { FrameFault, Lane } from '../frame.ts'
 import { bytesToHex, hexToBytes } from '../ids.ts'
 import { fileCodes } from './file-codes.ts'
 import { readRuns, writeRuns, type Runs } from './bitmap.ts'
-import { hashBytesLength, isContent, type Block, type Content, type FileId } from './hash-tree.ts'
+import { hashBytesLength, isContent, type Content } from './content.ts'
+import type { Block, FileId } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
 
 /** The first 8 bytes of a file's id as hex: enough between two who have spoken of it. */

@@ -3,7 +3,8 @@ import type { LinkId } from '../effects.ts'
 import type { PeerId } from '../ids.ts'
 import { Bitmap } from './bitmap.ts'
 import type { FileFrame, FileName } from './file-frame.ts'
-import { blockCount, chunkCount, type Block, type Content, type FileId } from './hash-tree.ts'
+import type { Content } from './content.ts'
+import { blockCount, chunkCount, type Block, type FileId } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
 
 /** What the store keeps of a file beside its bytes. */

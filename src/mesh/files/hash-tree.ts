@@ -8,20 +8,11 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesEqual, encodeUtf8, Writer } from '../bytes.ts'
 import { bytesToHex } from '../ids.ts'
+import { hashBytesLength, type Content } from './content.ts'
 import { fileLimits } from './limits.ts'
 
 /** SHA-256("meshchat/1/file" ‖ size u64 ‖ root) as 64 hex digits: the same content is the same file, wherever it came from. */
 export type FileId = string & { readonly brand: 'FileId' }
-
-export const hashBytesLength = 32
-
-/** What a manifest says of the bytes. */
-export interface Content {
-  /** Bytes, at least 1. */
-  readonly size: number
-  /** 32 bytes: the root of the tree over the hashes of its chunks. */
-  readonly root: Uint8Array
-}
 
 /** The hashes of one block's chunks, and what leads from there to the root. */
 export interface Block {
@@ -40,16 +31,6 @@ export function fileIdOf({ size, root }: Content): FileId {
 /** @returns the file id, or undefined: the text comes from outside. */
 export function parseFileId(text: unknown): FileId | undefined {
   return typeof text === 'string' && /^[0-9a-f]{64}$/.test(text) ? (text as FileId) : undefined
-}
-
-/** C1: whether there can be such a content. */
-export function isContent({ size, root }: Content): boolean {
-  return (
-    Number.isSafeInteger(size) &&
-    size > 0 &&
-    size <= fileLimits.chunksMax * fileLimits.chunkBytes &&
-    root.length === hashBytesLength
-  )
 }
 
 export function chunkCount(size: number): number {

@@ -47,6 +47,13 @@ export const fileLimits = {
   wantedMax: 64,
   relayedMax: 64,
   relayedPerLinkMax: 16,
+  /** guess: the longest names that file systems take have 255 bytes; a copy of it gets a number. */
+  nameCharactersMax: 120,
+  nameBytesMax: 240,
+  /** guess: what a picture's sender may say of its sides. */
+  pictureSideMax: 100_000,
+  /** guess: a picture is known again from so few pixels; with them a manifest still fits one packet. */
+  previewSideMax: 20,
   /** guess: how often the screen is told how far a file is. */
   progressIntervalMs: 500,
 } as const

@@ -3,7 +3,8 @@ import type { LinkId } from '../effects.ts'
 import { Bitmap } from './bitmap.ts'
 import { fileNameOf, type FileName, type Offer } from './file-frame.ts'
 import { createFile, type FileEffect, type FileEngine, type FileLink, type FileState } from './file-state.ts'
-import { chunkCount, fileIdOf, type Content } from './hash-tree.ts'
+import type { Content } from './content.ts'
+import { chunkCount, fileIdOf } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
 
 /** C6: two of one's own site need nobody between them. */
@@ -30,6 +31,7 @@ export function tellWants(engine: FileEngine, nowMs: number, out: FileEffect[]):
   for (const link of engine.links.values()) {
     const wanted: Content[] = []
     const left: FileName[] = []
+    const whole: FileState[] = []
     for (const file of engine.files.values()) {
       const saidMs = file.askedFor.get(link.id)
       const isWanted = isWantedOf(engine, file, link)
@@ -40,10 +42,14 @@ export function tellWants(engine: FileEngine, nowMs: number, out: FileEffect[]):
         left.push(file.name)
         file.askedFor.delete(link.id)
         giveUp(engine, file, link)
+        // C15: whoever was told that it is wanted may be the only one who has it.
+        if (file.held.isFull) whole.push(file)
       }
     }
     for (const files of inParts(wanted)) send(out, link.id, { type: 'want-files', files })
     for (const files of inParts(left)) send(out, link.id, { type: 'leave-files', files })
+    for (const file of whole)
+      send(out, link.id, { type: 'offer', file: file.name, ...offerFor(engine, file, link) })
   }
 }
 

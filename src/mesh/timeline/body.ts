@@ -20,6 +20,7 @@ import {
   type PeerId,
 } from '../ids.ts'
 import { limits } from '../limits.ts'
+import { isSharedFile, readSharedFile, writeSharedFile, type SharedFile } from './file-body.ts'
 
 export const eventKinds = {
   message: 1,
@@ -33,6 +34,7 @@ export const eventKinds = {
   close: 9,
   settings: 10,
   reply: 11,
+  file: 12,
 } as const
 
 /** How far somebody had seen a feed of a moderator when it was dismissed. */
@@ -45,6 +47,8 @@ export interface Seen {
 export type Body =
   /** M10: with the message that it answers, it is an event of kind `reply`. */
   | { readonly type: 'message'; readonly text: string; readonly replyTo?: EventId }
+  /** M12: a file with what is said of it, which may be nothing. */
+  | { readonly type: 'file'; readonly file: SharedFile; readonly text: string; readonly replyTo?: EventId }
   | { readonly type: 'edit'; readonly target: EventId; readonly text: string }
   | { readonly type: 'delete'; readonly target: EventId }
   | { readonly type: 'reaction'; readonly target: EventId; readonly emoji: string; readonly isOn: boolean }
@@ -93,6 +97,11 @@ export function checkBody(body: Body): BodyFault | undefined {
     case 'edit':
       // Few texts are that long in bytes; the target needs its place too.
       return checkText(body.text) ?? (isTooLong(body) ? 'too-long' : undefined)
+    case 'file': {
+      const fault = body.text === '' ? undefined : checkText(body.text)
+      if (!isSharedFile(body.file)) return 'empty'
+      return fault ?? (isTooLong(body) ? 'too-long' : undefined)
+    }
     case 'delete':
     case 'pin':
     case 'remove':
@@ -134,6 +143,11 @@ export function encodeBody(body: Body): { readonly kind: number; readonly bytes:
       const text = encodeUtf8(body.text)
       if (body.replyTo === undefined) return { kind, bytes: text }
       return { kind: eventKinds.reply, bytes: withTarget(body.replyTo).fixed(text).finish() }
+    }
+    case 'file': {
+      const writer = writeSharedFile(new Writer(), body.file).u8(body.replyTo === undefined ? 0 : 1)
+      if (body.replyTo !== undefined) writer.fixed(hexToBytes(body.replyTo))
+      return { kind, bytes: writer.fixed(encodeUtf8(body.text)).finish() }
     }
     case 'edit':
       return { kind, bytes: withTarget(body.target).fixed(encodeUtf8(body.text)).finish() }
@@ -201,6 +215,11 @@ function parseBody(kind: number, reader: Reader): Body | undefined {
       return { type: 'message', text: decodeUtf8(reader.rest()) }
     case eventKinds.reply:
       return { type: 'message', replyTo: readTarget(reader), text: decodeUtf8(reader.rest()) }
+    case eventKinds.file: {
+      const file = readSharedFile(reader)
+      const replyTo = readFlag(reader) ? { replyTo: readTarget(reader) } : {}
+      return { type: 'file', file, ...replyTo, text: decodeUtf8(reader.rest()) }
+    }
     case eventKinds.edit:
       return { type: 'edit', target: readTarget(reader), text: decodeUtf8(reader.rest()) }
     case eventKinds.delete: {
@@ -279,9 +298,10 @@ function readTarget(reader: Reader): EventId {
   return eventIdFromBytes(reader.fixed(eventIdBytesLength))
 }
 
-/** @returns the text of a message event, or undefined when this version cannot show it. */
+/** @returns the text of a message event, of a file its name too; undefined when this version cannot show it. */
 export function messageText(event: Pick<Event, 'kind' | 'body' | 'epoch'>): string | undefined {
   const body = readBody(event)
+  if (body?.type === 'file') return body.text === '' ? body.file.name : `${body.file.name}\n${body.text}`
   return body?.type === 'message' ? body.text : undefined
 }
 
@@ -307,5 +327,5 @@ export function standsByItself(event: Pick<Event, 'kind' | 'body' | 'epoch'>): b
 /** M2: @returns the message that an event is about; undefined when it stands in the room by itself. */
 export function targetOf(event: Pick<Event, 'kind' | 'body' | 'epoch'>): EventId | undefined {
   const body = readBody(event)
-  return body === undefined || body.type === 'message' || body.type === 'create' ? undefined : body.target
+  return body === undefined || !('target' in body) ? undefined : body.target
 }

@@ -7,6 +7,7 @@
 import type { PlacedEvent } from '../clock.ts'
 import { feedAuthor, type EventId, type PeerId } from '../ids.ts'
 import { readBody, targetOf } from './body.ts'
+import type { SharedFile } from './file-body.ts'
 import type { RoomRules } from './rules.ts'
 
 export interface Version {
@@ -18,6 +19,8 @@ export interface Version {
 export interface Folded {
   /** Undefined when it was deleted, or cannot be shown. */
   readonly text: string | undefined
+  /** What was shared with it. */
+  readonly file: SharedFile | undefined
   readonly isDeleted: boolean
   /** The moderator who took it away, where its author did not. */
   readonly removedBy: PeerId | undefined
@@ -33,6 +36,14 @@ interface Reaction {
   readonly isOn: boolean
 }
 
+const nothing = {
+  text: undefined,
+  file: undefined,
+  removedBy: undefined,
+  versions: [],
+  reactions: new Map<string, PeerId[]>(),
+} as const
+
 /**
  * @param about every held event about this message, in any order; what is not about it is left out
  * @param rules of an owned room
@@ -40,9 +51,7 @@ interface Reaction {
 export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?: RoomRules): Folded {
   const author = feedAuthor(message.feed)
   const original = readBody(message)
-  if (original?.type !== 'message') {
-    return { text: undefined, isDeleted: false, removedBy: undefined, versions: [], reactions: new Map() }
-  }
+  if (original?.type !== 'message' && original?.type !== 'file') return { ...nothing, isDeleted: false }
   const versions: Version[] = [versionOf(message, original.text)]
   const reactions = new Map<string, Reaction>()
   let isDeleted = false
@@ -68,10 +77,10 @@ export function fold(message: PlacedEvent, about: readonly PlacedEvent[], rules?
     else if (body.type === 'edit') versions.push(versionOf(event, body.text))
   }
   if (isDeleted) removedBy = undefined
-  if (isDeleted || removedBy !== undefined)
-    return { text: undefined, isDeleted: true, removedBy, versions: [], reactions: new Map() }
+  if (isDeleted || removedBy !== undefined) return { ...nothing, isDeleted: true, removedBy }
   return {
     text: versions.at(-1)?.text,
+    file: original.type === 'file' ? original.file : undefined,
     isDeleted,
     removedBy,
     versions,

@@ -16,6 +16,20 @@ describe('files', () => {
     expect(net.carried(ana, bill)).toBeLessThan(1.02 * made.content.size)
   })
 
+  it('[C15] tells who shared it that it is not the only one any more', () => {
+    const net = new Net()
+    const [ana, box, bill] = [net.node('ana', 'a'), net.node('box', 'a'), net.node('bill', 'b')]
+    net.link(ana, box)
+    net.link(box, bill, 125_000, 20)
+    net.put(ana, made)
+    const holders = () =>
+      ana.events.flatMap((event) => (event.type === 'progress' ? [event.holders] : [])).at(-1)
+    net.command(bill, { type: 'get', content: made.content })
+    expect(net.run(minuteMs, () => net.has(bill, made))).toBe(true)
+    expect(net.run(minuteMs, () => holders()?.includes(box.peer) === true)).toBe(true)
+    expect(holders()).toEqual([box.peer])
+  })
+
   it('[C9] crosses a link between sites once, whoever wants it there', () => {
     const net = new Net()
     const ana = net.node('ana', 'a')

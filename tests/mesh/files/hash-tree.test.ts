@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesToHex, hexToBytes } from '../../../src/mesh/ids.ts'
+import { hashBytesLength, isContent } from '../../../src/mesh/files/content.ts'
 import {
   blockCount,
   blocksOf,
@@ -8,9 +9,7 @@ import {
   chunkHash,
   chunkLength,
   fileIdOf,
-  hashBytesLength,
   isBlockOf,
-  isContent,
   parseFileId,
   rootOf,
 } from '../../../src/mesh/files/hash-tree.ts'

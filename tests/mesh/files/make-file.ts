@@ -1,13 +1,6 @@
 /** Files whose bytes follow from a number. */
-import {
-  blocksOf,
-  chunkHash,
-  fileIdOf,
-  hashBytesLength,
-  type Block,
-  type Content,
-  type FileId,
-} from '../../../src/mesh/files/hash-tree.ts'
+import { hashBytesLength, type Content } from '../../../src/mesh/files/content.ts'
+import { blocksOf, chunkHash, fileIdOf, type Block, type FileId } from '../../../src/mesh/files/hash-tree.ts'
 import { fileLimits } from '../../../src/mesh/files/limits.ts'
 
 export interface Made {

@@ -11,12 +11,12 @@ import {
   type FileEvent,
   type FileInput,
 } from '../../../src/mesh/files/file-state.ts'
+import { hashBytesLength } from '../../../src/mesh/files/content.ts'
 import {
   blockCount,
   chunkCount,
   chunkHash,
   fileIdOf,
-  hashBytesLength,
   type Block,
   type FileId,
 } from '../../../src/mesh/files/hash-tree.ts'

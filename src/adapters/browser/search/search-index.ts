@@ -6,7 +6,7 @@
  */
 import type { PlacedEvent } from '#mesh/clock.ts'
 import { feedAuthor, type EventId, type PeerId, type RoomId } from '#mesh/ids.ts'
-import { readBody } from '#mesh/timeline/body.ts'
+import { messageText, readBody } from '#mesh/timeline/body.ts'
 import { foldText } from '#runtime/fold-text.ts'
 
 export const searchLimits = {
@@ -69,7 +69,8 @@ export class SearchIndex {
       if (before === undefined && this.edits.size >= searchLimits.editsMax) return
       this.edits.set(key, { id: body.target, room, by, effective, text: foldText(body.text) })
     }
-    if (body?.type !== 'message') return
+    const text = messageText(event)
+    if (text === undefined) return
     this.known.add(event.id)
     this.count += 1
     this.oldest = Math.min(this.oldest, event.effective)
@@ -78,7 +79,7 @@ export class SearchIndex {
     let at = shelf.effectives.length
     // Mostly the newest comes last.
     while (at > 0 && (shelf.effectives[at - 1] ?? 0) > event.effective) at -= 1
-    shelf.texts.splice(at, 0, foldText(body.text))
+    shelf.texts.splice(at, 0, foldText(text))
     shelf.ids.splice(at, 0, event.id)
     shelf.authors.splice(at, 0, by)
     shelf.effectives.splice(at, 0, event.effective)

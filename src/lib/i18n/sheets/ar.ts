@@ -1,4 +1,5 @@
 /** العربية: words of sheets. Names and numbers of others stand in isolates, since they may run the other way. */
+import { files } from '../files/ar.ts'
 import type { SheetMessages } from './en.ts'
 import { counter } from '../plural.ts'
 
@@ -18,6 +19,7 @@ const messages = (n: number) =>
   })
 
 export const ar: SheetMessages = {
+  files,
   nodes: {
     title: 'العقد',
     keeps: 'عند الانتقال إلى عقدة أخرى يبقى اسمك ورسائلك.',
@@ -205,6 +207,8 @@ export const ar: SheetMessages = {
     clockMore: 'قد تكون الأوقات المعروضة هنا خاطئة حتى تُضبط الساعة.',
     noDirect: 'هذا المتصفح يمنع الروابط المباشرة (WebRTC متوقف).',
     noDirectMore: 'كل شيء يمر عبر العقدة.',
+    otherTab: 'meshchat مفتوح أيضًا في علامة تبويب أخرى.',
+    otherTabMore: 'الاثنتان متطابقتان.',
     older: (node: string, version: string) => `العقدة ${node} تشغّل meshchat أقدم (${version}).`,
     olderMore: 'يمكنك الكتابة. قد لا يظهر هناك ما هو أحدث هنا.',
     newer: (node: string, version: string) => `العقدة ${node} تشغّل meshchat أحدث (${version}).`,
@@ -222,7 +226,6 @@ export const ar: SheetMessages = {
     boxes: 'الصناديق التي تحفظ الرسائل',
     waiting: (n) => `رسائل تنتظر على هذا الجهاز حتى يصبح أحد في المتناول: ${n}.`,
     allOut: 'لا شيء ينتظر هنا: ما كتبته أخيرًا لدى غيرك أيضًا.',
-    otherTab: 'meshchat مفتوح أيضًا في علامة تبويب أخرى. الاثنتان متطابقتان.',
     traffic: (received, sent) => `منذ فتح هذه الصفحة: ${apart(received)} واردة و${apart(sent)} صادرة.`,
     kilobytes: (n) => `${n} ك.ب`,
     copy: 'نسخ التقرير',

@@ -1,4 +1,5 @@
 /** Deutsch: words of sheets. */
+import { files } from '../files/de.ts'
 import type { SheetMessages } from './en.ts'
 import { counter } from '../plural.ts'
 
@@ -7,6 +8,7 @@ const people = (n: number) => count(n, { one: '# Person', other: '# Personen' })
 const messages = (n: number) => count(n, { one: '# Nachricht', other: '# Nachrichten' })
 
 export const de: SheetMessages = {
+  files,
   nodes: {
     title: 'Knoten',
     keeps: 'Auf einem anderen Knoten behalten Sie Ihren Namen und Ihre Nachrichten.',
@@ -199,6 +201,8 @@ export const de: SheetMessages = {
     clockMore: 'Zeiten, die hier stehen, können falsch sein, bis sie gestellt ist.',
     noDirect: 'Dieser Browser verbietet direkte Verbindungen (WebRTC ist aus).',
     noDirectMore: 'Alles läuft über den Knoten.',
+    otherTab: 'meshchat ist noch in einem anderen Tab offen.',
+    otherTabMore: 'Beide bleiben gleich.',
     older: (node: string, version: string) =>
       `Auf dem Knoten ${node} läuft ein älteres meshchat (${version}).`,
     olderMore: 'Schreiben geht. Was hier neuer ist, zeigt sich dort vielleicht nicht.',
@@ -219,7 +223,6 @@ export const de: SheetMessages = {
     waiting: (n) =>
       `${count(n, { one: '# Nachricht wartet', other: '# Nachrichten warten' })} auf diesem Gerät, bis jemand erreichbar ist.`,
     allOut: 'Hier wartet nichts: Was Sie zuletzt schrieben, hat noch jemand.',
-    otherTab: 'meshchat ist noch in einem anderen Tab offen. Beide bleiben gleich.',
     traffic: (received, sent) => `Seit diese Seite offen ist: ${received} empfangen, ${sent} gesendet.`,
     kilobytes: (n) => `${n} kB`,
     copy: 'Bericht kopieren',

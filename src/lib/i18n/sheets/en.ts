@@ -1,9 +1,11 @@
 /** Words that only sheets have, in English: fetched with the first of them. */
+import { files } from '../files/en.ts'
 function count(n: number, one: string, other: string): string {
   return `${n} ${n === 1 ? one : other}`
 }
 
 export const en = {
+  files,
   nodes: {
     title: 'Nodes',
     keeps: 'Moving to another node keeps your name and messages.',
@@ -193,6 +195,8 @@ export const en = {
     clockMore: 'Times shown here may be wrong until it is set.',
     noDirect: 'This browser blocks direct links (WebRTC is off).',
     noDirectMore: 'Everything goes through the node.',
+    otherTab: 'meshchat is also open in another tab.',
+    otherTabMore: 'Both stay in step.',
     older: (node: string, version: string) => `Node ${node} runs an older meshchat (${version}).`,
     olderMore: 'You can chat. What is newer here may not show there.',
     newer: (node: string, version: string) => `Node ${node} runs a newer meshchat (${version}).`,
@@ -211,7 +215,6 @@ export const en = {
     waiting: (n: number) =>
       `${count(n, 'message waits', 'messages wait')} on this device for somebody to come in reach.`,
     allOut: 'Nothing waits here: somebody else has what you wrote lately.',
-    otherTab: 'meshchat is also open in another tab. Both stay in step.',
     traffic: (received: string, sent: string) =>
       `Since this page was opened: ${received} received, ${sent} sent.`,
     kilobytes: (n: string) => `${n} kB`,

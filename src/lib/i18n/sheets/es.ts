@@ -1,4 +1,5 @@
 /** Español: words of sheets. */
+import { files } from '../files/es.ts'
 import type { SheetMessages } from './en.ts'
 import { counter } from '../plural.ts'
 
@@ -7,6 +8,7 @@ const people = (n: number) => count(n, { one: '# persona', other: '# personas' }
 const messages = (n: number) => count(n, { one: '# mensaje', other: '# mensajes' })
 
 export const es: SheetMessages = {
+  files,
   nodes: {
     title: 'Nodos',
     keeps: 'Al pasar a otro nodo conserva su nombre y sus mensajes.',
@@ -199,6 +201,8 @@ export const es: SheetMessages = {
     clockMore: 'Las horas que se ven aquí pueden ser falsas hasta que se ponga en hora.',
     noDirect: 'Este navegador impide las conexiones directas (WebRTC está apagado).',
     noDirectMore: 'Todo pasa por el nodo.',
+    otherTab: 'meshchat está abierto también en otra pestaña.',
+    otherTabMore: 'Las dos van a la par.',
     older: (node: string, version: string) => `El nodo ${node} usa un meshchat más antiguo (${version}).`,
     olderMore: 'Puede escribir. Lo que aquí es más nuevo quizá no se vea allí.',
     newer: (node: string, version: string) => `El nodo ${node} usa un meshchat más nuevo (${version}).`,
@@ -217,7 +221,6 @@ export const es: SheetMessages = {
     waiting: (n) =>
       `${count(n, { one: '# mensaje espera', other: '# mensajes esperan' })} en este dispositivo a que haya alguien al alcance.`,
     allOut: 'Aquí no espera nada: lo último que escribió lo tiene alguien más.',
-    otherTab: 'meshchat está abierto también en otra pestaña. Las dos van a la par.',
     traffic: (received, sent) => `Desde que se abrió esta página: ${received} recibidos, ${sent} enviados.`,
     kilobytes: (n) => `${n} kB`,
     copy: 'Copiar el informe',

@@ -1,4 +1,5 @@
 /** Français: words of sheets. */
+import { files } from '../files/fr.ts'
 import type { SheetMessages } from './en.ts'
 import { counter } from '../plural.ts'
 
@@ -7,6 +8,7 @@ const people = (n: number) => count(n, { one: '# personne', other: '# personnes'
 const messages = (n: number) => count(n, { one: '# message', other: '# messages' })
 
 export const fr: SheetMessages = {
+  files,
   nodes: {
     title: 'Nœuds',
     keeps: 'En changeant de nœud vous gardez votre nom et vos messages.',
@@ -203,6 +205,8 @@ export const fr: SheetMessages = {
     clockMore: 'Les heures affichées ici peuvent être fausses tant qu’elle n’est pas réglée.',
     noDirect: 'Ce navigateur bloque les liens directs (WebRTC est coupé).',
     noDirectMore: 'Tout passe par le nœud.',
+    otherTab: 'meshchat est aussi ouvert dans un autre onglet.',
+    otherTabMore: 'Les deux restent au même point.',
     older: (node: string, version: string) => `Le nœud ${node} utilise un meshchat plus ancien (${version}).`,
     olderMore: 'Vous pouvez écrire. Ce qui est plus récent ici peut ne pas s’y voir.',
     newer: (node: string, version: string) => `Le nœud ${node} utilise un meshchat plus récent (${version}).`,
@@ -221,7 +225,6 @@ export const fr: SheetMessages = {
     waiting: (n) =>
       `${count(n, { one: '# message attend', other: '# messages attendent' })} sur cet appareil que quelqu’un soit joignable.`,
     allOut: 'Rien n’attend ici : quelqu’un d’autre a ce que vous avez écrit.',
-    otherTab: 'meshchat est aussi ouvert dans un autre onglet. Les deux restent au même point.',
     traffic: (received, sent) => `Depuis l’ouverture de cette page : ${received} reçus, ${sent} envoyés.`,
     kilobytes: (n) => `${n} ko`,
     copy: 'Copier le rapport',

@@ -2,15 +2,14 @@
 import { bytesEqual } from '#mesh/bytes.ts'
 import { Bitmap } from '#mesh/files/bitmap.ts'
 import type { FileRecord, WriteResult } from '#mesh/files/file-state.ts'
+import { hashBytesLength, type Content } from '#mesh/files/content.ts'
 import {
   blockCount,
   blocksOf,
   chunkCount,
   chunkHash,
   fileIdOf,
-  hashBytesLength,
   type Block,
-  type Content,
   type FileId,
 } from '#mesh/files/hash-tree.ts'
 import { fileLimits } from '#mesh/files/limits.ts'

@@ -1,60 +1,52 @@
-/** Files in a folder, for nodes: a folder each, named by its id. */
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+/** Files in folders, for nodes and browsers: a folder each, named by its id. */
 import type { FileRecord, WriteResult } from '#mesh/files/file-state.ts'
+import { hashBytesLength, type Content } from '#mesh/files/content.ts'
 import {
   blocksOf,
   chunkCount,
-  chunkHash,
   fileIdOf,
-  hashBytesLength,
   parseFileId,
   type Block,
-  type Content,
   type FileId,
 } from '#mesh/files/hash-tree.ts'
 import { fileLimits } from '#mesh/files/limits.ts'
 import type { FileStore } from '#runtime/ports.ts'
-import { chunksOf } from '../../file-chunks.ts'
-import { DiskFile, isCode } from './disk-file.ts'
+import { chunksOf } from './file-chunks.ts'
+import { FolderFile, type Ground } from './folder-file.ts'
+import { NoRoom, type OpenFile } from './folder.ts'
 
-const takenInPattern = /^new-[0-9a-f]{16}$/
+const takenInPattern = /^new-[0-9a-z]{1,32}$/
 
-export class DiskFileStore implements FileStore {
-  private readonly folder: string
+export class FolderFileStore implements FileStore {
+  private readonly ground: Ground
   private readonly bytesMax: number
+  private takenIn = 0
   /** Also those that are being made: what is said of them waits its turn. */
-  private readonly files = new Map<FileId, Promise<DiskFile>>()
-  private readonly made = new Set<DiskFile>()
+  private readonly files = new Map<FileId, Promise<FolderFile>>()
+  private readonly made = new Set<FolderFile>()
   /** Those that are being removed: one of the same name begins when they are gone. */
   private readonly going = new Map<FileId, Promise<void>>()
 
-  /** @param folder made when it is not there @param bytesMax of content; what would be more is `full` */
-  constructor(folder: string, bytesMax: number) {
-    this.folder = folder
+  /** @param bytesMax of content; what would be more is `full` */
+  constructor(ground: Ground, bytesMax: number) {
+    this.ground = ground
     this.bytesMax = bytesMax
   }
 
-  private path(file: FileId): string {
-    return join(this.folder, file)
-  }
-
   async open(): Promise<readonly FileRecord[]> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 })
-    for (const name of await readdir(this.folder)) {
+    for (const name of await this.ground.folders.list()) {
       // What was being taken in when the process ended. Names that are none of ours are left alone.
-      if (takenInPattern.test(name)) await rm(join(this.folder, name), { recursive: true, force: true })
+      if (takenInPattern.test(name)) await this.ground.folders.remove(name)
       const id = parseFileId(name)
-      const file = id === undefined ? undefined : await DiskFile.read(join(this.folder, name))
+      const file = id === undefined ? undefined : await FolderFile.read(this.ground, name)
       if (id === undefined) continue
       if (file !== undefined && fileIdOf(file.content) === id) this.have(id, file)
-      else await rm(join(this.folder, name), { recursive: true, force: true })
+      else await this.ground.folders.remove(name)
     }
     return [...this.made].map(({ record }) => record)
   }
 
-  private have(id: FileId, file: DiskFile): void {
+  private have(id: FileId, file: FolderFile): void {
     this.files.set(id, Promise.resolve(file))
     this.made.add(file)
   }
@@ -63,7 +55,7 @@ export class DiskFileStore implements FileStore {
     const id = fileIdOf(content)
     const known = this.files.get(id)
     if (known !== undefined) return (await known).setWanted(isWanted)
-    const create = () => DiskFile.create(this.path(id), content, isWanted)
+    const create = () => FolderFile.create(this.ground, id, content, isWanted)
     const making = this.going.get(id)?.then(create) ?? create()
     this.files.set(id, making)
     try {
@@ -91,7 +83,7 @@ export class DiskFileStore implements FileStore {
       return 'stored'
     } catch (error) {
       if (!(error instanceof Error)) throw error
-      return isCode(error, 'ENOSPC') ? 'full' : 'failed'
+      return error instanceof NoRoom ? 'full' : 'failed'
     }
   }
 
@@ -111,16 +103,17 @@ export class DiskFileStore implements FileStore {
   ): Promise<Content | 'full' | 'failed' | 'changed'> {
     if (this.usedBytes + size > this.bytesMax) return 'full'
     // No name of a file: what is left of it after a kill goes at the next start.
-    const folder = join(this.folder, `new-${randomBytes(8).toString('hex')}`)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const folder = `new-${(++this.takenIn).toString(36)}`
+    const { folders } = this.ground
     try {
+      await folders.remove(folder)
       const content = await this.takeIn(folder, size, bytes)
-      if (content === undefined) await rm(folder, { recursive: true })
+      if (content === undefined) await folders.remove(folder)
       return content ?? 'changed'
     } catch (error) {
-      await rm(folder, { recursive: true, force: true })
+      await folders.remove(folder)
       if (!(error instanceof Error)) throw error
-      return isCode(error, 'ENOSPC') ? 'full' : 'failed'
+      return error instanceof NoRoom ? 'full' : 'failed'
     }
   }
 
@@ -129,20 +122,51 @@ export class DiskFileStore implements FileStore {
     size: number,
     bytes: AsyncIterable<Uint8Array>,
   ): Promise<Content | undefined> {
-    const handle = await open(join(folder, 'content'), 'w', 0o600)
-    const hashes = await writeAll(handle, size, bytes).finally(() => handle.close())
+    const { folders } = this.ground
+    const open = await folders.open(folder, 'content')
+    const hashes = await this.writeAll(open, size, bytes).finally(() => open.close())
     if (hashes === undefined) return undefined
     const { root, blocks } = blocksOf(hashes)
     const content = { size, root }
     const id = fileIdOf(content)
     await this.forget(id)
-    await rename(folder, this.path(id))
-    const file = await DiskFile.create(this.path(id), content, true)
+    const file = await FolderFile.create(this.ground, folder, content, true)
     for (const [block, proof] of blocks.entries()) await file.keepBlock(block, proof)
     file.record.held.fill(0, chunkCount(size))
     await file.flush()
-    this.have(id, file)
+    await file.close()
+    await folders.rename(folder, id, 'about')
+    const kept = await FolderFile.read(this.ground, id)
+    if (kept === undefined) return undefined
+    this.have(id, kept)
     return content
+  }
+
+  /** @returns the hashes of the chunks; undefined when the length is another one */
+  private async writeAll(
+    file: OpenFile,
+    size: number,
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<Uint8Array | undefined> {
+    const hashes = new Uint8Array(chunkCount(size) * hashBytesLength)
+    let index = 0
+    let hashing: Promise<void>[] = []
+    for await (const chunk of chunksOf(size, bytes)) {
+      if (chunk === 'changed') return undefined
+      const at = index
+      hashing.push(
+        Promise.resolve(this.ground.hash(chunk)).then((hash) => hashes.set(hash, at * hashBytesLength)),
+      )
+      await file.write(at * fileLimits.chunkBytes, chunk)
+      index += 1
+      // Several at once where the platform can; bounded.
+      if (hashing.length < fileLimits.blockChunks) continue
+      await Promise.all(hashing)
+      hashing = []
+    }
+    await Promise.all(hashing)
+    await file.sync()
+    return hashes
   }
 
   async forget(file: FileId): Promise<void> {
@@ -168,22 +192,4 @@ export class DiskFileStore implements FileStore {
   async finish(): Promise<void> {
     for (const file of this.made) await file.close()
   }
-}
-
-/** @returns the hashes of the chunks; undefined when the length is another one */
-async function writeAll(
-  handle: FileHandle,
-  size: number,
-  bytes: AsyncIterable<Uint8Array>,
-): Promise<Uint8Array | undefined> {
-  const hashes = new Uint8Array(chunkCount(size) * hashBytesLength)
-  let index = 0
-  for await (const chunk of chunksOf(size, bytes)) {
-    if (chunk === 'changed') return undefined
-    await handle.write(chunk, 0, chunk.length, index * fileLimits.chunkBytes)
-    hashes.set(chunkHash(chunk), index * hashBytesLength)
-    index += 1
-  }
-  await handle.sync()
-  return hashes
 }

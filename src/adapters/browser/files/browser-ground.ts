@@ -1,0 +1,27 @@
+/** Where a browser keeps files, and how it hashes their chunks. For a worker. */
+import { chunkHash } from '#mesh/files/hash-tree.ts'
+import type { Ground, HashChunk } from '../../files/folder-file.ts'
+import { IndexedDbFolders } from './indexeddb-folders.ts'
+import { OpfsFolders } from './opfs-folders.ts'
+
+/** guess: so little is fetched again after a kill that 20 of them cost less than a hundredth of a file. */
+const flushMs = 250
+
+/** RFC 9162 §2.1.1: the hash of a leaf. WebCrypto takes a chunk at twice the rate of JavaScript (RESULTS.md, files). */
+const fastHash: HashChunk = async (chunk) => {
+  const prefixed = new Uint8Array(chunk.length + 1)
+  prefixed.set(chunk, 1)
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', prefixed))
+}
+
+/** Secure pages of browsers that have a file system; else IndexedDB. A page that is a file itself has none of its own. */
+export function hasFileSystem(): boolean {
+  const isServed = location.protocol.startsWith('http')
+  return isServed && isSecureContext && typeof navigator.storage.getDirectory === 'function'
+}
+
+/** @param name of the folder or the database that all files are in */
+export function browserGround(name: string): Ground {
+  const folders = hasFileSystem() ? new OpfsFolders(name) : new IndexedDbFolders(name)
+  return { folders, hash: isSecureContext ? fastHash : chunkHash, flushMs }
+}

@@ -1,0 +1,235 @@
+/**
+ * Folders in IndexedDB, for plain pages and browsers without a file system: files in pages of one size, small files whole.
+ * A database of its own: what fills it up or is removed with it is never the history.
+ */
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
+import { NoRoom, type Folders, type OpenFile } from '../../files/folder.ts'
+
+interface Schema extends DBSchema {
+  /** A number for each folder: renaming one moves nothing else. */
+  folders: { key: string; value: number }
+  small: { key: [number, string]; value: Uint8Array }
+  pages: { key: [number, string, number]; value: Uint8Array }
+  meta: { key: string; value: number }
+}
+
+type Database = IDBPDatabase<Schema>
+const allStores = ['folders', 'small', 'pages', 'meta'] as const
+
+/** measured (RESULTS.md, files): a page is written whole each time that a chunk of it is made durable. */
+export const pageBytes = 16_384
+/** guess: pages that are kept in memory for one open file, 1 MiB; as many again may wait for being written. */
+const cachedMax = 64
+
+/**
+ * The only place where a writing transaction begins. Each covers all tables, so that no two are under way in whatever tab:
+ * Chromium may throw everything of the origin away at the next start if a kill found two in one database (measured).
+ */
+function writing(database: Database) {
+  return database.transaction(allStores, 'readwrite', { durability: 'strict' })
+}
+
+type Writing = ReturnType<typeof writing>
+
+export class IndexedDbFolders implements Folders {
+  private readonly database: Promise<Database>
+  private readonly numbers = new Map<string, number>()
+
+  constructor(name: string) {
+    this.database = openDB<Schema>(name, 1, {
+      upgrade: (database) => {
+        for (const store of allStores) database.createObjectStore(store)
+      },
+      blocking: () => void this.database.then((database) => database.close()),
+    })
+    // Whoever asks for something is told.
+    this.database.catch(() => undefined)
+  }
+
+  close(): void {
+    void this.database.then(
+      (database) => database.close(),
+      () => undefined,
+    )
+  }
+
+  async list(): Promise<readonly string[]> {
+    return (await this.database).getAllKeys('folders')
+  }
+
+  /** @returns the folder's number; undefined when there is none */
+  private async numberOf(folder: string): Promise<number | undefined> {
+    const known = this.numbers.get(folder) ?? (await (await this.database).get('folders', folder))
+    if (known !== undefined) this.numbers.set(folder, known)
+    return known
+  }
+
+  private async makeNumber(folder: string): Promise<number> {
+    const known = await this.numberOf(folder)
+    if (known !== undefined) return known
+    const number = await this.write(async (tx) => {
+      const there = await tx.objectStore('folders').get(folder)
+      if (there !== undefined) return there
+      const next = ((await tx.objectStore('meta').get('last')) ?? 0) + 1
+      await tx.objectStore('meta').put(next, 'last')
+      await tx.objectStore('folders').put(next, folder)
+      return next
+    })
+    this.numbers.set(folder, number)
+    return number
+  }
+
+  private async write<Result>(change: (tx: Writing) => Promise<Result>): Promise<Result> {
+    const tx = writing(await this.database)
+    try {
+      const result = await change(tx)
+      await tx.done
+      return result
+    } catch (error) {
+      // Nobody waits for it any more.
+      tx.done.catch(() => undefined)
+      const isFull = error instanceof DOMException && error.name === 'QuotaExceededError'
+      const isAborted = tx.error?.name === 'QuotaExceededError'
+      if (isFull || isAborted) throw new NoRoom('the browser gives no more room', { cause: error })
+      throw error
+    }
+  }
+
+  async open(folder: string, name: string): Promise<OpenFile> {
+    const number = await this.makeNumber(folder)
+    return new PagedFile({
+      load: async (page) => (await this.database).get('pages', [number, name, page]),
+      store: (pages) =>
+        this.write(async (tx) => {
+          const store = tx.objectStore('pages')
+          await Promise.all([...pages].map(([page, bytes]) => store.put(bytes, [number, name, page])))
+        }),
+    })
+  }
+
+  async load(folder: string, name: string): Promise<Uint8Array | undefined> {
+    const number = await this.numberOf(folder)
+    return number === undefined ? undefined : (await this.database).get('small', [number, name])
+  }
+
+  async replace(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+    const number = await this.makeNumber(folder)
+    await this.write((tx) => tx.objectStore('small').put(bytes, [number, name]))
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.write(async (tx) => {
+      const folders = tx.objectStore('folders')
+      const number = await folders.get(from)
+      if (number === undefined) return
+      await folders.delete(from)
+      await folders.put(number, to)
+    })
+    this.numbers.delete(from)
+    this.numbers.delete(to)
+  }
+
+  async remove(folder: string): Promise<void> {
+    this.numbers.delete(folder)
+    await this.write(async (tx) => {
+      const number = await tx.objectStore('folders').get(folder)
+      if (number === undefined) return
+      await tx.objectStore('small').delete(IDBKeyRange.bound([number], [number, []]))
+      await tx.objectStore('pages').delete(IDBKeyRange.bound([number], [number, []]))
+      await tx.objectStore('folders').delete(folder)
+    })
+  }
+}
+
+interface Pages {
+  load(page: number): Promise<Uint8Array | undefined>
+  store(pages: ReadonlyMap<number, Uint8Array>): Promise<void>
+}
+
+/** One file, in pages; the last page of it may be short. */
+class PagedFile implements OpenFile {
+  private readonly pages: Pages
+  /** The least used first. */
+  private readonly cached = new Map<number, Promise<Uint8Array>>()
+  private changed = new Map<number, Uint8Array>()
+  private storing: Promise<void> = Promise.resolve()
+
+  constructor(pages: Pages) {
+    this.pages = pages
+  }
+
+  private page(index: number): Promise<Uint8Array> {
+    const known = this.cached.get(index) ?? this.loadPage(index)
+    this.cached.delete(index)
+    this.cached.set(index, known)
+    if (this.cached.size > cachedMax) this.letGo()
+    return known
+  }
+
+  private async loadPage(index: number): Promise<Uint8Array> {
+    return this.changed.get(index) ?? (await this.pages.load(index)) ?? new Uint8Array()
+  }
+
+  /** What waits for being written is kept beside. */
+  private letGo(): void {
+    const [oldest] = this.cached.keys()
+    if (oldest !== undefined) this.cached.delete(oldest)
+  }
+
+  async read(at: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length;) {
+      const [index, from] = placeOf(at + done)
+      const page = await this.page(index)
+      const part = page.subarray(from, from + length - done)
+      if (part.length === 0) return bytes.subarray(0, done)
+      bytes.set(part, done)
+      done += part.length
+    }
+    return bytes
+  }
+
+  async write(at: number, bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length;) {
+      const [index, from] = placeOf(at + done)
+      const part = bytes.subarray(done, done + pageBytes - from)
+      const isWhole = from === 0 && part.length === pageBytes
+      const before = isWhole ? new Uint8Array() : await this.page(index)
+      const page = new Uint8Array(Math.max(before.length, from + part.length))
+      page.set(before)
+      page.set(part, from)
+      this.cached.set(index, Promise.resolve(page))
+      this.changed.set(index, page)
+      done += part.length
+    }
+    if (this.changed.size >= cachedMax) await this.sync()
+  }
+
+  /** In turn: the second one stores what the first one has left. */
+  sync(): Promise<void> {
+    this.storing = this.storing
+      .catch(() => undefined)
+      .then(async () => {
+        const pages = this.changed
+        if (pages.size === 0) return
+        this.changed = new Map()
+        try {
+          await this.pages.store(pages)
+        } catch (error) {
+          for (const [index, page] of pages) if (!this.changed.has(index)) this.changed.set(index, page)
+          throw error
+        }
+      })
+    return this.storing
+  }
+
+  async close(): Promise<void> {
+    await this.sync()
+    this.cached.clear()
+  }
+}
+
+function placeOf(at: number): [page: number, from: number] {
+  const page = Math.floor(at / pageBytes)
+  return [page, at - page * pageBytes]
+}

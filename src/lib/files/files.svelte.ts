@@ -1,0 +1,211 @@
+/** Files as the screen knows them: what is here, what is coming and how fast, what is being prepared for sending. */
+import { SvelteMap } from 'svelte/reactivity'
+import type { EventId, PeerId } from '#mesh/ids.ts'
+import type { FileEvent } from '#mesh/files/file-state.ts'
+import { fileIdOf, type FileId } from '#mesh/files/hash-tree.ts'
+import type { PlacedEvent } from '#mesh/clock.ts'
+import { readBody } from '#mesh/timeline/body.ts'
+import { cleanFileName, cleanMime, type SharedFile } from '#mesh/timeline/file-body.ts'
+import type { MeshState } from '../state/mesh.svelte.ts'
+import type { RoomState } from '../state/room.svelte.ts'
+import { settings } from '../state/settings.svelte.ts'
+import { lookAt } from './picture.ts'
+
+type Progress = Extract<FileEvent, { type: 'progress' }>
+
+/** design (`ux.md` §4.10): what comes by itself. */
+const autoBytes = 262_144
+/** design (`ux.md` §4.10): over so long a rate is taken. */
+const rateMs = 5_000
+
+export interface FileFacts extends Progress {
+  /** Bytes per second of the last seconds; undefined while nobody can say. */
+  readonly rate: number | undefined
+  /** Who has sent damage of it last. */
+  readonly damagedBy: PeerId | undefined
+  /** Everybody who has been heard to have all of it. */
+  readonly everHeld: ReadonlySet<PeerId>
+}
+
+/** What somebody has chosen to send. */
+export interface Chosen {
+  readonly name: string
+  readonly blob: Blob
+}
+
+interface Preparing {
+  readonly token: string
+  readonly chosen: Chosen
+  readonly room: RoomState
+  readonly text: string
+  readonly replyTo: EventId | undefined
+  readonly bytes: number
+  readonly fault: 'full' | 'failed' | 'changed' | undefined
+}
+
+export class FilesState {
+  readonly #mesh: MeshState
+  readonly facts = new SvelteMap<FileId, FileFacts>()
+  readonly #samples = new Map<FileId, { readonly atMs: number; readonly bytes: number }[]>()
+  /** Called off by hand: they do not come by themselves again. */
+  readonly #declined = new Set<FileId>()
+  preparing = $state.raw<readonly Preparing[]>([])
+
+  constructor(mesh: MeshState) {
+    this.#mesh = mesh
+    mesh.source.subscribe((event) => {
+      switch (event.type) {
+        case 'file':
+          return this.#hear(event.event)
+        case 'file-removed':
+          this.facts.delete(event.file)
+          this.#samples.delete(event.file)
+          return
+        case 'taking-in':
+          return this.#change(event.token, { bytes: event.bytes })
+        case 'taken-in':
+          return void this.#takenIn(event.token, event.result)
+        case 'messages':
+          return this.#fetchByItself(event.added)
+        case 'tab':
+          // Another engine: it is asked what it has.
+          return mesh.source.command({ type: 'tell-files' })
+        default:
+          return
+      }
+    })
+    mesh.source.command({ type: 'tell-files' })
+  }
+
+  #hear(event: FileEvent): void {
+    const before = this.facts.get(event.file)
+    if (event.type === 'damaged') {
+      if (before !== undefined) this.facts.set(event.file, { ...before, damagedBy: event.peer })
+      return
+    }
+    const everHeld = new Set([...(before?.everHeld ?? []), ...event.holders])
+    const rate = event.progress === 'fetching' ? this.#rateOf(event) : undefined
+    this.facts.set(event.file, { ...event, rate, everHeld, damagedBy: before?.damagedBy })
+  }
+
+  #rateOf({ file, heldBytes }: Progress): number | undefined {
+    const nowMs = performance.now()
+    const samples = (this.#samples.get(file) ?? []).filter(({ atMs }) => nowMs - atMs <= rateMs)
+    samples.push({ atMs: nowMs, bytes: heldBytes })
+    this.#samples.set(file, samples)
+    const [first] = samples
+    if (first === undefined || nowMs - first.atMs < 1_000) return undefined
+    return ((heldBytes - first.bytes) / (nowMs - first.atMs)) * 1_000
+  }
+
+  #fetchByItself(events: readonly PlacedEvent[]): void {
+    for (const event of events) {
+      const body = readBody(event)
+      if (body?.type === 'file') this.consider(body.file)
+    }
+  }
+
+  /** Small pictures and sounds come by themselves, unless this device is to save. */
+  consider(file: SharedFile): void {
+    const isSmall = file.content.size <= autoBytes && /^(image|audio)\//.test(file.mime)
+    const id = fileIdOf(file.content)
+    if (isSmall && !settings.choices.savesBandwidth && !this.facts.has(id) && !this.#declined.has(id))
+      this.get(file)
+  }
+
+  of(file: SharedFile): FileFacts | undefined {
+    return this.facts.get(fileIdOf(file.content))
+  }
+
+  get({ content }: SharedFile): void {
+    this.#declined.delete(fileIdOf(content))
+    this.#mesh.source.command({ type: 'file', command: { type: 'get', content } })
+  }
+
+  pause({ content }: SharedFile): void {
+    this.#mesh.source.command({ type: 'file', command: { type: 'pause', file: fileIdOf(content) } })
+  }
+
+  /** Neither fetched any more nor kept. */
+  remove({ content }: SharedFile): void {
+    const file = fileIdOf(content)
+    this.#declined.add(file)
+    this.#mesh.source.command({ type: 'remove-file', file })
+  }
+
+  blob({ content, mime }: SharedFile): Promise<Blob | undefined> {
+    return this.#mesh.source.openFile(fileIdOf(content), content.size, mime)
+  }
+
+  /** Takes them in one after the other, and says each in the room when it is kept here. */
+  send(room: RoomState, chosen: readonly Chosen[], text: string): void {
+    const replyTo = room.composing.replyTo?.id
+    room.composing.replyTo = undefined
+    const added = chosen.map((one, i) => ({
+      token: Array.from(crypto.getRandomValues(new Uint32Array(2))).join('-'),
+      chosen: one,
+      room,
+      // What is said is said once, with the first.
+      text: i === 0 ? text : '',
+      replyTo: i === 0 ? replyTo : undefined,
+      bytes: 0,
+      fault: undefined,
+    }))
+    const isIdle = this.#active === undefined
+    this.preparing = [...this.preparing, ...added]
+    if (isIdle) this.#takeNext()
+  }
+
+  get #active(): Preparing | undefined {
+    return this.preparing.find(({ fault }) => fault === undefined)
+  }
+
+  #takeNext(): void {
+    const next = this.#active
+    if (next !== undefined)
+      this.#mesh.source.command({ type: 'take-in', token: next.token, blob: next.chosen.blob })
+  }
+
+  /** Not wanted any more; or what went wrong has been read. */
+  callOff(token: string): void {
+    const one = this.preparing.find((other) => other.token === token)
+    if (one === undefined) return
+    const isActive = one === this.#active
+    this.#drop(token)
+    if (!isActive) return
+    this.#mesh.source.command({ type: 'stop-taking-in', token })
+    this.#takeNext()
+  }
+
+  #drop(token: string): void {
+    this.preparing = this.preparing.filter((one) => one.token !== token)
+  }
+
+  #change(token: string, change: Partial<Preparing>): void {
+    this.preparing = this.preparing.map((one) => (one.token === token ? { ...one, ...change } : one))
+  }
+
+  async #takenIn(token: string, result: SharedFile['content'] | NonNullable<Preparing['fault']> | 'stopped') {
+    const one = this.preparing.find((other) => other.token === token)
+    if (one === undefined) return
+    if (result === 'stopped') this.#drop(token)
+    else if (typeof result === 'string') this.#change(token, { fault: result })
+    else {
+      const { name, blob } = one.chosen
+      const looked = blob.type.startsWith('image/') ? await lookAt(blob) : undefined
+      const file = { name: cleanFileName(name), mime: cleanMime(blob.type), content: result, ...looked }
+      const { room, text, replyTo } = one
+      room.composing.say({ type: 'file', file, text, ...(replyTo === undefined ? {} : { replyTo }) })
+      this.#drop(token)
+    }
+    this.#takeNext()
+  }
+}
+
+const made = new WeakMap<MeshState, FilesState>()
+
+export function filesOf(mesh: MeshState): FilesState {
+  const files = made.get(mesh) ?? new FilesState(mesh)
+  made.set(mesh, files)
+  return files
+}

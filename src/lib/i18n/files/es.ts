@@ -1,0 +1,57 @@
+/** Español: words about files. */
+import { counter } from '../plural.ts'
+import type { FileMessages } from './en.ts'
+
+const count = counter('es')
+const several = (n: number) => count(n, { one: '# archivo', other: '# archivos' })
+
+export const files: FileMessages = {
+  title: (n) => `Enviar ${several(n)}`,
+  caption: 'Añadir un mensaje',
+  send: 'Enviar',
+  leaveOut: (name) => `Dejar fuera ${name}`,
+  quality: (name) => `Tamaño de ${name}`,
+  original: (size) => `Tal cual, ${size}`,
+  smaller: (size) => `Más pequeña, unos ${size}`,
+  smallerWait: 'Más pequeña, en preparación',
+  tooMany: (n) => `Como mucho ${several(n)} a la vez; el resto se dejó fuera.`,
+  empty: (name) => `${name} está vacío.`,
+  tooLarge: (name) => `${name} ocupa más de 16 GB.`,
+  folder: (name) => `${name} es una carpeta o no se puede leer.`,
+  dropHere: 'Suelte aquí los archivos para enviarlos',
+  preparing: (name, percent) => `Preparando ${name}: ${percent}`,
+  cancelOf: (name) => `Cancelar ${name}`,
+  notTaken: {
+    full: (name) => `No enviado: no hay sitio para ${name} en este dispositivo.`,
+    failed: (name) => `No enviado: ${name} no se pudo guardar en este dispositivo.`,
+    changed: (name) => `No enviado: ${name} cambió mientras se leía.`,
+  },
+  makeRoom: 'Hacer sitio',
+  offered: (size, who) => `${size} · de ${who}`,
+  offeredOwn: (size) => `${size} · ya no está en este dispositivo`,
+  get: 'Traer',
+  open: 'Abrir',
+  save: 'Guardar',
+  pause: 'Pausar',
+  resume: 'Seguir',
+  cancel: 'Cancelar',
+  remove: 'Quitar de este dispositivo',
+  getting: (held, size) => `${held} de ${size}`,
+  rate: (rate) => `${rate} por segundo`,
+  left: (time) => `quedan unos ${time}`,
+  minutes: (n) => `${n} min.`,
+  seconds: (n) => `${n} seg.`,
+  hours: (n) => `${n} h.`,
+  from: (who) => `de ${who}`,
+  waiting: (held, size) => `Espera en ${held} de ${size}. Sigue cuando alguien que lo tiene esté al alcance.`,
+  paused: (held, size) => `En pausa en ${held} de ${size}`,
+  full: (needed) => `No hay sitio en este dispositivo: faltan ${needed}.`,
+  again: 'Intentar de nuevo',
+  checked: (size) => `${size} · completo y comprobado`,
+  onlyYou: (size) => `${size} · solo lo tiene usted`,
+  alsoOn: (n) => count(n, { one: '# dispositivo más lo tiene', other: '# dispositivos más lo tienen' }),
+  damaged: (who) => `La copia de ${who} estaba dañada; esa parte viene de otra persona.`,
+  notShown: 'Demasiado grande para mostrarse aquí; guárdelo para verlo.',
+  progress: (name) => `Cuánto de ${name} está aquí`,
+  picture: (name) => `Imagen: ${name}`,
+}
