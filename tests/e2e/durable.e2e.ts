@@ -1,7 +1,7 @@
-import { readdirSync, readlinkSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { readdirSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Person, Scene, type Browser } from './harness.ts'
+import { Person, Scene, killBrowser, type Browser } from './harness.ts'
 
 const helperArgs = ['--stun-port', '0', '--memory']
 
@@ -44,7 +44,7 @@ describe('nothing is lost', () => {
     const browser = await scene.browser({ profile: 'ana' })
     const ana = await Person.arrive(browser, helper.url, 'Ana')
     for (let i = 0; i < 20; i++) await ana.say(`kept ${i}`)
-    await kill(browser)
+    await killBrowser(browser)
     tearLog(browser.folder)
     for (const start of ['first', 'second', 'third']) {
       const again = await scene.browser({ profile: 'ana' })
@@ -90,7 +90,7 @@ describe('nothing is lost', () => {
       const victims = [await open('ana'), await open('bill')]
       await Promise.all(victims.map(([person]) => person.reaches(1)))
       const left = await Promise.all(
-        victims.map(([person, browser]) => sendUntilKilled(person, round, () => kill(browser))),
+        victims.map(([person, browser]) => sendUntilKilled(person, round, () => killBrowser(browser))),
       )
       sent.push(...left.flat())
     }
@@ -152,18 +152,6 @@ function tearLog(folder: string): void {
   if (database === undefined || log === undefined) throw new Error('no log to tear')
   const path = join(databases, database, log)
   truncateSync(path, statSync(path).size - 40)
-}
-
-/** SIGKILL to the browser's process, as Android does it. */
-async function kill({ context, folder }: Browser): Promise<void> {
-  // Chromium writes `host-pid` into this link; the process is ours, its profile is in our folder.
-  const pid = Number(readlinkSync(join(folder, 'SingletonLock')).split('-').at(-1))
-  const gone = new Promise((resolve) => context.once('close', resolve))
-  process.kill(pid, 'SIGKILL')
-  await gone
-  // The kill leaves its locks behind.
-  for (const name of ['SingletonLock', 'SingletonSocket', 'SingletonCookie'])
-    rmSync(join(folder, name), { force: true })
 }
 
 /** Sends 200 as fast as the composer clears; @returns what had left the composer when the kill came. */

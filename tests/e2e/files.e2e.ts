@@ -1,41 +1,14 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene } from './harness.ts'
 import { bothSizes } from './picture.ts'
+import { attach, card, get, isWhole, makeFile, savedHash } from './sharing.ts'
 
-/** Files between browsers, through their screens. */
+/** Files between browsers at one node, through their screens. */
 describe('files', () => {
   let scene: Scene
   afterEach(() => scene.close())
 
   const args = ['--name', 'node-a', '--memory', '--port', '0', '--stun-port', '0', '--host', '127.0.0.1']
-  const hashOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
-
-  /** @returns its path and hash */
-  function make(name: string, bytes: number): { path: string; hash: string } {
-    const content = randomBytes(bytes)
-    const path = join(scene.folder, name)
-    writeFileSync(path, content)
-    return { path, hash: hashOf(content) }
-  }
-
-  async function attach({ page }: Person, paths: readonly string[], text = ''): Promise<void> {
-    await page.getByLabel('File', { exact: true }).setInputFiles([...paths])
-    const sheet = page.getByRole('dialog')
-    if (text !== '') await sheet.getByRole('textbox', { name: 'Add a message' }).fill(text)
-    await sheet.getByRole('button', { name: 'Send' }).click()
-    await sheet.waitFor({ state: 'detached' })
-  }
-
-  const card = ({ page }: Person, name: string) => page.getByRole('group', { name, exact: true })
-
-  async function saved(person: Person, name: string): Promise<string> {
-    const download = person.page.waitForEvent('download')
-    await card(person, name).getByRole('button', { name: 'Save' }).click()
-    return hashOf(readFileSync(await (await download).path()))
-  }
 
   it.each([
     ['localhost', 'localhost'],
@@ -48,20 +21,20 @@ describe('files', () => {
     const ana = await Person.arrive(await scene.browser(mesh), url, 'Ana')
     const bill = await Person.arrive(await scene.browser(mesh), url, 'Bill')
     await ana.reaches(1)
-    const list = make('shelter-list.xlsx', 3_000_000)
+    const list = makeFile(scene, 'shelter-list.xlsx', 3_000_000)
     await attach(ana, [list.path], 'Who sleeps where')
-    await card(ana, 'shelter-list.xlsx').getByText('3 MB · only you have it').waitFor()
-    await card(bill, 'shelter-list.xlsx').getByText('3 MB · from Ana').waitFor()
+    await card(ana, list).getByText('3 MB · only you have it').waitFor()
+    await card(bill, list).getByText('3 MB · from Ana').waitFor()
     await bothSizes(bill, 'file-offered')
-    await card(bill, 'shelter-list.xlsx').getByRole('button', { name: 'Get' }).click()
-    await card(bill, 'shelter-list.xlsx').getByText('3 MB · complete and checked').waitFor()
-    expect(await saved(bill, 'shelter-list.xlsx')).toBe(list.hash)
-    await card(ana, 'shelter-list.xlsx')
+    await get(bill, list)
+    await isWhole(bill, list)
+    expect(await savedHash(bill, list)).toBe(list.hash)
+    await card(ana, list)
       .getByText(/other device/)
       .waitFor()
     await bill.page.reload()
-    await card(bill, 'shelter-list.xlsx').getByText('3 MB · complete and checked').waitFor()
-    expect(await saved(bill, 'shelter-list.xlsx')).toBe(list.hash)
+    await isWhole(bill, list)
+    expect(await savedHash(bill, list)).toBe(list.hash)
     await bothSizes(bill, 'file-complete')
   })
 })

@@ -3,7 +3,15 @@
  * here gets it ended: `close` of the scene ends processes by id and removes the namespaces that it made.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../root.ts'
@@ -173,6 +181,18 @@ export function standStill({ folder }: Browser): () => void {
   return () => {
     for (const id of pages) process.kill(id, 'SIGCONT')
   }
+}
+
+/** SIGKILL to the browser's process, as Android does it. */
+export async function killBrowser({ context, folder }: Browser): Promise<void> {
+  // Chromium writes `host-pid` into this link; the process is ours, its profile is in our folder.
+  const pid = Number(readlinkSync(join(folder, 'SingletonLock')).split('-').at(-1))
+  const gone = new Promise((resolve) => context.once('close', resolve))
+  process.kill(pid, 'SIGKILL')
+  await gone
+  // The kill leaves its locks behind.
+  for (const name of ['SingletonLock', 'SingletonSocket', 'SingletonCookie'])
+    rmSync(join(folder, name), { force: true })
 }
 
 async function prepare(context: BrowserContext): Promise<void> {

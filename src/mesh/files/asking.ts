@@ -74,13 +74,11 @@ function choose(engine: FileEngine, file: FileState, { ways, most }: Choice, now
   const candidates = nextChunks(engine, file, most, nowMs).map((chunk) => ({ chunk, rarity: rarity(chunk) }))
   candidates.sort((a, b) => a.rarity - b.rarity)
   for (const { chunk } of candidates) {
-    const way = wayFor(engine, file, chunk, ways)
-    if (way === undefined) continue
     const block = Math.floor(chunk / fileLimits.blockChunks)
     // C3: without its hashes nothing of a block can be checked.
-    if (file.blocks.has(block)) way.chosen.push(chunk)
+    if (file.blocks.has(block)) wayFor(engine, file, chunk, ways)?.chosen.push(chunk)
     else if (!isBlockAsked(file, block, nowMs) && !ways.some((one) => one.chosenBlocks.includes(block)))
-      way.chosenBlocks.push(block)
+      wayForBlock(engine, file, chunk, ways)?.chosenBlocks.push(block)
   }
 }
 
@@ -125,17 +123,44 @@ function wayFor(engine: FileEngine, file: FileState, chunk: number, ways: readon
   const near = ways.filter((way) => way.link.isNear && way.source.held.has(chunk))
   // One who is busy now is waited for: what a neighbour has crosses no radio link again.
   if (near.length > 0) return fewest(near.filter(isFree))
-  const waiting = file.pending.get(chunk)
-  const through = ways.filter(
-    ({ link, source }) => link.isNear && source.reach.has(chunk) && waiting?.has(link.id) !== true,
-  )
-  const far = ways.filter(
-    ({ link, source }) =>
-      !link.isNear && (source.held.has(chunk) || source.reach.has(chunk)) && waiting?.has(link.id) !== true,
-  )
-  const puller = pullerOf(engine, file, chunk, far.length > 0, through)
+  const { far, puller } = fromElsewhere(engine, file, chunk, ways, file.pending.get(chunk))
   if (puller === undefined) return fewest(far.filter(isFree))
   return isFree(puller) ? puller : undefined
+}
+
+/**
+ * C9: hashes are had of who holds something of their block, else of who fetches its first chunk: whatever chunk somebody
+ * needs them for, all of a site ask towards the same one, and never in a circle.
+ */
+function wayForBlock(
+  engine: FileEngine,
+  file: FileState,
+  chunk: number,
+  ways: readonly Way[],
+): Way | undefined {
+  const near = ways.filter((way) => way.link.isNear && way.source.held.has(chunk))
+  if (near.length > 0) return fewest(near)
+  const block = Math.floor(chunk / fileLimits.blockChunks)
+  const first = block * fileLimits.blockChunks
+  const { far, puller } = fromElsewhere(engine, file, first, ways, file.pendingBlocks.get(block))
+  // A part of the block may be there without its first chunk.
+  return puller ?? fewest(far) ?? fewest(ways.filter(({ source }) => source.held.has(chunk)))
+}
+
+/** C9: who may be asked across a link between sites, and who of this site does it; undefined: this device. */
+function fromElsewhere(
+  engine: FileEngine,
+  file: FileState,
+  chunk: number,
+  ways: readonly Way[],
+  waiting: ReadonlySet<LinkId> | undefined,
+): { readonly far: readonly Way[]; readonly puller: Way | undefined } {
+  const others = ways.filter(({ link }) => waiting?.has(link.id) !== true)
+  const through = others.filter(({ link, source }) => link.isNear && source.reach.has(chunk))
+  const far = others.filter(
+    ({ link, source }) => !link.isNear && (source.held.has(chunk) || source.reach.has(chunk)),
+  )
+  return { far, puller: pullerOf(engine, file, chunk, far.length > 0, through) }
 }
 
 function isAskedOf(file: FileState, chunk: number, link: LinkId): boolean {

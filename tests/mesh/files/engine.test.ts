@@ -43,6 +43,22 @@ describe('files', () => {
     expect(crossed.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(1.08 * made.content.size)
   })
 
+  it('[C9] is never waited for in a circle by those of one site, hashes neither', () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const file = fileOf(seed, 6_000_000)
+      const net = new Net()
+      const ana = net.node(`ana-${seed}`, 'a')
+      const others = ['b1', 'b2', 'b3', 'b4'].map((name) => net.node(`${name}-${seed}`, 'b'))
+      for (const one of others) net.link(ana, one, 2_000_000, 5)
+      for (const [i, one] of others.entries())
+        for (const other of others.slice(i + 1)) net.link(one, other, 20_000_000, 1)
+      net.put(ana, file)
+      for (const one of others) net.command(one, { type: 'get', content: file.content })
+      const isDone = () => others.every((one) => net.has(one, file))
+      expect(net.run(15_000, isDone), `seed ${seed}`).toBe(true)
+    }
+  })
+
   it('[C7] is carried by those between who do not want it', () => {
     const net = new Net()
     const row = ['ana', 'node-a', 'node-m', 'node-b'].map((name, i) => net.node(name, 'aamb'[i] ?? ''))
