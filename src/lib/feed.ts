@@ -86,6 +86,9 @@ export interface WalkActions {
 export function walk(list: HTMLElement, event: KeyboardEvent, { press, end }: WalkActions): void {
   const articles = [...list.querySelectorAll('article')]
   const around = event.target instanceof HTMLElement ? event.target.closest('article') : null
+  // What lies over a message has keys of its own.
+  const isOver = event.target instanceof HTMLElement && event.target.closest('dialog') !== null
+  if (isOver) return
   if (event.key === 'Escape' && around !== null && around !== document.activeElement) {
     event.preventDefault()
     return around.focus()

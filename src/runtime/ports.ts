@@ -102,7 +102,8 @@ export interface FileStore {
   readBlock(file: FileId, block: number): Promise<Block | undefined>
   /**
    * `stored`: the bytes are those that the block says, and found again after the next start; at most the last seconds are
-   * lost with a kill, and nothing else with them. `damaged`: they are others, or their block is not known.
+   * lost with a kill, and nothing else with them. `damaged`: they are others.
+   * `unknown`: the hashes of their block are not there, so nobody can say.
    */
   write(file: FileId, chunk: number, bytes: Uint8Array): Promise<WriteResult>
   /** @returns undefined for what is not held, or cannot be read any more */

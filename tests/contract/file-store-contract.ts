@@ -71,13 +71,30 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
     },
   },
   {
+    name: 'keeps hashes and chunks that come all at once',
+    run: async (store) => {
+      await store.open()
+      await store.keepFile(made.content, true)
+      const chunks = [...Array(131).keys()]
+      await Promise.all([
+        ...made.blocks.map((proof, block) => store.keepBlock(made.id, block, proof)),
+        ...chunks.map((chunk) => store.write(made.id, chunk, chunkAt(made, chunk))),
+      ])
+      await again(store)
+      for (const [block, proof] of made.blocks.entries())
+        equal(await store.readBlock(made.id, block), proof, `hashes ${block}`)
+      for (const chunk of chunks)
+        equal(await store.read(made.id, chunk), chunkAt(made, chunk), `chunk ${chunk}`)
+    },
+  },
+  {
     name: 'refuses what is not of the file, and goes on',
     run: async (store) => {
       await store.open()
       const right = chunkAt(made, 0)
-      equal(await store.write(made.id, 0, right), 'damaged', 'a file that is not known')
+      equal(await store.write(made.id, 0, right), 'unknown', 'a file that is not known')
       await store.keepFile(made.content, true)
-      equal(await store.write(made.id, 0, right), 'damaged', 'a block that is not known')
+      equal(await store.write(made.id, 0, right), 'unknown', 'a block that is not known')
       const [first] = made.blocks
       if (first === undefined) throw new Error('no block')
       await store.keepBlock(made.id, 0, first)

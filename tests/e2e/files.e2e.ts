@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Person, Scene } from './harness.ts'
+import { Person, Scene, root } from './harness.ts'
 import { bothSizes } from './picture.ts'
-import { attach, card, get, isWhole, makeFile, savedHash } from './sharing.ts'
+import { attach, card, get, isWhole, makeFile, savedHash, shareOf } from './sharing.ts'
 
 /** Files between browsers at one node, through their screens. */
 describe('files', () => {
@@ -36,5 +38,85 @@ describe('files', () => {
     await isWhole(bill, list)
     expect(await savedHash(bill, list)).toBe(list.hash)
     await bothSizes(bill, 'file-complete')
+  })
+
+  it('shows pictures that come by themselves, and nothing that could harm', async () => {
+    scene = new Scene()
+    const { url } = await scene.helper({ args })
+    const ana = await Person.arrive(await scene.browser(), url, 'Ana')
+    const bill = await Person.arrive(await scene.browser(), url, 'Bill')
+    await ana.reaches(1)
+    const icon = readFileSync(join(root, 'static/icon-512.png'))
+    const give = async (name: string, mimeType: string, buffer: Buffer) => {
+      await ana.page.getByLabel('File', { exact: true }).setInputFiles([{ name, mimeType, buffer }])
+      await ana.page.getByRole('dialog').getByRole('button', { name: 'Send' }).click()
+      await card(ana, { name: name.replace(/[\\/]/g, ' ').trim() }).waitFor()
+    }
+    await give('north road.png', 'image/png', icon)
+    const shown = card(bill, { name: 'north road.png' })
+    await isWhole(bill, { name: 'north road.png' })
+    await expect
+      .poll(() => shown.locator('img').evaluate((img: HTMLImageElement) => img.naturalWidth))
+      .toBe(512)
+    await bothSizes(bill, 'file-picture')
+    await shown.getByRole('button', { name: 'Open' }).click()
+    const sheet = bill.page.getByRole('dialog', { name: 'north road.png' })
+    await sheet.getByRole('img', { name: 'Picture: north road.png' }).waitFor()
+    await bill.page.keyboard.press('Escape')
+    await sheet.waitFor({ state: 'detached' })
+
+    // A head that says 60,000 × 60,000 pixels: decoded it would fill the memory.
+    const bomb = Buffer.from(icon)
+    bomb.writeUInt32BE(60_000, 16)
+    bomb.writeUInt32BE(60_000, 20)
+    await give('bomb.png', 'image/png', bomb)
+    await card(bill, { name: 'bomb.png' }).getByText('Too large to be shown here').waitFor()
+    expect(await card(bill, { name: 'bomb.png' }).locator('img').count()).toBe(0)
+
+    // Text that would run as a page of the node is handed out as bytes.
+    await give('page.html', 'text/html', Buffer.from('<script>alert(1)</script>'))
+    await get(bill, { name: 'page.html' })
+    await isWhole(bill, { name: 'page.html' })
+    expect(await card(bill, { name: 'page.html' }).getByRole('button', { name: 'Open' }).count()).toBe(0)
+    await savedHash(bill, { name: 'page.html' })
+  })
+
+  it('waits when the disk is full, in plain words, loses nothing else, and goes on when there is room', async () => {
+    scene = new Scene()
+    const { url } = await scene.helper({ args })
+    const { origin } = new URL(url)
+    const ana = await Person.arrive(await scene.browser(), url, 'Ana')
+    /** Chromium remembers for minutes how much room there was: each state of the disk gets a browser of its own. */
+    const open = async (quotaSize?: number) => {
+      const browser = await scene.browser({ profile: 'Bill' })
+      const page = browser.context.pages()[0] ?? (await browser.context.newPage())
+      const client = await browser.context.newCDPSession(page)
+      if (quotaSize !== undefined) await client.send('Storage.overrideQuotaForOrigin', { origin, quotaSize })
+      return browser
+    }
+    const small = await open(6_000_000)
+    const bill = await Person.arrive(small, url, 'Bill')
+    await ana.reaches(1)
+    const map = makeFile(scene, 'map.mbtiles', 9_000_000)
+    await attach(ana, [map.path])
+    await get(bill, map)
+    await card(bill, map)
+      .getByText(/^No room on this device: /)
+      .waitFor({ timeout: 60_000 })
+    expect(await shareOf(bill, map)).toBeGreaterThan(0.2)
+    await bothSizes(bill, 'file-full')
+    await card(bill, map).getByRole('button', { name: 'Make room' }).click()
+    await bill.page.getByRole('dialog', { name: 'Storage' }).waitFor()
+    await bill.page.keyboard.press('Escape')
+    await ana.say('Still here?')
+    await bill.sees('Still here?')
+    await small.context.close()
+
+    const roomy = await open()
+    const again = new Person(roomy.context.pages()[0] ?? (await roomy.context.newPage()), 'Bill')
+    await again.page.goto(url)
+    await again.sees('Still here?')
+    await isWhole(again, map)
+    expect(await savedHash(again, map)).toBe(map.hash)
   })
 })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
 import { Person, Scene, root } from './harness.ts'
+import { attach, card, isWhole } from './sharing.ts'
 
 /**
  * Every screen at phone and laptop size, light and dark: axe finds nothing, and a picture is kept to be looked at
@@ -74,6 +75,22 @@ describe('screens', () => {
         await page.goto(`${helper.url}#/chats`)
         await check(page, `chats-${size}-${colorScheme}`)
       }
+      await page.goto(`${helper.url}#/c/general`)
+      for (const [size, viewport] of Object.entries(sizes)) {
+        await page.setViewportSize(viewport)
+        if (size === 'phone' && persons[0] !== undefined) {
+          await attach(
+            persons[0],
+            [join(root, 'static/icon-512.png'), join(root, 'package.json')],
+            'Look at this',
+          )
+          await isWhole(ana, { name: 'icon-512.png' })
+          await card(ana, { name: 'package.json' }).waitFor()
+        }
+        await check(page, `files-${size}-${colorScheme}`)
+      }
+      await page.setViewportSize(sizes.laptop)
+      await page.goto(`${helper.url}#/chats`)
       await page.getByRole('button', { name: 'New channel' }).click()
       await check(page, `new-channel-laptop-${colorScheme}`)
     })

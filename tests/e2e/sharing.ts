@@ -14,6 +14,8 @@ export interface MadeFile {
   readonly hash: string
 }
 
+type Named = Pick<MadeFile, 'name'>
+
 export function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
 }
@@ -34,20 +36,20 @@ export async function attach({ page }: Person, paths: readonly string[], text = 
   await sheet.waitFor({ state: 'detached' })
 }
 
-export function card({ page }: Person, { name }: Pick<MadeFile, 'name'>): Locator {
+export function card({ page }: Person, { name }: Named): Locator {
   return page.getByRole('group', { name, exact: true })
 }
 
-export async function get(person: Person, file: MadeFile): Promise<void> {
+export async function get(person: Person, file: Named): Promise<void> {
   await card(person, file).getByRole('button', { name: 'Get' }).click()
 }
 
-export async function isWhole(person: Person, file: MadeFile): Promise<void> {
+export async function isWhole(person: Person, file: Named): Promise<void> {
   await card(person, file).getByText('complete and checked').waitFor({ timeout: 180_000 })
 }
 
 /** @returns how much of it is there, 0 to 1 */
-export async function shareOf(person: Person, file: MadeFile): Promise<number> {
+export async function shareOf(person: Person, file: Named): Promise<number> {
   const bar = card(person, file).getByRole('progressbar')
   if ((await bar.count()) === 0)
     return (await card(person, file).getByRole('button', { name: 'Get' }).count()) > 0 ? 0 : 1
@@ -55,14 +57,14 @@ export async function shareOf(person: Person, file: MadeFile): Promise<number> {
 }
 
 /** Waits until so much of it is there. */
-export async function reachesShare(person: Person, file: MadeFile, share: number): Promise<void> {
+export async function reachesShare(person: Person, file: Named, share: number): Promise<void> {
   await expect
     .poll(() => shareOf(person, file), { timeout: 120_000, interval: 100 })
     .toBeGreaterThanOrEqual(share)
 }
 
 /** Saves it by its button. @returns SHA-256, hex */
-export async function savedHash(person: Person, file: MadeFile): Promise<string> {
+export async function savedHash(person: Person, file: Named): Promise<string> {
   const download = person.page.waitForEvent('download')
   await card(person, file).getByRole('button', { name: 'Save' }).click()
   return hashOf(readFileSync(await (await download).path()))

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,7 +8,7 @@ import { longer } from '../../src/lib/i18n/pseudo.ts'
 import { ar as arSheets } from '../../src/lib/i18n/sheets/ar.ts'
 import { en as enSheets, type SheetMessages } from '../../src/lib/i18n/sheets/en.ts'
 import { cutOff, overflows, untranslated, violations } from './axe.ts'
-import { Person, Scene } from './harness.ts'
+import { Person, Scene, root } from './harness.ts'
 
 const shots = process.env['SCREENSHOTS']
 const sizes = [
@@ -66,6 +66,17 @@ describe('sheets', () => {
         await menu.waitFor({ state: 'detached' })
       }
     }
+    // On a phone the keyboard on the screen has them.
+    const emoji = async () => {
+      await page.locator('textarea').filter({ visible: true }).focus()
+      await page.keyboard.press('Control+Shift+E')
+    }
+    const attachTwo = async () => {
+      const list = { name: 'beds.csv', mimeType: 'text/csv', buffer: Buffer.from('shelter,beds') }
+      const icon = readFileSync(join(root, 'static/icon-512.png'))
+      const picture = { name: 'north road.png', mimeType: 'image/png', buffer: icon }
+      await page.getByLabel(words.composer.file, { exact: true }).setInputFiles([list, picture])
+    }
     return [
       ['new-channel', '#/chats', press(words.channels.create)],
       ['find-channels', '#/chats', press(words.channels.find)],
@@ -80,7 +91,8 @@ describe('sheets', () => {
       ['storage', channel, go(sheets.palette.commands.storage)],
       ['keys', channel, go(sheets.palette.commands.keys)],
       ['jump', channel, go(sheets.palette.commands.jump)],
-      ['emoji', channel, press(words.composer.emoji)],
+      ['emoji', channel, emoji],
+      ['attach', channel, attachTwo],
       ['message-menu', channel, act()],
       ['who-has', channel, act(sheets.menu.whoHas)],
       ['forward', channel, act(sheets.picked.forward)],

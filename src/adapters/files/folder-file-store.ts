@@ -77,7 +77,8 @@ export class FolderFileStore implements FileStore {
   async write(file: FileId, chunk: number, bytes: Uint8Array): Promise<WriteResult> {
     try {
       const known = await this.files.get(file)
-      if (known === undefined || !(await known.isRight(chunk, bytes))) return 'damaged'
+      const verdict = (await known?.check(chunk, bytes)) ?? 'unknown'
+      if (known === undefined || verdict !== 'right') return verdict === 'right' ? 'unknown' : verdict
       if (this.usedBytes + bytes.length > this.bytesMax) return 'full'
       await known.write(chunk, bytes)
       return 'stored'

@@ -6,7 +6,14 @@ import { bytesEqual, encodeUtf8, Writer } from '#mesh/bytes.ts'
 import { Bitmap } from '#mesh/files/bitmap.ts'
 import type { FileRecord } from '#mesh/files/file-state.ts'
 import { hashBytesLength, isContent, type Content } from '#mesh/files/content.ts'
-import { blockCount, blockLength, chunkCount, chunkLength, type Block } from '#mesh/files/hash-tree.ts'
+import {
+  blockCount,
+  blockLength,
+  chunkCount,
+  chunkLength,
+  isBlockOf,
+  type Block,
+} from '#mesh/files/hash-tree.ts'
 import { fileLimits } from '#mesh/files/limits.ts'
 import { bytesToHex, hexToBytes } from '#mesh/ids.ts'
 import type { Folders, OpenFile } from './folder.ts'
@@ -115,19 +122,24 @@ export class FolderFile {
     const slot = await (await this.openBlocks()).read(block * slotBytes, slotBytes)
     const hashBytes = blockLength(this.content.size, block) * hashBytesLength
     const pathBytes = (slot[0] ?? 0) * 256 + (slot[1] ?? 0)
-    if (slot.length < 2 + hashBytes + pathBytes) return undefined
-    return {
+    const proof = {
       hashes: slot.slice(2, 2 + hashBytes),
       path: slot.slice(2 + hashBytes, 2 + hashBytes + pathBytes),
     }
+    if (isBlockOf(this.content, block, proof)) return proof
+    // The disk gives back something else: it is not known any more, and may come again.
+    this.blocks.delete(block)
+    this.flushLater()
+    return undefined
   }
 
-  /** C3: @returns whether these are the bytes that the block says */
-  async isRight(chunk: number, bytes: Uint8Array): Promise<boolean> {
+  /** C3: whether these are the bytes that the block says. */
+  async check(chunk: number, bytes: Uint8Array): Promise<'right' | 'damaged' | 'unknown'> {
     const proof = await this.readBlock(Math.floor(chunk / fileLimits.blockChunks))
     const at = (chunk % fileLimits.blockChunks) * hashBytesLength
     const expected = proof?.hashes.subarray(at, at + hashBytesLength)
-    return expected !== undefined && bytesEqual(await this.ground.hash(bytes), expected)
+    if (expected === undefined) return 'unknown'
+    return bytesEqual(await this.ground.hash(bytes), expected) ? 'right' : 'damaged'
   }
 
   /** @param bytes that are right */
@@ -149,7 +161,7 @@ export class FolderFile {
     if (!this.held.has(chunk)) return undefined
     const length = chunkLength(this.content.size, chunk)
     const bytes = await (await this.openContent()).read(chunk * fileLimits.chunkBytes, length)
-    if (await this.isRight(chunk, bytes)) return bytes
+    if ((await this.check(chunk, bytes)) === 'right') return bytes
     this.held.delete(chunk)
     this.flushLater()
     return undefined

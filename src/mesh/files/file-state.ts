@@ -16,8 +16,8 @@ export interface FileRecord {
   readonly isWanted: boolean
 }
 
-/** `damaged`: the bytes are not what the block's hashes say. */
-export type WriteResult = 'stored' | 'damaged' | 'full' | 'failed'
+/** `damaged`: the bytes are not what the block's hashes say. `unknown`: its hashes are not there, or not any more. */
+export type WriteResult = 'stored' | 'damaged' | 'unknown' | 'full' | 'failed'
 
 export type FileCommand =
   /** All of it is in the store, with the hashes of its blocks. */
@@ -94,6 +94,8 @@ export interface FileState {
   /** For this device; otherwise it is carried between others. */
   isWanted: boolean
   isPaused: boolean
+  /** How often the store had not the hashes that it was given. */
+  unknowns: number
   /** The store has refused: nothing is asked for until somebody says so. */
   isFull: boolean
   /** Who wants it from here, and when that was said last, ms. */
@@ -205,6 +207,7 @@ export function createFile(id: FileId, name: FileName, content: Content): FileSt
     isWanted: false,
     isPaused: false,
     isFull: false,
+    unknowns: 0,
     wantedBy: new Map(),
     askedFor: new Map(),
     sources: new Map(),

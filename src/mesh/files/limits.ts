@@ -43,6 +43,8 @@ export const fileLimits = {
   readingMax: 4,
   /** guess: chunks that are being stored; beyond, nothing more is asked for. */
   writingMax: 32,
+  /** guess: as often hashes are fetched again that the store has lost; more of it is a disk that fails. */
+  unknownsMax: 256,
   /** guess: files that this device fetches at once, and those that it carries between others. */
   wantedMax: 64,
   relayedMax: 64,

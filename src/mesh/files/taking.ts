@@ -153,6 +153,12 @@ export function takeWritten(engine: FileEngine, token: number, result: WriteResu
       if (!file.isWanted && token > engine.roomToken) makeRoom(engine, file, out)
       // It is right: whoever waits for it gets it, and nothing is kept.
       return pass(engine, file, chunk, bytes)
+    case 'unknown':
+      // Nobody else's fault: its hashes are asked for again, but not for ever.
+      file.blocks.delete(Math.floor(chunk / fileLimits.blockChunks))
+      file.unknowns += 1
+      file.isFull ||= file.unknowns > fileLimits.unknownsMax
+      return
     case 'failed':
       file.isFull = true
       for (const id of file.pending.get(chunk) ?? []) refuse(id, file, [chunk], [], out)

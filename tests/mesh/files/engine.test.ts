@@ -289,6 +289,25 @@ describe('files', () => {
     expect(wasAhead).toBe(false)
   })
 
+  it('[C3] asks again for hashes that its store has lost, and blames nobody', () => {
+    const net = new Net()
+    const [ana, bill] = [net.node('ana', 'a'), net.node('bill', 'a')]
+    net.link(ana, bill)
+    net.put(ana, made)
+    bill.blocksToLose = 5
+    net.command(bill, { type: 'get', content: made.content })
+    expect(net.run(minuteMs, () => net.has(bill, made))).toBe(true)
+    expect(bill.engine.banned.size).toBe(0)
+    // A disk that always loses them is one that does not work.
+    const carl = net.node('carl', 'a')
+    net.link(ana, carl)
+    carl.blocksToLose = Number.POSITIVE_INFINITY
+    net.command(carl, { type: 'get', content: made.content })
+    net.run(10 * minuteMs, () => carl.engine.files.get(made.id)?.isFull === true)
+    expect(carl.engine.files.get(made.id)?.isFull).toBe(true)
+    expect(carl.engine.banned.size).toBe(0)
+  })
+
   it('[C2] costs a source with hashes of something else its link', () => {
     const net = new Net()
     const [liar, ana, bill] = [net.node('liar', 'a'), net.node('ana', 'a'), net.node('bill', 'a')]

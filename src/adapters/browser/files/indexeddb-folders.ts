@@ -153,6 +153,7 @@ class PagedFile implements OpenFile {
   private readonly cached = new Map<number, Promise<Uint8Array>>()
   private changed = new Map<number, Uint8Array>()
   private storing: Promise<void> = Promise.resolve()
+  private writing: Promise<void> = Promise.resolve()
 
   constructor(pages: Pages) {
     this.pages = pages
@@ -189,7 +190,15 @@ class PagedFile implements OpenFile {
     return bytes
   }
 
-  async write(at: number, bytes: Uint8Array): Promise<void> {
+  /** One after the other: two that change the same page would take it from before each other. */
+  write(at: number, bytes: Uint8Array): Promise<void> {
+    const written = this.writing.then(() => this.writeNow(at, bytes))
+    // Whoever wrote is told; the next one writes all the same.
+    this.writing = written.catch(() => undefined)
+    return written
+  }
+
+  private async writeNow(at: number, bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length;) {
       const [index, from] = placeOf(at + done)
       const part = bytes.subarray(done, done + pageBytes - from)
@@ -202,11 +211,16 @@ class PagedFile implements OpenFile {
       this.changed.set(index, page)
       done += part.length
     }
-    if (this.changed.size >= cachedMax) await this.sync()
+    if (this.changed.size >= cachedMax) await this.store()
   }
 
   /** In turn: the second one stores what the first one has left. */
-  sync(): Promise<void> {
+  async sync(): Promise<void> {
+    await this.writing
+    await this.store()
+  }
+
+  private store(): Promise<void> {
     this.storing = this.storing
       .catch(() => undefined)
       .then(async () => {
