@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright-core'
 import { Person, Scene, root } from './harness.ts'
@@ -10,7 +10,7 @@ import { attach, card, isWhole } from './sharing.ts'
  * Every screen at phone and laptop size, light and dark: axe finds nothing, and a picture is kept to be looked at
  * (in tests/.cache, or where SCREENSHOTS points: `npm run screenshots` renews those of the README).
  */
-const folder = join(root, process.env['SCREENSHOTS'] ?? 'tests/.cache/screens')
+const folder = resolve(root, process.env['SCREENSHOTS'] ?? 'tests/.cache/screens')
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const sizes = { phone: { width: 390, height: 844 }, laptop: { width: 1280, height: 800 } } as const
 

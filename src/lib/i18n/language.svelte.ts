@@ -45,11 +45,13 @@ class Language {
   /** @returns so many bytes as people say it, in decimal units */
   sizeOf(bytes: number): string {
     const [unit, per] =
-      bytes < 1e6
-        ? (['kilobyte', 1e3] as const)
-        : bytes < 1e9
-          ? (['megabyte', 1e6] as const)
-          : (['gigabyte', 1e9] as const)
+      bytes < 1e3
+        ? (['byte', 1] as const)
+        : bytes < 1e6
+          ? (['kilobyte', 1e3] as const)
+          : bytes < 1e9
+            ? (['megabyte', 1e6] as const)
+            : (['gigabyte', 1e9] as const)
     const format = new Intl.NumberFormat(this.#locale, { style: 'unit', unit, maximumFractionDigits: 1 })
     return format.format(bytes / per)
   }

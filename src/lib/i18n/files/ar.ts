@@ -69,5 +69,6 @@ export const files: FileMessages = {
   damaged: (who) => `كانت نسخة ${who} تالفة؛ يأتي ذلك الجزء من غيره.`,
   notShown: 'أكبر من أن يُعرض هنا؛ احفظه لتراه.',
   progress: (name) => `كم من ${name} موجود هنا`,
+  savesBandwidth: 'عدم جلب أي ملف تلقائيًا (يوفر على الوصلات البطيئة)',
   picture: (name) => `صورة: ${name}`,
 }

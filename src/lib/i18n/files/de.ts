@@ -54,5 +54,6 @@ export const files: FileMessages = {
   damaged: (who) => `Die Kopie von ${who} war beschädigt; dieser Teil kommt von jemand anderem.`,
   notShown: 'Zu groß, um hier gezeigt zu werden; zum Ansehen speichern.',
   progress: (name) => `Wie viel von ${name} hier ist`,
+  savesBandwidth: 'Keine Datei von selbst holen (schont langsame Verbindungen)',
   picture: (name) => `Bild: ${name}`,
 }

@@ -52,6 +52,7 @@ export const files = {
   damaged: (who: string) => `The copy from ${who} was damaged; that part comes from somebody else.`,
   notShown: 'Too large to be shown here; save it to look at it.',
   progress: (name: string) => `How much of ${name} is here`,
+  savesBandwidth: 'Fetch no file by itself (saves a slow link)',
   picture: (name: string) => `Picture: ${name}`,
 }
 

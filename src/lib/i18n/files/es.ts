@@ -53,5 +53,6 @@ export const files: FileMessages = {
   damaged: (who) => `La copia de ${who} estaba dañada; esa parte viene de otra persona.`,
   notShown: 'Demasiado grande para mostrarse aquí; guárdelo para verlo.',
   progress: (name) => `Cuánto de ${name} está aquí`,
+  savesBandwidth: 'No traer ningún archivo por sí solo (cuida los enlaces lentos)',
   picture: (name) => `Imagen: ${name}`,
 }

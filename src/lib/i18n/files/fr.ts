@@ -54,5 +54,6 @@ export const files: FileMessages = {
   damaged: (who) => `La copie de ${who} était abîmée ; cette partie vient de quelqu’un d’autre.`,
   notShown: 'Trop grand pour être montré ici ; enregistrez-le pour le voir.',
   progress: (name) => `Part de ${name} présente ici`,
+  savesBandwidth: 'Ne récupérer aucun fichier de soi-même (ménage les liaisons lentes)',
   picture: (name) => `Image : ${name}`,
 }
