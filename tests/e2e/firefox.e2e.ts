@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { FirefoxPerson, firefoxMissing } from './firefox.ts'
+import { attach, get, isWhole, makeFile, savedHash } from './sharing.ts'
 import { Person, Scene, type HelperProcess } from './harness.ts'
 import { Lans, namespacesMissing } from './lans.ts'
 
@@ -166,6 +167,28 @@ describe.skipIf(firefoxMissing !== undefined)('Firefox', () => {
     await ana.reload()
     await ana.sees('Still there?')
     await ana.say('Written without a node')
+  })
+
+  it.each([
+    ['localhost', 'localhost'],
+    ['plain http', 'node1.local.mesh'],
+  ])('%s: share files with each other', async (_tier, host) => {
+    scene = new Scene()
+    const args = ['--memory', '--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--name', 'node-a']
+    const { url: at } = await scene.helper({ args })
+    const url = at.replace(/localhost|127\.0\.0\.1/, host)
+    const mesh = { args: ['--host-resolver-rules=MAP *.local.mesh 127.0.0.1'] }
+    const bill = await Person.arrive(await scene.browser(mesh), url, 'Bill')
+    const preferences = ['user_pref("network.dns.localDomains", "node1.local.mesh");']
+    const ana = await FirefoxPerson.arrive(scene, url, 'Ana', { preferences })
+    await bill.reaches(1)
+    const [hers, his] = [makeFile(scene, 'hers.bin', 3_000_000), makeFile(scene, 'his.bin', 3_000_000)]
+    await ana.attach(hers.path)
+    await get(bill, hers)
+    await isWhole(bill, hers)
+    expect(await savedHash(bill, hers)).toBe(hers.hash)
+    await attach(bill, [his.path])
+    await ana.getsFile(his.name)
   })
 
   it('says that there is little room left, where the browser says the truth', async () => {

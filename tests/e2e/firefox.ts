@@ -126,6 +126,27 @@ export class FirefoxPerson {
     await this.page.waitForFunction(() => document.querySelector('textarea')?.value === '')
   }
 
+  async attach(path: string): Promise<void> {
+    const input = await this.page.waitForSelector('input[type=file]')
+    // The selector says what it is.
+    await input?.uploadFile(path)
+    await (await this.page.waitForSelector('dialog button.primary'))?.click()
+    await this.page.waitForFunction(() => document.querySelector('dialog[open]') === null)
+  }
+
+  /** Fetches it, until it is here whole. */
+  async getsFile(name: string): Promise<void> {
+    await (await this.page.waitForSelector(`[role=group][aria-label="${name}"] .actions button`))?.click()
+    await this.page.waitForFunction(
+      (wanted) =>
+        document
+          .querySelector(`[role=group][aria-label="${wanted}"]`)
+          ?.textContent.includes('complete and checked') === true,
+      {},
+      name,
+    )
+  }
+
   async sees(text: string): Promise<void> {
     await this.page.waitForFunction(
       (wanted) => [...document.querySelectorAll('article .text')].some((one) => one.textContent === wanted),

@@ -1,5 +1,5 @@
 /** Files as the screen knows them: what is here, what is coming and how fast, what is being prepared for sending. */
-import { SvelteMap } from 'svelte/reactivity'
+import { SvelteMap, SvelteSet } from 'svelte/reactivity'
 import type { EventId, PeerId } from '#mesh/ids.ts'
 import type { FileEvent } from '#mesh/files/file-state.ts'
 import { fileIdOf, type FileId } from '#mesh/files/hash-tree.ts'
@@ -9,6 +9,7 @@ import { cleanFileName, cleanMime, type SharedFile } from '#mesh/timeline/file-b
 import type { MeshState } from '../state/mesh.svelte.ts'
 import type { RoomState } from '../state/room.svelte.ts'
 import { settings } from '../state/settings.svelte.ts'
+import { rememberName } from './file-names.ts'
 import { lookAt } from './picture.ts'
 
 type Progress = Extract<FileEvent, { type: 'progress' }>
@@ -49,10 +50,18 @@ export class FilesState {
   readonly #samples = new Map<FileId, { readonly atMs: number; readonly bytes: number }[]>()
   /** Called off by hand: they do not come by themselves again. */
   readonly #declined = new Set<FileId>()
+  /** Shared by this page in its life. */
+  readonly #shared = new SvelteSet<FileId>()
   preparing = $state.raw<readonly Preparing[]>([])
+  /** Shared here, and nobody else is known to have all of it: others could not get it any more. */
+  readonly onlyHere = $derived(
+    [...this.#shared].filter((file) => this.facts.get(file)?.everHeld.size === 0).length +
+      this.preparing.length,
+  )
 
   constructor(mesh: MeshState) {
     this.#mesh = mesh
+    mesh.isOnlyHolder = () => this.onlyHere > 0
     mesh.source.subscribe((event) => {
       switch (event.type) {
         case 'file':
@@ -107,6 +116,7 @@ export class FilesState {
 
   /** Small pictures and sounds come by themselves, unless this device is to save. */
   consider(file: SharedFile): void {
+    rememberName(fileIdOf(file.content), file.name)
     const isSmall = file.content.size <= autoBytes && /^(image|audio)\//.test(file.mime)
     const id = fileIdOf(file.content)
     if (isSmall && !settings.choices.savesBandwidth && !this.facts.has(id) && !this.#declined.has(id))
@@ -128,7 +138,10 @@ export class FilesState {
 
   /** Neither fetched any more nor kept. */
   remove({ content }: SharedFile): void {
-    const file = fileIdOf(content)
+    this.removeHeld(fileIdOf(content))
+  }
+
+  removeHeld(file: FileId): void {
     this.#declined.add(file)
     this.#mesh.source.command({ type: 'remove-file', file })
   }
@@ -193,6 +206,7 @@ export class FilesState {
     else {
       const { name, blob } = one.chosen
       const looked = blob.type.startsWith('image/') ? await lookAt(blob) : undefined
+      this.#shared.add(fileIdOf(result))
       const file = { name: cleanFileName(name), mime: cleanMime(blob.type), content: result, ...looked }
       const { room, text, replyTo } = one
       room.composing.say({ type: 'file', file, text, ...(replyTo === undefined ? {} : { replyTo }) })

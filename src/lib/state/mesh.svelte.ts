@@ -65,6 +65,8 @@ export class MeshState {
   isRested = $state(false)
   /** How much this device holds, by room, when that was asked for. */
   sizes = $state.raw<readonly RoomSize[]>([])
+  /** Something that was shared here would be gone for the others with this page; who shows files says so. */
+  isOnlyHolder: () => boolean = () => false
   readonly over = new Over()
   /** Said for a moment. */
   toast = $state.raw<{ readonly text: string; readonly undo?: () => void } | undefined>()
