@@ -1,6 +1,7 @@
 /** Somebody of the demo: the shipped engine with links to residents, who says what the script tells. */
 import { randomBytes } from 'node:crypto'
 import { WebSocket } from 'ws'
+import { MemoryFileStore } from '#adapters/files/memory-file-store.ts'
 import { JournalStore } from '#adapters/node/journal-store.ts'
 import { createNodeKeys } from '#adapters/node/keys.ts'
 import { MemoryVolume } from '#adapters/node/memory-volume.ts'
@@ -12,18 +13,29 @@ import { WsLinks } from '#adapters/ws-links.ts'
 import type { MeshEvent } from '#mesh/effects.ts'
 import { openRoomId, type EventId } from '#mesh/ids.ts'
 import { messageText } from '#mesh/timeline/body.ts'
+import { startFiles, type FilesRuntime } from '#runtime/files-runtime.ts'
 import { startRuntime, type Runtime } from '#runtime/runtime.ts'
+import { sketchPng, sketchPreview, sketchSize } from './sketch.ts'
 import { SocketHelpers } from './socket-helpers.ts'
 
 const general = openRoomId('general')
 /** guess: what somebody of the demo remembers, to answer it. */
 const rememberedMax = 200
+/** guess: more than the demo ever shares. */
+const filesBytesMax = 4_000_000
+
+interface Started {
+  readonly runtime: Runtime
+  readonly helpers: SocketHelpers
+  readonly files: FilesRuntime
+  readonly fileStore: MemoryFileStore
+}
 
 /** An engine with a key and a store of its own, and the way to nodes: a person without a browser. */
 export async function startPerson(
   urls: readonly string[],
   hear: (event: MeshEvent) => void,
-): Promise<{ readonly runtime: Runtime; readonly helpers: SocketHelpers }> {
+): Promise<Started> {
   const key = plainKey(randomBytes(32))
   const timers = createTimers()
   const store = new JournalStore(new MemoryVolume(), {
@@ -41,27 +53,40 @@ export async function startPerson(
   const platform = { keys, store, links: new PackedLinks(wsLinks), helpers, timers, seed }
   const traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
   const runtime = startRuntime(platform, opened, hear, traffic)
+  const fileStore = new MemoryFileStore(filesBytesMax)
+  const filesPlatform = { self: key.peer, store: fileStore, timers: createTimers(), links: platform.links }
+  const files = startFiles(filesPlatform, [], () => undefined)
+  runtime.attach(files)
   runtime.command({ type: 'set-visible', visible: true })
-  return { runtime, helpers }
+  return { runtime, helpers, files, fileStore }
+}
+
+async function* whole(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }
 
 export class DemoPerson {
   private readonly runtime: Runtime
   private readonly helpers: SocketHelpers
+  private readonly files: FilesRuntime
+  private readonly fileStore: MemoryFileStore
   /** Texts that have come, by what they begin with. */
   private readonly heard = new Map<string, EventId>()
   private said = 0
 
-  private constructor(runtime: Runtime, helpers: SocketHelpers) {
+  private constructor({ runtime, helpers, files, fileStore }: Started) {
     this.runtime = runtime
     this.helpers = helpers
+    this.files = files
+    this.fileStore = fileStore
   }
 
   /** @param urls the own node's first, then those to go to when it is silent */
   static async arrive(name: string, urls: readonly string[]): Promise<DemoPerson> {
     const told: { person?: DemoPerson } = {}
-    const { runtime, helpers } = await startPerson(urls, (event) => told.person?.hear(event))
-    told.person = new DemoPerson(runtime, helpers)
+    const started = await startPerson(urls, (event) => told.person?.hear(event))
+    const { runtime } = started
+    told.person = new DemoPerson(started)
     runtime.command({ type: 'rename', name })
     runtime.command({ type: 'join', name: 'general' })
     return told.person
@@ -89,6 +114,23 @@ export class DemoPerson {
     this.runtime.command({ type: 'post', token: `${++this.said}`, room: general, body })
   }
 
+  /** The same each time: it is kept once, whoever has it already. */
+  async shareSketch(text: string): Promise<void> {
+    const png = sketchPng()
+    const content = await this.fileStore.add(png.length, whole(png))
+    if (typeof content === 'string') return
+    this.files.command({ type: 'hold', content })
+    const about = {
+      name: 'roads.png',
+      mime: 'image/png',
+      content,
+      size: sketchSize,
+      preview: sketchPreview(),
+    }
+    const body = { type: 'file', file: about, text } as const
+    this.runtime.command({ type: 'post', token: `${++this.said}`, room: general, body })
+  }
+
   react(beginning: string, emoji: string): void {
     const target = this.find(beginning)
     if (target === undefined) return
@@ -101,6 +143,7 @@ export class DemoPerson {
   }
 
   leave(): void {
+    this.files.close()
     this.runtime.command({ type: 'depart' })
     this.runtime.close()
   }

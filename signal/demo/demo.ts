@@ -43,6 +43,7 @@ async function perform(step: Step): Promise<void> {
   if ('who' in step) {
     const person = people.get(step.who)
     if ('say' in step) person?.say(step.say, step.answering)
+    else if ('sketch' in step) await person?.shareSketch(step.sketch)
     else person?.react(step.to, step.react)
     return
   }

@@ -13,6 +13,8 @@ export type Role = keyof typeof cast
 
 export type Step =
   | { readonly atS: number; readonly who: Role; readonly say: string; readonly answering?: string }
+  /** The sketch of the roads, with words to it. */
+  | { readonly atS: number; readonly who: Role; readonly sketch: string }
   | { readonly atS: number; readonly who: Role; readonly react: string; readonly to: string }
   /** The node's power is cut, or comes back. */
   | { readonly atS: number; readonly node: NodeName; readonly power: 'off' | 'on' }
@@ -33,6 +35,7 @@ export const steps: readonly Step[] = [
     say: 'From up here I see the bridge on 5th is closed. Take Main.',
     answering: 'Truck leaves',
   },
+  { atS: 23, who: 'ida', sketch: 'I have drawn it.' },
   { atS: 25, who: 'ravi', react: '🙏', to: 'From up here' },
   { atS: 29, who: 'tom', say: 'Insulin: pharmacy on Main has some. I can walk there.' },
   { atS: 36, node: 'hilltop', power: 'off' },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { afterEach, describe, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { Person, root, Scene } from './harness.ts'
 
 const shots = process.env['SCREENSHOTS']
@@ -34,6 +34,9 @@ describe('npm run demo', () => {
       const row = (name: string, status: RegExp) =>
         page.getByRole('listitem', { name: new RegExp(`^${name} .*${status.source}`) })
       await page.getByRole('button', { name: /Shelter is open/ }).waitFor()
+      const picture = page.getByRole('group', { name: 'roads.png' }).locator('img')
+      await picture.waitFor({ timeout: 60_000 })
+      expect(await picture.evaluate((img: HTMLImageElement) => img.naturalWidth)).toBe(480)
       await page
         .getByText('Hilltop is dark, I am on the EOC node now. Nothing is lost.')
         .waitFor({ timeout: 90_000 })

@@ -190,11 +190,18 @@ export class FolderFile {
   }
 
   private openContent(): Promise<OpenFile> {
-    return (this.contentFile ??= this.ground.folders.open(this.folder, 'content'))
+    return (this.contentFile ??= this.ground.folders.open(this.folder, 'content').catch((error: unknown) => {
+      // The next one tries again.
+      this.contentFile = undefined
+      throw error
+    }))
   }
 
   private openBlocks(): Promise<OpenFile> {
-    return (this.blocksFile ??= this.ground.folders.open(this.folder, 'blocks'))
+    return (this.blocksFile ??= this.ground.folders.open(this.folder, 'blocks').catch((error: unknown) => {
+      this.blocksFile = undefined
+      throw error
+    }))
   }
 
   async close(): Promise<void> {
@@ -208,7 +215,12 @@ export class FolderFile {
   async remove(): Promise<void> {
     clearTimeout(this.timer)
     this.timer = undefined
-    await this.close()
+    const ignore = () => undefined
+    // What cannot be made durable any more need not be: all of it goes.
+    await this.flushing.catch(ignore)
+    for (const open of [this.contentFile, this.blocksFile])
+      await open?.then((file) => file.close()).catch(ignore)
+    this.contentFile = this.blocksFile = undefined
     await this.ground.folders.remove(this.folder)
   }
 }

@@ -1,6 +1,6 @@
 /** Files as the screen knows them: what is here, what is coming and how fast, what is being prepared for sending. */
 import { SvelteMap, SvelteSet } from 'svelte/reactivity'
-import type { EventId, PeerId } from '#mesh/ids.ts'
+import { feedAuthor, type EventId, type PeerId } from '#mesh/ids.ts'
 import type { FileEvent } from '#mesh/files/file-state.ts'
 import { fileIdOf, type FileId } from '#mesh/files/hash-tree.ts'
 import type { PlacedEvent } from '#mesh/clock.ts'
@@ -18,6 +18,8 @@ type Progress = Extract<FileEvent, { type: 'progress' }>
 const autoBytes = 262_144
 /** design (`ux.md` §4.10): over so long a rate is taken. */
 const rateMs = 5_000
+/** guess: what comes by itself waits until less is on its way; a stranger may offer thousands. */
+const comingMax = 32
 
 export interface FileFacts extends Progress {
   /** Bytes per second of the last seconds; undefined while nobody can say. */
@@ -78,7 +80,9 @@ export class FilesState {
           return this.#fetchByItself(event.added)
         case 'tab':
           // Another engine: it is asked what it has.
-          return mesh.source.command({ type: 'tell-files' })
+          mesh.source.command({ type: 'tell-files' })
+          // What the other one was taking in is gone with it.
+          return this.#takeNext()
         default:
           return
       }
@@ -110,15 +114,17 @@ export class FilesState {
   #fetchByItself(events: readonly PlacedEvent[]): void {
     for (const event of events) {
       const body = readBody(event)
-      if (body?.type === 'file') this.consider(body.file)
+      const isHidden = settings.quietOf(feedAuthor(event.feed)) === 'hidden'
+      if (body?.type === 'file' && !isHidden) this.consider(body.file)
     }
   }
 
   /** Small pictures and sounds come by themselves, unless this device is to save. */
   consider(file: SharedFile): void {
-    rememberName(fileIdOf(file.content), file.name)
     const isSmall = file.content.size <= autoBytes && /^(image|audio)\//.test(file.mime)
     const id = fileIdOf(file.content)
+    const coming = [...this.facts.values()].filter(({ progress }) => progress !== 'complete').length
+    if (coming >= comingMax) return
     if (isSmall && !settings.choices.savesBandwidth && !this.facts.has(id) && !this.#declined.has(id))
       this.get(file)
   }
@@ -127,7 +133,8 @@ export class FilesState {
     return this.facts.get(fileIdOf(file.content))
   }
 
-  get({ content }: SharedFile): void {
+  get({ content, name }: SharedFile): void {
+    rememberName(fileIdOf(content), name)
     this.#declined.delete(fileIdOf(content))
     this.#mesh.source.command({ type: 'file', command: { type: 'get', content } })
   }
@@ -205,8 +212,11 @@ export class FilesState {
     else if (typeof result === 'string') this.#change(token, { fault: result })
     else {
       const { name, blob } = one.chosen
-      const looked = blob.type.startsWith('image/') ? await lookAt(blob) : undefined
+      // What cannot be read any more has no preview; and it may have been called off meanwhile.
+      const looked = blob.type.startsWith('image/') ? await lookAt(blob).catch(() => undefined) : undefined
+      if (!this.preparing.some((other) => other.token === token)) return
       this.#shared.add(fileIdOf(result))
+      rememberName(fileIdOf(result), cleanFileName(one.chosen.name))
       const file = { name: cleanFileName(name), mime: cleanMime(blob.type), content: result, ...looked }
       const { room, text, replyTo } = one
       room.composing.say({ type: 'file', file, text, ...(replyTo === undefined ? {} : { replyTo }) })

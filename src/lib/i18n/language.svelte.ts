@@ -45,15 +45,14 @@ class Language {
   /** @returns so many bytes as people say it, in decimal units */
   sizeOf(bytes: number): string {
     const [unit, per] =
-      bytes < 1e3
-        ? (['byte', 1] as const)
-        : bytes < 1e6
-          ? (['kilobyte', 1e3] as const)
-          : bytes < 1e9
-            ? (['megabyte', 1e6] as const)
-            : (['gigabyte', 1e9] as const)
+      bytes < 1e6
+        ? (['kilobyte', 1e3] as const)
+        : bytes < 1e9
+          ? (['megabyte', 1e6] as const)
+          : (['gigabyte', 1e9] as const)
     const format = new Intl.NumberFormat(this.#locale, { style: 'unit', unit, maximumFractionDigits: 1 })
-    return format.format(bytes / per)
+    // A few bytes are not nothing.
+    return format.format((bytes > 0 ? Math.max(100, bytes) : 0) / per)
   }
 
   get direction(): 'ltr' | 'rtl' {

@@ -63,6 +63,8 @@ export class Composing {
       return
     }
     this.draft = text
+    // Whoever has typed since means what is written.
+    this.#editedAtMs = Number.NEGATIVE_INFINITY
     this.#tellTyping(text)
     clearTimeout(this.#draftTimer)
     this.#draftTimer = setTimeout(() => void this.#mesh.history.saveDraft(this.#room, text), draftDelayMs)

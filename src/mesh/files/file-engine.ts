@@ -110,8 +110,9 @@ function command(engine: FileEngine, wish: FileCommand, out: FileEffect[]): void
       const file = addFile(engine, wish.content)
       file.isPaused = false
       file.isFull = false
-      if (file.isWanted) return
+      file.unknowns = 0
       file.isWanted = true
+      // Also where it is wanted already: the store may have had no room for it.
       out.push({ type: 'keep-file', content: wish.content, isWanted: true })
       return
     }

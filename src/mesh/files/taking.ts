@@ -157,7 +157,10 @@ export function takeWritten(engine: FileEngine, token: number, result: WriteResu
       // Nobody else's fault: its hashes are asked for again, but not for ever.
       file.blocks.delete(Math.floor(chunk / fileLimits.blockChunks))
       file.unknowns += 1
-      file.isFull ||= file.unknowns > fileLimits.unknownsMax
+      if (file.unknowns <= fileLimits.unknownsMax) return
+      file.isFull = true
+      for (const id of file.pending.get(chunk) ?? []) refuse(id, file, [chunk], [], out)
+      file.pending.delete(chunk)
       return
     case 'failed':
       file.isFull = true

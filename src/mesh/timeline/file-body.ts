@@ -29,25 +29,29 @@ const mimePattern = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\/[a-z0-9][a-z0-9!#$&^_.+-]
 /** What separates folders somewhere, what a shell or a screen takes for something else, what turns a text around. */
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff/\\:*?"<>|]/g
 
-/** @returns the name as it may be shown and stored: no paths, no control characters, at most 120 characters; never empty */
+function trimmed(name: string): string {
+  for (let before = '', now = name; ; now = before) {
+    before = now
+      .trim()
+      .replace(/^\.+/, '')
+      .replace(/[. ]+$/, '')
+    if (before === now) return now
+  }
+}
+
+/** @returns the name as it may be shown and stored: no paths, no control characters, bounded; never empty */
 export function cleanFileName(name: string): string {
-  const safe = name
-    .replace(unsafe, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .replace(/^\.+/, '')
-    .replace(/[. ]+$/, '')
-  const characters = Array.from(safe.trim())
-  const most = fileLimits.nameCharactersMax
-  if (characters.length <= most) return characters.length === 0 ? 'file' : characters.join('')
+  const safe = trimmed(name.replace(unsafe, ' ').replace(/\s+/g, ' '))
   // The end says what it is.
   const ending = /\.[\p{L}\p{N}]{1,10}$/u.exec(safe)?.[0] ?? ''
-  return (
-    characters
-      .slice(0, most - ending.length)
-      .join('')
-      .trim() + ending
-  )
+  const characters = Array.from(safe)
+  const isLong = (text: string) =>
+    Array.from(text).length > fileLimits.nameCharactersMax ||
+    encodeUtf8(text).length > fileLimits.nameBytesMax
+  let short = safe
+  for (let kept = characters.length - Array.from(ending).length; isLong(short) && kept > 0; kept--)
+    short = trimmed(trimmed(characters.slice(0, kept - 1).join('')) + ending)
+  return short === '' || isLong(short) ? 'file' : short
 }
 
 /** @returns the type as it may be said, or nothing */

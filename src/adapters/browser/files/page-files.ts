@@ -96,11 +96,9 @@ export class PageFiles {
   private remove(file: FileId): void {
     this.files.command({ type: 'drop', file })
     this.told.delete(file)
-    this.store.forget(file).then(
-      () => this.tell({ type: 'file-removed', file }),
-      // The worker is gone with the page.
-      () => undefined,
-    )
+    const removed = () => this.tell({ type: 'file-removed', file })
+    // Where it could not be removed it is found again at the next start.
+    this.store.forget(file).then(removed, removed)
   }
 
   close(): void {
