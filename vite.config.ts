@@ -89,7 +89,7 @@ const app: UserConfig = {
     },
     modulePreload: {
       polyfill: false,
-      // Names of what each late part imports were 2 kB of the first load, gzip; the engine, which comes with the first load, keeps them.
+      // Names of what each late part imports were 1 kB of the first load, gzip; the engine, which comes with the first load, keeps them.
       resolveDependencies: (_file, deps, { hostId }) => {
         return /nodes\/0\./.test(hostId) ? deps : deps.filter((file) => file.endsWith('.css'))
       },

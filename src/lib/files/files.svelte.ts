@@ -50,6 +50,8 @@ export class FilesState {
   readonly #mesh: MeshState
   readonly facts = new SvelteMap<FileId, FileFacts>()
   readonly #samples = new Map<FileId, { readonly atMs: number; readonly bytes: number }[]>()
+  /** Coming by themselves, and not whole yet. */
+  readonly #coming = new Set<FileId>()
   /** Called off by hand: they do not come by themselves again. */
   readonly #declined = new Set<FileId>()
   /** Shared by this page in its life. */
@@ -70,6 +72,7 @@ export class FilesState {
           return this.#hear(event.event)
         case 'file-removed':
           this.facts.delete(event.file)
+          this.#coming.delete(event.file)
           this.#samples.delete(event.file)
           return
         case 'taking-in':
@@ -96,6 +99,7 @@ export class FilesState {
       if (before !== undefined) this.facts.set(event.file, { ...before, damagedBy: event.peer })
       return
     }
+    if (event.progress === 'complete') this.#coming.delete(event.file)
     const everHeld = new Set([...(before?.everHeld ?? []), ...event.holders])
     const rate = event.progress === 'fetching' ? this.#rateOf(event) : undefined
     this.facts.set(event.file, { ...event, rate, everHeld, damagedBy: before?.damagedBy })
@@ -123,10 +127,11 @@ export class FilesState {
   consider(file: SharedFile): void {
     const isSmall = file.content.size <= autoBytes && /^(image|audio)\//.test(file.mime)
     const id = fileIdOf(file.content)
-    const coming = [...this.facts.values()].filter(({ progress }) => progress !== 'complete').length
-    if (coming >= comingMax) return
-    if (isSmall && !settings.choices.savesBandwidth && !this.facts.has(id) && !this.#declined.has(id))
-      this.get(file)
+    if (!isSmall || settings.choices.savesBandwidth || this.facts.has(id) || this.#declined.has(id)) return
+    // Counted here: another tab says only later what it has begun.
+    if (this.#coming.size >= comingMax) return
+    this.#coming.add(id)
+    this.get(file)
   }
 
   of(file: SharedFile): FileFacts | undefined {

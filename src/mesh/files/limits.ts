@@ -45,8 +45,7 @@ export const fileLimits = {
   writingMax: 32,
   /** guess: as often hashes are fetched again that the store has lost; more of it is a disk that fails. */
   unknownsMax: 256,
-  /** guess: files that this device fetches at once, and those that it carries between others. */
-  wantedMax: 64,
+  /** guess: files that this device carries between others. */
   relayedMax: 64,
   relayedPerLinkMax: 16,
   /** guess: the longest names that file systems take have 255 bytes; a copy of it gets a number. */

@@ -7,7 +7,7 @@ import { OpfsFolders } from './opfs-folders.ts'
 /** guess: so little is fetched again after a kill that 20 of them cost less than a hundredth of a file. */
 const flushMs = 250
 
-/** RFC 9162 §2.1.1: the hash of a leaf. WebCrypto takes a chunk at twice the rate of JavaScript (RESULTS.md, files). */
+/** RFC 9162 §2.1.1: the hash of a leaf. WebCrypto takes 16 KiB at twice the rate of JavaScript (`gossip.md` §1). */
 const fastHash: HashChunk = async (chunk) => {
   const prefixed = new Uint8Array(chunk.length + 1)
   prefixed.set(chunk, 1)

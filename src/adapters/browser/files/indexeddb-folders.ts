@@ -16,8 +16,8 @@ interface Schema extends DBSchema {
 type Database = IDBPDatabase<Schema>
 const allStores = ['folders', 'small', 'pages', 'meta'] as const
 
-/** measured (RESULTS.md, files): a page is written whole each time that a chunk of it is made durable. */
-export const pageBytes = 16_384
+/** guess: one chunk; a page is written whole each time that a part of it is made durable (decision 110). */
+const pageBytes = 16_384
 /** guess: pages that are kept in memory for one open file, 1 MiB; as many again may wait for being written. */
 const cachedMax = 64
 
