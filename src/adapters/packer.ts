@@ -7,7 +7,7 @@
  */
 import { Inflate, deflateSync } from 'fflate'
 import { limits } from '#mesh/limits.ts'
-import { isPartFrame } from '#mesh/files/file-codes.ts'
+import { isLooseFrame } from '#mesh/files/file-codes.ts'
 import type { FrameFault } from '#mesh/frame.ts'
 
 /** No frame begins with it. */
@@ -23,7 +23,7 @@ export class Packer {
 
   /** @param frame whole, at most `limits.frameBytesMax` bytes; every frame of the lane, in its order */
   pack(frame: Uint8Array): Uint8Array {
-    if (isPartFrame(frame)) return frame
+    if (isLooseFrame(frame)) return frame
     const dictionary = this.window
     this.remember(frame)
     if (frame.length < leastBytes) return frame
@@ -38,7 +38,7 @@ export class Packer {
 
   /** @param bytes everything that came on the lane, in its order @returns the frame, or why it is none */
   unpack(bytes: Uint8Array): Uint8Array | FrameFault {
-    if (isPartFrame(bytes)) return bytes
+    if (isLooseFrame(bytes)) return bytes
     const frame = bytes[0] === mark ? inflate(bytes, this.window) : bytes
     if (typeof frame !== 'string') this.remember(frame)
     return frame

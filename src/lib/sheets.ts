@@ -24,6 +24,7 @@ export const sheets = {
   emoji: () => import('./components/composer/EmojiSheet.svelte'),
   storage: () => import('./components/sheets/StorageSheet.svelte'),
   attach: () => import('./components/files/AttachSheet.svelte'),
+  files: () => import('./components/files/FilesSheet.svelte'),
   alertAll: () => import('./components/composer/AlertAllSheet.svelte'),
 }
 
@@ -40,3 +41,4 @@ export type PageSheet =
   | 'jump'
   | 'profile'
   | 'storage'
+  | 'files'

@@ -23,6 +23,7 @@ import type { Runtime, Traffic } from '#runtime/runtime.ts'
 export type { NodesEvent }
 /** Searching the history of this device; whoever opened it closes it. */
 export type Search = SearchClient
+export type { SearchQuery } from '#adapters/browser/search/search-index.ts'
 
 export type History = Pick<
   Store,

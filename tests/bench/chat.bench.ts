@@ -3,7 +3,7 @@ import { Lans, namespacesMissing } from '../e2e/lans.ts'
 import { Person, Scene } from '../e2e/harness.ts'
 import { Prng } from '../sim/prng.ts'
 import { lines } from './corpus.ts'
-import { bareChannel, typeAndEnter, watchArrivals, type Bare, type Marks } from './pages.ts'
+import { bareChannel, sayAll, typeAndEnter, watchArrivals, type Bare, type Marks } from './pages.ts'
 import { ms, percentile, printTable, type Row } from './table.ts'
 
 const missing = namespacesMissing()
@@ -146,21 +146,5 @@ function watchBare(): void {
   Object.assign(globalThis, { bareMarks })
   bare.channel.onmessage = (event: MessageEvent<string>) => {
     bareMarks[event.data] = performance.timeOrigin + performance.now()
-  }
-}
-
-/** Types each text, and sends it over the bare channel too where there is one. */
-async function sayAll(parts: {
-  readonly texts: readonly string[]
-  readonly everyMs: number
-  readonly typed: string
-}): Promise<void> {
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call
-  const type = new Function(`return ${parts.typed}`)() as (text: string) => void
-  const { bare } = globalThis as unknown as { bare?: Bare }
-  for (const text of parts.texts) {
-    type(text)
-    bare?.channel.send(text)
-    await new Promise((r) => setTimeout(r, parts.everyMs))
   }
 }

@@ -27,6 +27,22 @@ export function typeAndEnter(text: string): void {
   box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }))
 }
 
+/** Types each text, and sends it over the bare channel too where there is one. */
+export async function sayAll(parts: {
+  readonly texts: readonly string[]
+  readonly everyMs: number
+  readonly typed: string
+}): Promise<void> {
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-call
+  const type = new Function(`return ${parts.typed}`)() as (text: string) => void
+  const { bare } = globalThis as unknown as { bare?: Bare }
+  for (const text of parts.texts) {
+    type(text)
+    bare?.channel.send(text)
+    await new Promise((r) => setTimeout(r, parts.everyMs))
+  }
+}
+
 /** A connection of its own between the two pages, with addresses that cross the router. @returns ms to open */
 export async function bareChannel(a: Page, b: Page, lans: Lans): Promise<number> {
   const reachable = (sdp: string, address: string) => sdp.replace(/[0-9a-f-]{36}\.local/g, address)

@@ -1,24 +1,30 @@
 /**
- * One RTCPeerConnection to one peer: simple-peer negotiates, three negotiated channels carry the lanes, a
- * handshake proves who is there. Becomes a link once, ends once.
+ * One RTCPeerConnection to one peer: simple-peer negotiates, negotiated channels carry the lanes, a handshake proves who
+ * is there. Becomes a link once, ends once.
  */
 import type SimplePeer from 'simple-peer'
 import type { Instance, SignalData } from 'simple-peer'
+import { isLooseFrame } from '#mesh/files/file-codes.ts'
 import type { Lane } from '#mesh/frame.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
 import type { Keys, LinkRefusal } from '#runtime/ports.ts'
 import { LinkHandshake, linkVersion } from '../link-handshake.ts'
 
-/** Id 0 is simple-peer's own channel, which carries nothing. */
-/** Chat is repeated by the engine, which does it sooner than SCTP would (measured, `gossip.md` §5). */
-const guarantees = {
-  control: { ordered: true },
-  chat: { ordered: false, maxRetransmits: 0 },
-  bulk: { ordered: true },
+/**
+ * Id 0 is simple-peer's own channel, which carries nothing. Chat is repeated by the engine, which does it sooner than
+ * SCTP would (measured, `gossip.md` §5).
+ * Parts of files are repeated by their engine too (C17).
+ */
+const ways = {
+  control: { id: 1, ordered: true },
+  chat: { id: 2, ordered: false, maxRetransmits: 0 },
+  bulk: { id: 3, ordered: true },
+  parts: { id: 4, ordered: false, maxRetransmits: 0 },
 } as const
-const laneIds: Readonly<Record<Lane, number>> = { control: 1, chat: 2, bulk: 3 }
-const lanes: readonly Lane[] = ['control', 'chat', 'bulk']
+type Way = keyof typeof ways
+const wayNames = ['control', 'chat', 'bulk', 'parts'] as const
+const laneOf = (way: Way): Lane => (way === 'parts' ? 'bulk' : way)
 
 export const rtcLimits = {
   /** design: bulk never delays chat; what waits in the lower layers stays shallow. */
@@ -53,7 +59,7 @@ export class RtcConnection {
   phase: Phase = 'connecting'
   readonly parts: ConnectionParts
   private readonly simplePeer: Instance
-  private readonly channels: Readonly<Record<Lane, RTCDataChannel>>
+  private readonly channels: Readonly<Record<Way, RTCDataChannel>>
   private readonly timer: ReturnType<typeof setTimeout>
   private handshake: LinkHandshake | undefined
   /** What both ends speak, once the other one has proven itself. */
@@ -73,10 +79,9 @@ export class RtcConnection {
       channelConfig: { negotiated: true, id: 0 },
     })
     const connection = this.rtc()
-    const open = (lane: Lane) =>
-      connection.createDataChannel(lane, { negotiated: true, id: laneIds[lane], ...guarantees[lane] })
-    this.channels = { control: open('control'), chat: open('chat'), bulk: open('bulk') }
-    for (const lane of lanes) this.listen(lane)
+    const open = (way: Way) => connection.createDataChannel(way, { negotiated: true, ...ways[way] })
+    this.channels = { control: open('control'), chat: open('chat'), bulk: open('bulk'), parts: open('parts') }
+    for (const way of wayNames) this.listen(way)
     this.simplePeer.on('signal', (data: SignalData) => parts.onSignal(data))
     this.simplePeer.on('iceStateChange', (state: string) => this.iceChanged(state))
     this.simplePeer.on('close', () => this.end('closed'))
@@ -90,8 +95,9 @@ export class RtcConnection {
     return (this.simplePeer as unknown as { _pc: RTCPeerConnection })._pc
   }
 
-  private listen(lane: Lane): void {
-    const channel = this.channels[lane]
+  private listen(way: Way): void {
+    const channel = this.channels[way]
+    const lane = laneOf(way)
     channel.binaryType = 'arraybuffer'
     channel.onopen = () => this.opened()
     channel.onclose = () => this.end('closed')
@@ -102,14 +108,14 @@ export class RtcConnection {
     if (lane !== 'bulk') return
     channel.bufferedAmountLowThreshold = rtcLimits.bulkLowBytes
     channel.onbufferedamountlow = () => {
-      if (!this.isCongested) return
+      if (!this.isCongested || this.bulkBytes() > rtcLimits.bulkLowBytes) return
       this.isCongested = false
       this.parts.onDrained()
     }
   }
 
   private opened(): void {
-    const isOpen = lanes.every((lane) => this.channels[lane].readyState === 'open')
+    const isOpen = wayNames.every((way) => this.channels[way].readyState === 'open')
     if (!isOpen || this.phase !== 'connecting') return
     this.phase = 'proving'
     const { keys, peer } = this.parts
@@ -168,12 +174,16 @@ export class RtcConnection {
     this.transmit(lane, bytes)
     if (lane !== 'bulk') return true
     // Only `drained` ends it: who was told to wait is told when to go on.
-    this.isCongested ||= this.channels.bulk.bufferedAmount > rtcLimits.bulkBufferedBytesMax
+    this.isCongested ||= this.bulkBytes() > rtcLimits.bulkBufferedBytesMax
     return !this.isCongested
   }
 
+  private bulkBytes(): number {
+    return this.channels.bulk.bufferedAmount + this.channels.parts.bufferedAmount
+  }
+
   private transmit(lane: Lane, bytes: Uint8Array): void {
-    const channel = this.channels[lane]
+    const channel = this.channels[lane === 'bulk' && isLooseFrame(bytes) ? 'parts' : lane]
     if (channel.readyState !== 'open') return
     if (channel.bufferedAmount > rtcLimits.bufferedBytesMax) return this.end('closed')
     channel.send(bytes.slice())
@@ -195,8 +205,8 @@ export class RtcConnection {
     this.phase = 'closed'
     clearTimeout(this.timer)
     this.handshake?.cancel()
-    for (const lane of lanes) {
-      const channel = this.channels[lane]
+    for (const way of wayNames) {
+      const channel = this.channels[way]
       channel.onopen = channel.onclose = channel.onmessage = channel.onbufferedamountlow = null
     }
     this.simplePeer.removeAllListeners()

@@ -1,9 +1,10 @@
 /** What somebody looks for on this device, and what of it is still as it was found. */
 import type { PlacedEvent } from '#mesh/clock.ts'
 import { feedAuthor, type EventId, type PeerId, type RoomId } from '#mesh/ids.ts'
+import type { SharedFile } from '#mesh/timeline/file-body.ts'
 import { fold } from '#mesh/timeline/fold.ts'
 import { foldText, wordsOf } from '#runtime/fold-text.ts'
-import type { Mesh, Search } from '../start.ts'
+import type { Mesh, Search, SearchQuery } from '../start.ts'
 import type { MeshState } from './mesh.svelte.ts'
 import { removals } from './removals.svelte.ts'
 
@@ -12,7 +13,9 @@ const shownMax = 50
 
 export interface Result {
   readonly event: PlacedEvent
+  /** Of a file its name and what was said with it. */
   readonly text: string
+  readonly file: SharedFile | undefined
 }
 
 export class SearchState {
@@ -27,9 +30,12 @@ export class SearchState {
   isMore = $state(false)
   isSearched = $state(false)
   isFailed = $state(false)
+  /** Files only; then all of them are found while nothing is typed. */
+  files = $state.raw<SearchQuery['files']>()
   coverage = $state.raw({ count: 0, oldest: Number.POSITIVE_INFINITY, isWhole: false })
 
-  constructor(state: MeshState) {
+  constructor(state: MeshState, files?: SearchQuery['files']) {
+    this.files = files
     this.#mesh = state.source
     this.#names = state
     this.#stop = this.#mesh.subscribe((event) => {
@@ -47,11 +53,15 @@ export class SearchState {
       this.isFailed = coverage === undefined
       if (coverage === undefined) return
       this.coverage = coverage
-      if (this.text !== '') void this.look(this.text)
+      this.#lookAgain()
     })
     if (this.#isClosed) return search.close()
     this.#search = search
-    if (this.text !== '') void this.look(this.text)
+    this.#lookAgain()
+  }
+
+  #lookAgain(): void {
+    if (this.text !== '' || this.files !== undefined) void this.look(this.text)
   }
 
   /** As it is typed; what was asked before does not count any more. */
@@ -59,7 +69,7 @@ export class SearchState {
     this.text = text
     const asked = ++this.#asked
     const { words, rooms, authors } = this.#parse(text)
-    if (this.#search === undefined || words.length === 0) {
+    if (this.#search === undefined || (words.length === 0 && this.files === undefined)) {
       this.results = []
       this.isSearched = false
       return
@@ -68,6 +78,7 @@ export class SearchState {
       words,
       ...(rooms === undefined ? {} : { rooms }),
       ...(authors === undefined ? {} : { authors }),
+      ...(this.files === undefined ? {} : { files: this.files }),
     })
     const results: Result[] = []
     for (let at = 0; at < found.ids.length && results.length < shownMax; at += shownMax) {
@@ -90,10 +101,11 @@ export class SearchState {
       if (event === undefined || removals.has(id)) continue
       const rules = this.#names.room(event.room)?.rules
       if (rules?.isHeard(event) === false) continue
-      const { text: said } = fold(event, about, rules)
-      const folded = said === undefined ? '' : foldText(said)
-      if (said !== undefined && words.every((word) => folded.includes(word)))
-        results.push({ event, text: said })
+      const { text, file } = fold(event, about, rules)
+      if (text === undefined) continue
+      const said = [...(file === undefined ? [] : [file.name]), ...(text === '' ? [] : [text])].join('\n')
+      const folded = foldText(said)
+      if (words.every((word) => folded.includes(word))) results.push({ event, text: said, file })
     }
     return results
   }
@@ -117,7 +129,7 @@ export class SearchState {
     }
   }
 
-  authorOf({ event }: Result): PeerId {
+  authorOf({ event }: Pick<Result, 'event'>): PeerId {
     return feedAuthor(event.feed)
   }
 

@@ -38,7 +38,7 @@ const choiceFactor = 4
 
 /** C12: asked for again when half is there, several at once. */
 function isLow(link: FileLink): boolean {
-  return link.outstanding <= link.depth / 2
+  return waitingFor(link) <= link.depth / 2
 }
 
 function isNeeded(file: FileState): boolean {
@@ -59,7 +59,12 @@ export function isSilent(link: FileLink, nowMs: number): boolean {
 }
 
 function freeOf(link: FileLink): number {
-  return link.depth - link.outstanding
+  return Math.min(link.depth - waitingFor(link), fileLimits.depthMax - link.outstanding)
+}
+
+/** C12: chunks of which nothing has come yet: a part that is lost and repeated below holds up no other chunk. */
+function waitingFor(link: FileLink): number {
+  return link.outstanding - link.coming.size
 }
 
 interface Choice {

@@ -10,15 +10,16 @@ export const fileCodes = {
   none: 37,
   hashes: 38,
   part: 39,
+  got: 40,
 } as const
 
 /** C5: @returns whether a frame is about files */
 export function isFileFrame(bytes: Uint8Array): boolean {
   const code = bytes[0] ?? 0
-  return code >= fileCodes['want-files'] && code <= fileCodes.part
+  return code >= fileCodes['want-files'] && code <= fileCodes.got
 }
 
-/** F7: content is mostly packed already. @returns whether a frame carries some */
-export function isPartFrame(bytes: Uint8Array): boolean {
-  return bytes[0] === fileCodes.part
+/** C17: content, and what is said of its arrival, may be lost and overtaken, and is not packed (F7). */
+export function isLooseFrame(bytes: Uint8Array): boolean {
+  return bytes[0] === fileCodes.part || bytes[0] === fileCodes.got
 }

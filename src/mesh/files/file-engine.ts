@@ -17,9 +17,10 @@ import {
   type FileState,
   type Progress,
 } from './file-state.ts'
-import { giveAll, noteDrained, noteSent, takeAsk, takeBlockRead, takeChunkRead, takeStop } from './giving.ts'
+import { giveAgain, giveAll, hearGot, takeAsk, takeBlockRead, takeChunkRead, takeStop } from './giving.ts'
+import { timeoutAtMs } from './congestion.ts'
 import { chunkCount, chunkLength } from './hash-tree.ts'
-import { callOff, takeHashes, takeNone, takePart, takeWritten } from './taking.ts'
+import { callOff, takeHashes, takeNone, takePart, takeWritten, tellGot } from './taking.ts'
 import {
   addFile,
   expireWants,
@@ -54,6 +55,7 @@ export function handleFiles(engine: FileEngine, input: FileInput, nowMs: number)
   forgetUnwanted(engine, out)
   askAll(engine, nowMs, out)
   tellOffers(engine, nowMs, out)
+  giveAgain(engine, nowMs)
   giveAll(engine, nowMs, out)
   tellProgress(engine, nowMs, out)
   schedule(engine, nowMs, out)
@@ -76,8 +78,8 @@ function route(engine: FileEngine, input: FileInput, nowMs: number, out: FileEff
     case 'drained': {
       const link = engine.links.get(input.link)
       if (link === undefined) return
-      if (input.type === 'sent') noteSent(link, input.isFull, nowMs)
-      else noteDrained(link, nowMs)
+      link.isFull = input.type === 'sent' && (link.isFull || input.isFull)
+      if (input.type === 'sent') link.isSending = false
       return
     }
     case 'chunk-read':
@@ -164,6 +166,9 @@ function receive(
     }
     return
   }
+  if (frame.type === 'got') return hearGot(link, frame, nowMs)
+  // Also what nobody waits for any more has arrived.
+  if (frame.type === 'part') tellGot(link, frame.number, out)
   const file = engine.byName.get(frame.file)
   if (file !== undefined) receiveOf(engine, link, file, frame, nowMs, out)
 }
@@ -172,7 +177,7 @@ function receiveOf(
   engine: FileEngine,
   link: FileLink,
   file: FileState,
-  frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' }>,
+  frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' | 'got' }>,
   nowMs: number,
   out: FileEffect[],
 ): void {
@@ -251,8 +256,10 @@ function schedule(engine: FileEngine, nowMs: number, out: FileEffect[]): void {
   const isBusy =
     engine.isProgressDue ||
     [...engine.files.values()].some((file) => isFetched(file) || file.wantedBy.size > 0)
-  const atMs = nowMs + fileLimits.progressIntervalMs
-  if (!isBusy || engine.tickAtMs <= atMs) return
+  let atMs = isBusy ? nowMs + fileLimits.progressIntervalMs : Number.POSITIVE_INFINITY
+  for (const { congestion, isFull } of engine.links.values())
+    if (!isFull) atMs = Math.min(atMs, timeoutAtMs(congestion))
+  if (engine.tickAtMs <= atMs) return
   engine.tickAtMs = atMs
-  out.push({ type: 'schedule', delayMs: fileLimits.progressIntervalMs })
+  out.push({ type: 'schedule', delayMs: Math.max(0, atMs - nowMs) })
 }

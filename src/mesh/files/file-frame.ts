@@ -6,6 +6,7 @@ import { Malformed, Reader, Writer } from '../bytes.ts'
 import { unreachable } from '../effects.ts'
 import type { FrameFault, Lane } from '../frame.ts'
 import { bytesToHex, hexToBytes } from '../ids.ts'
+import type { Got } from './congestion.ts'
 import { fileCodes } from './file-codes.ts'
 import { readRuns, writeRuns, type Runs } from './bitmap.ts'
 import { hashBytesLength, isContent, type Content } from './content.ts'
@@ -58,8 +59,13 @@ export type FileFrame =
       readonly file: FileName
       readonly chunk: number
       readonly at: number
+      /** Counts the parts of this direction of the link, from 0. */
+      readonly number: number
       readonly bytes: Uint8Array
     }
+
+  /** Parts that have come. */
+  | ({ readonly type: 'got' } & Got)
 
 const nameBytesLength = 8
 
@@ -69,7 +75,7 @@ export function fileNameOf(id: FileId): FileName {
 
 /** C5: what carries content takes the bulk lane. */
 export function fileLaneOf({ type }: FileFrame): Lane {
-  return type === 'part' || type === 'hashes' ? 'bulk' : 'control'
+  return type === 'part' || type === 'got' || type === 'hashes' ? 'bulk' : 'control'
 }
 
 export function encodeFileFrame(frame: FileFrame): Uint8Array {
@@ -84,11 +90,16 @@ export function encodeFileFrame(frame: FileFrame): Uint8Array {
     for (const name of frame.files) writer.fixed(hexToBytes(name))
     return writer.finish()
   }
+  if (frame.type === 'got')
+    return writer.varint(frame.newest).u32(frame.before[0]).u32(frame.before[1]).finish()
   writeAbout(writer.fixed(hexToBytes(frame.file)), frame)
   return writer.finish()
 }
 
-function writeAbout(writer: Writer, frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' }>): void {
+function writeAbout(
+  writer: Writer,
+  frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' | 'got' }>,
+): void {
   switch (frame.type) {
     case 'offer':
       writeRuns(writer.u8(frame.hops), frame.held)
@@ -105,7 +116,7 @@ function writeAbout(writer: Writer, frame: Exclude<FileFrame, { type: 'want-file
       writer.varint(frame.block).block(frame.hashes).fixed(frame.path)
       return
     case 'part':
-      writer.varint(frame.chunk).varint(frame.at).fixed(frame.bytes)
+      writer.varint(frame.chunk).varint(frame.at).varint(frame.number).fixed(frame.bytes)
       return
     default:
       unreachable(frame)
@@ -165,6 +176,10 @@ function readFrame(reader: Reader, code: number): FileFrame | undefined {
     }
     case fileCodes.part:
       return readPart(reader)
+    case fileCodes.got: {
+      const newest = reader.varint(Number.MAX_SAFE_INTEGER)
+      return { type: 'got', newest, before: [reader.u32(), reader.u32()] }
+    }
     default:
       return undefined
   }
@@ -174,9 +189,10 @@ function readPart(reader: Reader): FileFrame {
   const file = readName(reader)
   const chunk = reader.varint(fileLimits.chunksMax - 1)
   const at = reader.varint(fileLimits.chunkBytes - 1)
+  const number = reader.varint(Number.MAX_SAFE_INTEGER)
   const bytes = reader.rest()
   if (bytes.length === 0 || at + bytes.length > fileLimits.chunkBytes) throw new Malformed('part')
-  return { type: 'part', file, chunk, at, bytes }
+  return { type: 'part', file, chunk, at, number, bytes }
 }
 
 function readName(reader: Reader): FileName {

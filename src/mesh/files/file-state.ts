@@ -2,6 +2,7 @@
 import type { LinkId } from '../effects.ts'
 import type { PeerId } from '../ids.ts'
 import { Bitmap } from './bitmap.ts'
+import { createArrivals, createCongestion, type Arrivals, type Congestion } from './congestion.ts'
 import type { FileFrame, FileName } from './file-frame.ts'
 import type { Content } from './content.ts'
 import { blockCount, chunkCount, type Block, type FileId } from './hash-tree.ts'
@@ -129,8 +130,20 @@ export interface Serving {
   /** Undefined until it has been read. */
   bytes: Uint8Array | undefined
   isReading: boolean
-  /** How much of it is sent. */
+  /** From here it is to be sent, to its end or to there. */
   at: number
+  readonly end: number | undefined
+}
+
+/** A chunk of which parts have come: its bytes, and which of them are there, ascending and apart from each other. */
+export interface Coming {
+  readonly bytes: Uint8Array
+  there: readonly Stretch[]
+}
+
+export interface Stretch {
+  readonly from: number
+  readonly end: number
 }
 
 export interface FileLink {
@@ -151,12 +164,9 @@ export interface FileLink {
   readonly serving: Serving[]
   isFull: boolean
   isSending: boolean
-  /** What left since the lane was full last, and how fast that was, bytes per second. */
-  sentBytes: number
-  sentSinceMs: number
-  rate: number
-  /** Parts of chunks that are coming. */
-  readonly coming: Map<string, { readonly bytes: Uint8Array; at: number }>
+  readonly congestion: Congestion
+  readonly arrivals: Arrivals
+  readonly coming: Map<string, Coming>
 }
 
 export interface FileEngine {
@@ -239,9 +249,8 @@ export function createFileLink(id: LinkId, peer: PeerId, isNear: boolean, nowMs:
     serving: [],
     isFull: false,
     isSending: false,
-    sentBytes: 0,
-    sentSinceMs: nowMs,
-    rate: 0,
+    congestion: createCongestion(nowMs),
+    arrivals: createArrivals(),
     coming: new Map(),
   }
 }

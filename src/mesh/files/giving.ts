@@ -1,5 +1,6 @@
 /** Giving others what they ask for. Rules C8, C13, C14 in PROTOCOL.md. */
 import type { LinkId } from '../effects.ts'
+import { mayGive, noteGiven, partBytes, takeGot, takeTimeout, type Got, type SentPart } from './congestion.ts'
 import type { Chunks, FileFrame } from './file-frame.ts'
 import type { FileEffect, FileEngine, FileLink, FileState, Serving } from './file-state.ts'
 import { blockCount, chunkCount, type Block } from './hash-tree.ts'
@@ -85,8 +86,37 @@ export function serve(
   bytes: Uint8Array | undefined,
 ): void {
   const link = engine.links.get(id)
-  if (link === undefined || link.serving.some((one) => one.file === file.id && one.chunk === chunk)) return
-  link.serving.push({ file: file.id, chunk, bytes, isReading: false, at: 0 })
+  if (link === undefined || link.serving.some((one) => isAllOf(one, file, chunk))) return
+  link.serving.push({ file: file.id, chunk, bytes, isReading: false, at: 0, end: undefined })
+}
+
+function isAllOf(one: Serving, file: FileState, chunk: number): boolean {
+  return one.file === file.id && one.chunk === chunk && one.end === undefined
+}
+
+/** C17: what was lost goes before anything else. */
+function repair(link: FileLink, parts: readonly SentPart[]): void {
+  const again = parts.map(({ file, chunk, bytes, at, end }) => ({
+    file,
+    chunk,
+    bytes,
+    isReading: false,
+    at,
+    end,
+  }))
+  link.serving.unshift(...again)
+}
+
+export function hearGot(link: FileLink, got: Got, nowMs: number): void {
+  repair(link, takeGot(link.congestion, got, nowMs))
+}
+
+/** C17: nothing has been heard for too long. */
+export function giveAgain(engine: FileEngine, nowMs: number): void {
+  for (const link of engine.links.values()) {
+    const oldest = link.isFull ? undefined : takeTimeout(link.congestion, nowMs)
+    if (oldest !== undefined) repair(link, [oldest])
+  }
 }
 
 export function serveBlocks(
@@ -143,8 +173,9 @@ export function takeChunkRead(
 
 export function takeStop(link: FileLink, file: FileState, chunks: readonly Chunks[]): void {
   for (const chunk of eachOf(chunks)) {
-    const at = link.serving.findIndex((one) => one.file === file.id && one.chunk === chunk)
-    if (at >= 0) link.serving.splice(at, 1)
+    const isCalledOff = (one: Serving) => one.file === file.id && one.chunk === chunk
+    for (let at = link.serving.findIndex(isCalledOff); at >= 0; at = link.serving.findIndex(isCalledOff))
+      link.serving.splice(at, 1)
     const waiting = file.pending.get(chunk)
     waiting?.delete(link.id)
     if (waiting?.size === 0) file.pending.delete(chunk)
@@ -157,6 +188,7 @@ export function giveAll(engine: FileEngine, nowMs: number, out: FileEffect[]): v
     readAhead(engine, link, out)
     const [next] = link.serving
     if (next?.bytes === undefined || link.isFull || link.isSending) continue
+    if (!mayGive(link.congestion, nowMs)) continue
     give(engine, link, next, next.bytes, nowMs, out)
   }
 }
@@ -185,37 +217,12 @@ function give(
     return
   }
   const { at, chunk } = serving
-  const part = bytes.subarray(at, at + partBytes(link))
-  serving.at += part.length
-  if (serving.at >= bytes.length) link.serving.shift()
-  if (link.sentBytes === 0) link.sentSinceMs = nowMs
+  const whole = serving.end ?? bytes.length
+  const end = Math.min(whole, at + partBytes(link.congestion))
+  serving.at = end
+  if (end >= whole) link.serving.shift()
   file.touchedMs = nowMs
-  link.sentBytes += part.length
+  const number = noteGiven(link.congestion, { file: file.id, chunk, at, end, bytes }, nowMs)
   link.isSending = true
-  send(out, link.id, { type: 'part', file: file.name, chunk, at, bytes: part })
-}
-
-/** C13: until a link is known to be fast its parts are small, so that a message waits for one packet only. */
-function partBytes(link: FileLink): number {
-  const isFast = link.rate >= fileLimits.largePartsFromBytesPerSecond
-  return isFast ? fileLimits.chunkBytes : fileLimits.smallPartBytes
-}
-
-/** C13: how fast a link is shows between two times that it was full; one that is never full is as fast as it was used. */
-export function noteSent(link: FileLink, isFull: boolean, nowMs: number): void {
-  link.isSending = false
-  link.isFull ||= isFull
-  if (!link.isFull && nowMs - link.sentSinceMs >= fileLimits.rateIntervalMs) noteRate(link, nowMs)
-}
-
-export function noteDrained(link: FileLink, nowMs: number): void {
-  link.isFull = false
-  noteRate(link, nowMs)
-}
-
-function noteRate(link: FileLink, nowMs: number): void {
-  const spanMs = nowMs - link.sentSinceMs
-  if (spanMs > 0 && link.sentBytes > 0) link.rate = (link.sentBytes / spanMs) * 1_000
-  link.sentBytes = 0
-  link.sentSinceMs = nowMs
+  send(out, link.id, { type: 'part', file: file.name, chunk, at, number, bytes: bytes.subarray(at, end) })
 }

@@ -1,7 +1,8 @@
 /** What comes of a file: hashes, chunks in parts, and word that something does not come. Rules C2, C3, C11, C12. */
 import { unreachable, type LinkId } from '../effects.ts'
 import type { FileFrame } from './file-frame.ts'
-import type { FileEffect, FileEngine, FileLink, FileState, WriteResult } from './file-state.ts'
+import type { FileEffect, FileEngine, FileLink, FileState, Stretch, WriteResult } from './file-state.ts'
+import { noteArrived } from './congestion.ts'
 import { refuse, serve, serveBlocks } from './giving.ts'
 import { chunkCount, chunkLength, isBlockOf } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
@@ -40,7 +41,18 @@ export function takeHashes(
   for (const id of waiting ?? []) serveBlocks(engine, id, file, [block], out)
 }
 
-/** C11: parts of a chunk come in order; one that was not asked for is not taken. */
+/** C16: whoever sends is told what has arrived, after every second part and at the end of a chunk. */
+export function tellGot(link: FileLink, number: number, out: FileEffect[]): void {
+  if (noteArrived(link.arrivals, number) || link.outstanding === 0) sayGot(link, out)
+}
+
+function sayGot({ id, arrivals }: FileLink, out: FileEffect[]): void {
+  arrivals.untold = 0
+  const { newest, before } = arrivals
+  send(out, id, { type: 'got', newest, before: [...before] })
+}
+
+/** C11: parts of a chunk come in any order; one that was not asked for is not taken. */
 export function takePart(
   engine: FileEngine,
   link: FileLink,
@@ -57,14 +69,16 @@ export function takePart(
   link.takenBytes += bytes.length
   const key = `${file.name} ${chunk}`
   const length = chunkLength(file.content.size, chunk)
-  const coming = link.coming.get(key) ?? { bytes: new Uint8Array(length), at: 0 }
-  if (at !== coming.at || at + bytes.length > length) return
+  const coming = link.coming.get(key) ?? { bytes: new Uint8Array(length), there: [] }
+  const there = withStretch(coming.there, { from: at, end: at + bytes.length })
+  if (at + bytes.length > length || there.length > fileLimits.stretchesMax) return
+  coming.there = there
   coming.bytes.set(bytes, at)
-  coming.at += bytes.length
   link.coming.set(key, coming)
-  if (coming.at < length) return
+  if (there[0]?.end !== length || there[0].from > 0) return
   link.coming.delete(key)
   settleAsk(engine, file, chunk, link.id)
+  if (link.arrivals.untold > 0) sayGot(link, out)
   adaptDepth(link, nowMs - askedMs, nowMs)
   if (file.held.has(chunk) || file.writing.has(chunk)) return
   // Others who were asked for it too need not send it.
@@ -73,6 +87,17 @@ export function takePart(
   engine.lastToken += 1
   engine.writes.set(engine.lastToken, { file: file.id, chunk, bytes: coming.bytes, link: link.id })
   out.push({ type: 'write-chunk', token: engine.lastToken, file: file.id, chunk, bytes: coming.bytes })
+}
+
+/** Parts may lie over one another: those of a chunk that was asked for twice need not be cut alike. */
+function withStretch(all: readonly Stretch[], { from, end }: Stretch): Stretch[] {
+  const apart = all.filter((one) => one.end < from || one.from > end)
+  const touching = all.filter((one) => one.end >= from && one.from <= end)
+  const whole = {
+    from: Math.min(from, ...touching.map((one) => one.from)),
+    end: Math.max(end, ...touching.map((one) => one.end)),
+  }
+  return [...apart, whole].sort((a, b) => a.from - b.from)
 }
 
 function stopAsking(engine: FileEngine, file: FileState, chunk: number, id: LinkId, out: FileEffect[]): void {

@@ -135,7 +135,8 @@ describe('files', () => {
     for (const other of others.slice(1)) net.link(one, other)
     expect(net.run(minuteMs, () => net.has(one, made))).toBe(true)
     const missingBytes = made.content.size - before * 16_384
-    expect((got() - gotBefore) / missingBytes).toBeLessThan(1.05)
+    // A chunk of which a part had come comes whole once more, and hashes come again where they were on their way.
+    expect((got() - gotBefore) / missingBytes).toBeLessThan(1.08)
   })
 
   it('[C2] costs a source that sends something else its link, and nothing is kept of it', () => {
@@ -244,9 +245,10 @@ describe('files', () => {
 
   it('[C13] goes in parts of one packet on a slow link, in whole chunks on a fast one', () => {
     expect(Math.max(...partsOver(125_000))).toBeLessThan(1_160)
+    expect(Math.max(...partsOver(500_000))).toBeLessThan(4_640)
     const fast = partsOver(12_500_000)
     expect(Math.max(...fast.slice(0, 4))).toBeLessThan(1_160)
-    expect(fast.filter((bytes) => bytes > 16_384).length).toBeGreaterThan(40)
+    expect(fast.filter((bytes) => bytes > 16_384).length).toBeGreaterThan(20)
   })
 
   it('[C12] keeps as much under way as a link carries, and not more', () => {

@@ -29,7 +29,11 @@ const golden: readonly (readonly [FileFrame, string])[] = [
   [{ type: 'ask', file, chunks: [{ first: 5, count: 2 }], blocks: [0, 130] }, `23${file}0105020200` + '8201'],
   [{ type: 'stop', file, chunks: [{ first: 0, count: 64 }] }, `24${file}010040`],
   [{ type: 'none', file, chunks: [], blocks: [1] }, `25${file}000101`],
-  [{ type: 'part', file, chunk: 300, at: 1_100, bytes: Uint8Array.of(1, 2) }, `27${file}ac02cc080102`],
+  [
+    { type: 'part', file, chunk: 300, at: 1_100, number: 130, bytes: Uint8Array.of(1, 2) },
+    `27${file}ac02cc0882010102`,
+  ],
+  [{ type: 'got', newest: 300, before: [5, 0x8000_0000] }, '28ac020000000580000000'],
 ]
 
 describe('frames about files', () => {
@@ -49,10 +53,11 @@ describe('frames about files', () => {
 
   it('[C5] are told by their first byte, and content takes the bulk lane', () => {
     for (const [frame] of golden) expect(isFileFrame(encodeFileFrame(frame))).toBe(true)
-    for (const code of [0, 7, 31, 40, 255]) expect(isFileFrame(Uint8Array.of(code))).toBe(false)
+    for (const code of [0, 7, 31, 41, 255]) expect(isFileFrame(Uint8Array.of(code))).toBe(false)
     expect(isFileFrame(new Uint8Array())).toBe(false)
     expect(golden.filter(([frame]) => fileLaneOf(frame) === 'bulk').map(([{ type }]) => type)).toEqual([
       'part',
+      'got',
     ])
   })
 
@@ -80,8 +85,8 @@ describe('frames about files', () => {
       `2001818080808001${'00'.repeat(32)}`,
       `22${file}0d0000`,
       `23${file}01050000`,
-      `27${file}00ff7f0102`,
-      `27${file}0000`,
+      `27${file}00ff7f000102`,
+      `27${file}000000`,
     ])
       expect(decodeFileFrame(hexToBytes(hex))).toBe('malformed')
   })

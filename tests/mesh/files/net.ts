@@ -1,6 +1,7 @@
 /** Peers that exchange files in virtual time: real engines, stores in memory, links with a rate and a delay. */
 import type { LinkId } from '../../../src/mesh/effects.ts'
 import { Bitmap } from '../../../src/mesh/files/bitmap.ts'
+import { isLooseFrame } from '../../../src/mesh/files/file-codes.ts'
 import { encodeFileFrame, decodeFileFrame, fileLaneOf } from '../../../src/mesh/files/file-frame.ts'
 import { handleFiles, remember } from '../../../src/mesh/files/file-engine.ts'
 import {
@@ -23,7 +24,7 @@ import {
 import { fileLimits } from '../../../src/mesh/files/limits.ts'
 import type { Made } from './make-file.ts'
 import { bytesEqual } from '../../../src/mesh/bytes.ts'
-import { peerIdFromBytes, type PeerId } from '../../../src/mesh/ids.ts'
+import { mix32, peerIdFromBytes, type PeerId } from '../../../src/mesh/ids.ts'
 
 interface Held {
   readonly chunks: Map<number, Uint8Array>
@@ -40,6 +41,11 @@ interface Way {
   readonly control: Uint8Array[]
   readonly bulk: Uint8Array[]
   bulkBytes: number
+  /** What is sent waits in a queue that nobody sees, as in a router; so much of what may be lost is lost. */
+  readonly isDeep: boolean
+  readonly loss: number
+  /** The longest that its queue has been of late, bytes. */
+  deepest: number
   isBusy: boolean
   isFull: boolean
   /** What went over it. */
@@ -70,6 +76,8 @@ interface Due {
 
 /** design: what waits in the bulk lane of a slow link. */
 const bulkBytesMax = 4_640
+/** What browsers of ours let wait below (rtc-connection.ts). */
+const deepBytesMax = 65_536
 
 export class Net {
   nowMs = 0
@@ -77,6 +85,7 @@ export class Net {
   private order = 0
   private lastLink = 0
   private made = 0
+  private pumped = 0
   readonly nodes = new Map<string, Node>()
   private readonly pairs: Way[] = []
   /** Of content that arrived, and of content that was new and right. */
@@ -101,11 +110,12 @@ export class Net {
     return node
   }
 
-  link(a: Node, b: Node, bytesPerSecond = 12_500_000, delayMs = 1): void {
+  link(a: Node, b: Node, bytesPerSecond = 12_500_000, delayMs = 1, hidden?: { loss: number }): void {
     const [there, back] = [++this.lastLink, ++this.lastLink]
     const way = (from: Node, to: Node, link: LinkId, other: LinkId): Way => ({
       ...{ link, from, to, back: other, bytesPerSecond, delayMs },
       ...{ control: [], bulk: [], bulkBytes: 0, isBusy: false, isFull: false, carried: 0, isUp: true },
+      ...{ isDeep: hidden !== undefined, loss: hidden?.loss ?? 0, deepest: 0 },
     })
     for (const one of [way(a, b, there, back), way(b, a, back, there)]) {
       one.from.ways.set(one.link, one)
@@ -128,6 +138,14 @@ export class Net {
   kill(node: Node): void {
     for (const way of [...node.ways.values()]) this.unlink(node, way.to)
     this.nodes.delete(node.name)
+  }
+
+  /** The longest queue towards somebody since this was asked last, bytes of content and hashes. */
+  deepest(from: Node, to: Node): number {
+    const ways = this.pairs.filter((way) => way.from === from && way.to === to)
+    const most = Math.max(...ways.map((way) => way.deepest))
+    for (const way of ways) way.deepest = 0
+    return most
   }
 
   /** All that went from one to the other, bytes of frames. */
@@ -191,9 +209,10 @@ export class Net {
         const bytes = lane === 'bulk' && node.spoil !== undefined ? node.spoil(encoded) : encoded
         if (bytes === undefined) return
         if (lane === 'bulk') {
-          way.bulk.push(bytes)
+          // A router knows nothing of lanes.
+          ;(way.isDeep ? way.control : way.bulk).push(bytes)
           way.bulkBytes += bytes.length
-          way.isFull ||= way.bulkBytes > bulkBytesMax
+          way.isFull ||= way.bulkBytes > (way.isDeep ? deepBytesMax : bulkBytesMax)
           if (effect.frame.type === 'part')
             this.later(0, () => this.feed(node, { type: 'sent', link: way.link, isFull: way.isFull }))
         } else way.control.push(bytes)
@@ -258,12 +277,15 @@ export class Net {
   private pump(way: Way): void {
     const bytes = way.isBusy ? undefined : (way.control.shift() ?? way.bulk.shift())
     if (bytes === undefined || !way.isUp) return
+    way.deepest = Math.max(way.deepest, way.bulkBytes)
     way.isBusy = true
     this.later((bytes.length / way.bytesPerSecond) * 1_000, () => {
       way.isBusy = false
       way.carried += bytes.length
       const frame = decodeFileFrame(bytes)
       if (typeof frame === 'string') throw new Error(`a peer of ours sent a ${frame} frame`)
+      this.pumped += 1
+      const isLost = isLooseFrame(bytes) && mix32(this.pumped) / 2 ** 32 < way.loss
       if (fileLaneOf(frame) === 'bulk') {
         way.bulkBytes -= bytes.length
         if (way.isFull && way.bulkBytes <= bulkBytesMax / 2) {
@@ -272,7 +294,7 @@ export class Net {
         }
       }
       this.later(way.delayMs, () => {
-        if (!way.isUp) return
+        if (!way.isUp || isLost) return
         if (frame.type === 'part') this.partBytes += frame.bytes.length
         this.feed(way.to, { type: 'received', link: way.back, frame })
       })

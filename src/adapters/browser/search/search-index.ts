@@ -16,9 +16,14 @@ export const searchLimits = {
   editsMax: 50_000,
 } as const
 
+/** What a file is, by its media type. */
+export type FileKind = 'picture' | 'sound' | 'other'
+
 export interface SearchQuery {
-  /** Folded; each must be somewhere in the text. */
+  /** Folded; each must be somewhere in the text. None: nothing is found, but all files where files are asked for. */
   readonly words: readonly string[]
+  /** Files only, of one kind or of any. */
+  readonly files?: FileKind | 'any'
   /** Absent: all. */
   readonly rooms?: readonly RoomId[]
   readonly authors?: readonly PeerId[]
@@ -36,11 +41,22 @@ interface Shelf {
   readonly ids: EventId[]
   readonly authors: PeerId[]
   readonly effectives: number[]
+  /** Undefined: no file. */
+  readonly kinds: (FileKind | undefined)[]
 }
 
 interface Hit {
   readonly id: EventId
   readonly effective: number
+}
+
+function kindOf(mime: string): FileKind {
+  if (mime.startsWith('image/')) return 'picture'
+  return /^(audio|video)\//.test(mime) ? 'sound' : 'other'
+}
+
+function isOfKind(kind: FileKind | undefined, wanted: FileKind | 'any'): boolean {
+  return kind !== undefined && (wanted === 'any' || kind === wanted)
 }
 
 export class SearchIndex {
@@ -74,7 +90,13 @@ export class SearchIndex {
     this.known.add(event.id)
     this.count += 1
     this.oldest = Math.min(this.oldest, event.effective)
-    const shelf = this.shelves.get(event.room) ?? { texts: [], ids: [], authors: [], effectives: [] }
+    const shelf = this.shelves.get(event.room) ?? {
+      texts: [],
+      ids: [],
+      authors: [],
+      effectives: [],
+      kinds: [],
+    }
     this.shelves.set(event.room, shelf)
     let at = shelf.effectives.length
     // Mostly the newest comes last.
@@ -83,10 +105,11 @@ export class SearchIndex {
     shelf.ids.splice(at, 0, event.id)
     shelf.authors.splice(at, 0, by)
     shelf.effectives.splice(at, 0, event.effective)
+    shelf.kinds.splice(at, 0, body?.type === 'file' ? kindOf(body.file.mime) : undefined)
   }
 
-  find({ words, rooms, authors }: SearchQuery): Candidates {
-    if (words.length === 0) return { ids: [], isMore: false }
+  find({ words, rooms, authors, files }: SearchQuery): Candidates {
+    if (words.length === 0 && files === undefined) return { ids: [], isMore: false }
     const most = searchLimits.foundMax + 1
     const hits = new Map<EventId, Hit>()
     for (const [room, shelf] of this.shelves) {
@@ -98,12 +121,14 @@ export class SearchIndex {
         const id = shelf.ids[i]
         if (author === undefined || id === undefined) continue
         if (authors !== undefined && !authors.includes(author)) continue
+        if (files !== undefined && !isOfKind(shelf.kinds[i], files)) continue
         if (!words.every((word) => text.includes(word))) continue
         found += 1
         hits.set(id, { id, effective: shelf.effectives[i] ?? 0 })
       }
     }
-    for (const edit of this.edits.values()) {
+    // A file is found by its name and by what was said with it first.
+    for (const edit of files === undefined ? this.edits.values() : []) {
       const isWanted =
         (rooms === undefined || rooms.includes(edit.room)) &&
         (authors === undefined || authors.includes(edit.by))

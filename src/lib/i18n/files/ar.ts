@@ -74,4 +74,15 @@ export const files: FileMessages = {
   removeAnyway: 'إزالة على أي حال',
   savesBandwidth: 'عدم جلب أي ملف تلقائيًا (يوفر على الوصلات البطيئة)',
   picture: (name) => `صورة: ${name}`,
+  page: {
+    title: 'الملفات',
+    field: 'اسم الملف أو من شاركه أو أين',
+    kindOf: 'أي نوع من الملفات',
+    placeOf: 'أين الملفات',
+    kinds: { any: 'الكل', picture: 'الصور', sound: 'الصوت والفيديو', other: 'غيرها' },
+    places: { any: 'الكل', here: 'على هذا الجهاز', elsewhere: 'في مكان آخر' },
+    none: 'لا ملفات بعد. أفلِت ملفًا فوق أي محادثة. تبقى الملفات على أجهزة الناس.',
+    nothing: 'لا ملف كهذا.',
+    show: 'إظهار في المحادثة',
+  },
 }

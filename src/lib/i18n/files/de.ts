@@ -59,4 +59,15 @@ export const files: FileMessages = {
   removeAnyway: 'Trotzdem entfernen',
   savesBandwidth: 'Keine Datei von selbst holen (schont langsame Verbindungen)',
   picture: (name) => `Bild: ${name}`,
+  page: {
+    title: 'Dateien',
+    field: 'Name der Datei, von wem oder wo',
+    kindOf: 'Welche Art von Dateien',
+    placeOf: 'Wo die Dateien sind',
+    kinds: { any: 'Alle', picture: 'Bilder', sound: 'Ton und Video', other: 'Andere' },
+    places: { any: 'Alle', here: 'Auf diesem Gerät', elsewhere: 'Anderswo' },
+    none: 'Noch keine Dateien. Ziehen Sie eine auf einen Chat. Dateien bleiben auf den Geräten der Leute.',
+    nothing: 'Keine solche Datei.',
+    show: 'Im Chat zeigen',
+  },
 }

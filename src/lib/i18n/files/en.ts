@@ -57,6 +57,17 @@ export const files = {
   removeAnyway: 'Remove anyway',
   savesBandwidth: 'Fetch no file by itself (saves a slow link)',
   picture: (name: string) => `Picture: ${name}`,
+  page: {
+    title: 'Files',
+    field: 'Name of the file, who shared it, or where',
+    kindOf: 'What kind of files',
+    placeOf: 'Where the files are',
+    kinds: { any: 'All', picture: 'Pictures', sound: 'Sound and video', other: 'Others' },
+    places: { any: 'All', here: 'On this device', elsewhere: 'Elsewhere' },
+    none: "No files yet. Drop one on any chat. Files stay on people's devices.",
+    nothing: 'No file like that.',
+    show: 'Show in the chat',
+  },
 }
 
 export type FileMessages = typeof files

@@ -58,4 +58,15 @@ export const files: FileMessages = {
   removeAnyway: 'Quitar de todos modos',
   savesBandwidth: 'No traer ningún archivo por sí solo (cuida los enlaces lentos)',
   picture: (name) => `Imagen: ${name}`,
+  page: {
+    title: 'Archivos',
+    field: 'Nombre del archivo, quién lo compartió o dónde',
+    kindOf: 'Qué tipo de archivos',
+    placeOf: 'Dónde están los archivos',
+    kinds: { any: 'Todos', picture: 'Imágenes', sound: 'Sonido y vídeo', other: 'Otros' },
+    places: { any: 'Todos', here: 'En este dispositivo', elsewhere: 'En otra parte' },
+    none: 'Todavía no hay archivos. Suelte uno en cualquier chat. Los archivos quedan en los dispositivos de la gente.',
+    nothing: 'Ningún archivo así.',
+    show: 'Mostrar en el chat',
+  },
 }

@@ -59,4 +59,15 @@ export const files: FileMessages = {
   removeAnyway: 'Retirer quand même',
   savesBandwidth: 'Ne récupérer aucun fichier de soi-même (ménage les liaisons lentes)',
   picture: (name) => `Image : ${name}`,
+  page: {
+    title: 'Fichiers',
+    field: 'Nom du fichier, de qui ou bien où',
+    kindOf: 'Quel genre de fichiers',
+    placeOf: 'Où sont les fichiers',
+    kinds: { any: 'Tous', picture: 'Images', sound: 'Son et vidéo', other: 'Autres' },
+    places: { any: 'Tous', here: 'Sur cet appareil', elsewhere: 'Ailleurs' },
+    none: 'Pas encore de fichier. Déposez-en un dans une discussion. Les fichiers restent sur les appareils des gens.',
+    nothing: 'Aucun fichier de ce genre.',
+    show: 'Montrer dans la discussion',
+  },
 }

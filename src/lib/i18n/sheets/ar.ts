@@ -291,6 +291,7 @@ export const ar: SheetMessages = {
       profile: 'اسمك وصورتك',
       settings: 'الإعدادات',
       storage: 'التخزين',
+      files: 'الملفات',
       nodes: 'العقد',
       reach: 'من في المتناول',
       keys: 'لوحة المفاتيح',

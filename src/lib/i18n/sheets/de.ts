@@ -289,6 +289,7 @@ export const de: SheetMessages = {
       profile: 'Ihr Name und Bild',
       settings: 'Einstellungen',
       storage: 'Speicher',
+      files: 'Dateien',
       nodes: 'Knoten',
       reach: 'Wer erreichbar ist',
       keys: 'Tastatur',

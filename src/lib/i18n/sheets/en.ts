@@ -282,6 +282,7 @@ export const en = {
       profile: 'Your name and picture',
       settings: 'Settings',
       storage: 'Storage',
+      files: 'Files',
       nodes: 'Nodes',
       reach: 'Who is in reach',
       keys: 'Keyboard',

@@ -287,6 +287,7 @@ export const es: SheetMessages = {
       profile: 'Su nombre e imagen',
       settings: 'Ajustes',
       storage: 'Almacenamiento',
+      files: 'Archivos',
       nodes: 'Nodos',
       reach: 'Quién está al alcance',
       keys: 'Teclado',

@@ -291,6 +291,7 @@ export const fr: SheetMessages = {
       profile: 'Votre nom et image',
       settings: 'Réglages',
       storage: 'Stockage',
+      files: 'Fichiers',
       nodes: 'Nœuds',
       reach: 'Qui est à portée',
       keys: 'Clavier',
