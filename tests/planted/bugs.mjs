@@ -856,8 +856,8 @@ export const bugs = [
     name: 'parts are large on a slow link',
     by: 'files/engine',
     file: 'files/congestion.ts',
-    find: 'if (most >= chunkBytes) return chunkBytes',
-    put: 'if (most >= 0) return chunkBytes',
+    find: ' || rate < middleFromRate) return smallPartBytes',
+    put: ') return smallPartBytes',
   },
   {
     name: 'content fills the queue of a router',

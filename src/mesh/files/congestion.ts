@@ -50,7 +50,7 @@ export interface Congestion {
   isDraining: boolean
   /** The window is narrowed once in a round trip: again when this part has arrived. */
   narrowAtNumber: number
-  /** What has arrived since when; and how fast that was, bytes per second. */
+  /** What has arrived since when; and how fast that is, smoothed, bytes per second. */
   rateBytes: number
   rateSinceMs: number
   rate: number
@@ -79,12 +79,11 @@ export function createCongestion(nowMs: number): Congestion {
   }
 }
 
-/** C13: a part holds the link up for 20 ms at most, where that is more than a packet; where much is lost it is a packet. */
+/** C13: larger where that holds the link up for 20 ms, or a whole chunk for 40, at most; where much is lost a packet. */
 export function partBytes({ rate, lossShare }: Congestion): number {
-  const { smallPartBytes, middlePartBytes, chunkBytes, partMs, lossySharePackets } = fileLimits
-  const most = lossShare > lossySharePackets ? 0 : (rate * partMs) / 1_000
-  if (most >= chunkBytes) return chunkBytes
-  return most >= middlePartBytes ? middlePartBytes : smallPartBytes
+  const { smallPartBytes, middlePartBytes, chunkBytes, middleFromRate, wholeFromRate } = fileLimits
+  if (lossShare > fileLimits.lossySharePackets || rate < middleFromRate) return smallPartBytes
+  return rate < wholeFromRate ? middlePartBytes : chunkBytes
 }
 
 /** C16: whether one more part may be sent. */
@@ -174,7 +173,8 @@ function noteRate(state: Congestion, gained: number, nowMs: number): void {
   state.rateBytes += gained
   const spanMs = nowMs - state.rateSinceMs
   if (spanMs < fileLimits.rateIntervalMs) return
-  state.rate = (state.rateBytes / spanMs) * 1_000
+  const rate = (state.rateBytes / spanMs) * 1_000
+  state.rate = state.rate === 0 ? rate : state.rate + (rate - state.rate) / 4
   state.rateBytes = 0
   state.rateSinceMs = nowMs
 }
@@ -203,13 +203,16 @@ function adapt(state: Congestion, { tookMs, gained, newest }: Arrival, nowMs: nu
     const share = Math.max(growthShare, part / state.windowBytes)
     state.windowBytes += (1 - queueMs / queueTargetMs) * gained * share
   }
-  state.windowBytes = Math.max(leastParts(state) * part, Math.min(windowBytesMax, state.windowBytes))
+  state.windowBytes = Math.max(leastBytes(state), Math.min(windowBytesMax, state.windowBytes))
 }
 
 /** Where much is lost, some is under way that will not arrive, and some that nobody will say has arrived. */
-function leastParts({ lossShare }: Congestion): number {
-  const { lossySharePackets, windowParts, lossyWindowParts } = fileLimits
-  return lossShare > lossySharePackets ? lossyWindowParts : windowParts
+function leastBytes(state: Congestion): number {
+  const { lossySharePackets, windowParts, lossyWindowParts, chunkBytes } = fileLimits
+  const part = partBytes(state)
+  // The end of a chunk is said at once.
+  if (part === chunkBytes) return part
+  return part * (state.lossShare > lossySharePackets ? lossyWindowParts : windowParts)
 }
 
 /** @returns the shortest round trip of late, ms: a machine that is busy makes many of them long, a queue all */

@@ -24,8 +24,8 @@ export const fileLimits = {
   /** design (gossip.md §7.10): what one has is told to one link at most this often; guess: within a site sooner. */
   offerIntervalMs: 2_000,
   offerNearIntervalMs: 200,
-  /** design (gossip.md §7.10): chunks asked of one link and not there yet: twice what is under way; guess: 4, not 2, so that a busy machine runs dry less often. */
-  depthMin: 4,
+  /** design (gossip.md §7.10): chunks asked of one link and not there yet: twice what is under way */
+  depthMin: 2,
   depthMax: 64,
   /** guess: a source that has sent nothing of what it was asked for is asked for nothing new, and others are. */
   answerMs: 20_000,
@@ -37,8 +37,9 @@ export const fileLimits = {
    */
   smallPartBytes: 1_100,
   middlePartBytes: 4_500,
-  /** guess: parts are larger where that holds a message up for no longer than this. */
-  partMs: 20,
+  /** guess: bytes per second; above it parts are larger: 20 ms each, or 40 for a whole chunk. */
+  middleFromRate: 225_000,
+  wholeFromRate: 410_000,
   /** guess: what a queue may cost a message; LEDBAT++ takes 60 ms, RFC 6817 at most 100. */
   queueTargetMs: 30,
   /** guess: never fewer under way; RFC 6817 has 2, but the other side says only after every second that it has come. */
