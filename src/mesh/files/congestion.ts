@@ -79,7 +79,7 @@ export function createCongestion(nowMs: number): Congestion {
   }
 }
 
-/** C13: larger where that holds the link up for 20 ms, or a whole chunk for 40, at most; where much is lost a packet. */
+/** C13: larger where that holds the link up for 20 ms, or a whole chunk for 65, at most; where much is lost a packet. */
 export function partBytes({ rate, lossShare }: Congestion): number {
   const { smallPartBytes, middlePartBytes, chunkBytes, middleFromRate, wholeFromRate } = fileLimits
   if (lossShare > fileLimits.lossySharePackets || rate < middleFromRate) return smallPartBytes
@@ -151,8 +151,10 @@ function hasArrived({ before }: Got, distance: number): boolean {
 /** C17: when nothing has been heard for so long, the oldest part is sent once more. Infinite while nothing is under way. */
 export function timeoutAtMs(state: Congestion): number {
   if (state.marks.size === 0) return Number.POSITIVE_INFINITY
-  const { timeoutMinMs, timeoutMaxMs } = fileLimits
-  const waitMs = Math.max(timeoutMinMs, 3 * state.smoothMs) * 2 ** state.timeouts
+  const { timeoutMinMs, timeoutCleanMs, timeoutMaxMs, lossySharePackets } = fileLimits
+  // Where next to nothing is lost, a machine that is busy is the likelier cause.
+  const leastMs = state.lossShare > lossySharePackets ? timeoutMinMs : timeoutCleanMs
+  const waitMs = Math.max(leastMs, 3 * state.smoothMs) * 2 ** state.timeouts
   return state.lastSentMs + Math.min(timeoutMaxMs, waitMs)
 }
 
@@ -260,7 +262,11 @@ export function noteArrived(state: Arrivals, number: number): boolean {
 }
 
 function hasHoles({ newest, before: [low, high] }: Arrivals): boolean {
-  return newest >= 64 && ((low & high) | 0) !== -1
+  if (newest < 64) return false
+  let holes = 0
+  for (let bits = ~low; bits !== 0; bits &= bits - 1) holes += 1
+  for (let bits = ~high; bits !== 0; bits &= bits - 1) holes += 1
+  return holes >= fileLimits.holesMin
 }
 
 /** The newest one becomes one of those before. */

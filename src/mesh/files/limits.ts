@@ -37,15 +37,17 @@ export const fileLimits = {
    */
   smallPartBytes: 1_100,
   middlePartBytes: 4_500,
-  /** guess: bytes per second; above it parts are larger: 20 ms each, or 40 for a whole chunk. */
+  /** guess: bytes per second; above it parts are larger: 20 ms each, or 65 for a whole chunk, which costs fewer packets. */
   middleFromRate: 225_000,
-  wholeFromRate: 410_000,
+  wholeFromRate: 250_000,
   /** guess: what a queue may cost a message; LEDBAT++ takes 60 ms, RFC 6817 at most 100. */
   queueTargetMs: 30,
   /** guess: never fewer under way; RFC 6817 has 2, but the other side says only after every second that it has come. */
   windowParts: 3,
   lossyWindowParts: 8,
   untoldParts: 2,
+  /** guess: of the last 64 so many are missing before each part is answered: one that was sent twice leaves a hole. */
+  holesMin: 3,
   /** guess: so many parts count for how much is lost; above this share each part is one packet. */
   lossMemory: 32,
   lossySharePackets: 0.02,
@@ -53,6 +55,7 @@ export const fileLimits = {
   overtakenParts: 3,
   /** guess: longer than a message takes on a slow link; doubled while nothing is heard. */
   timeoutMinMs: 200,
+  timeoutCleanMs: 1_000,
   timeoutMaxMs: 5_000,
   timeoutsMax: 6,
   /** guess: the window grows by up to so much in a round trip. */
