@@ -245,7 +245,6 @@ describe('files', () => {
 
   it('[C13] goes in parts of one packet on a slow link, in whole chunks on a fast one', () => {
     expect(Math.max(...partsOver(125_000))).toBeLessThan(1_160)
-    expect(Math.max(...partsOver(300_000))).toBeLessThan(4_640)
     const fast = partsOver(12_500_000)
     expect(Math.max(...fast.slice(0, 4))).toBeLessThan(1_160)
     expect(fast.filter((bytes) => bytes > 16_384).length).toBeGreaterThan(20)
