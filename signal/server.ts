@@ -12,7 +12,7 @@ import { discover } from './discovery/discovery.ts'
 import { Neighbors } from './discovery/neighbors.ts'
 import { openDoors } from './http/doors.ts'
 import { plainAddress, type Guard } from './guards.ts'
-import { listen, portOf, serverLimits, setBounds } from './http/listening.ts'
+import { listen, portOf, serverLimits, setBounds, shut } from './http/listening.ts'
 import type { Log } from './log.ts'
 import { Counters } from './metrics.ts'
 import type { Options } from './options.ts'
@@ -93,11 +93,7 @@ function start(context: Context, { options, port, stun, secure }: Parts, server:
       sockets.close()
       closeDoors()
       stun.close()
-      secure?.close()
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      })
+      await Promise.all([shut(server), secure?.close()])
     },
   }
 }

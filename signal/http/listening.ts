@@ -1,6 +1,7 @@
 /** A server's bounds on what a stranger may hold open, and how it begins. The same for http and https. */
 import type { Server } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
+import type { Socket } from 'node:net'
 
 export const serverLimits = {
   /** guess: a phone at the edge of the radio sends a request within this. */
@@ -18,11 +19,33 @@ const headersMax = 64
 const connectionsMin = 4_096
 const connectionsPerPeer = 3
 const silentMs = 30_000
+/** guess: a socket that has not said goodbye within this has nobody at its other end. */
+const goodbyeMs = 1_000
+
+const wires = new WeakMap<Server | SecureServer, Set<Socket>>()
 
 export function setBounds(server: Server | SecureServer, maxPeers: number): void {
   server.maxHeadersCount = headersMax
   server.maxConnections = Math.max(connectionsMin, connectionsPerPeer * maxPeers)
   server.setTimeout(silentMs)
+  const open = new Set<Socket>()
+  wires.set(server, open)
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+}
+
+/** Lets go of the port and of everybody: a WebSocket whose other end went dumb is not waited for. */
+export async function shut(server: Server | SecureServer): Promise<void> {
+  const timer = setTimeout(() => {
+    for (const socket of wires.get(server) ?? []) socket.destroy()
+  }, goodbyeMs)
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+  clearTimeout(timer)
 }
 
 /** @throws when the port is taken or the address is none of this machine */

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:https'
 import { isIP } from 'node:net'
 import type { Log } from '../log.ts'
-import { listen, portOf, serverLimits, setBounds } from '../http/listening.ts'
+import { listen, portOf, serverLimits, setBounds, shut } from '../http/listening.ts'
 import type { Options } from '../options.ts'
 import { isDue, openCertificate, TlsFault, type Shown, type TlsOptions } from './certificates.ts'
 
@@ -11,7 +11,7 @@ export interface Secure {
   /** Addresses that a browser can open. */
   readonly urls: readonly string[]
   readonly shown: () => Shown
-  close(): void
+  close(): Promise<void>
 }
 
 const lookMs = 12 * 3_600_000
@@ -52,8 +52,7 @@ export async function serveSecurely(parts: SecureParts): Promise<Secure> {
     shown: () => shown,
     close: () => {
       clearInterval(timer)
-      server.close()
-      server.closeAllConnections()
+      return shut(server)
     },
   }
 }

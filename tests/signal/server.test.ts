@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -226,6 +227,25 @@ describe('neighbours', () => {
     }
     expect(node.neighbors.map((one) => one.state)).toEqual(['up', 'up'])
   })
+})
+
+describe('a helper that ends', () => {
+  it('waits for nobody who went dumb', async () => {
+    const helper = await open()
+    const wire = connect(helper.port, '127.0.0.1')
+    const ask = ['GET /link HTTP/1.1', `Host: 127.0.0.1:${helper.port}`, 'Connection: Upgrade']
+    const socket = [
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+    ]
+    wire.write(`${[...ask, ...socket].join('\r\n')}\r\n\r\n`)
+    await once(wire, 'readable')
+    helpers.splice(helpers.indexOf(helper), 1)
+    // The handshake that ends a WebSocket is waited for 30 s by itself, which is longer than this test may take.
+    await helper.close()
+    wire.destroy()
+  }, 15_000)
 })
 
 describe('STUN on the wire', () => {
