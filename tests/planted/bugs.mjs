@@ -862,9 +862,9 @@ export const bugs = [
   {
     name: 'content fills the queue of a router',
     by: 'files/congestion',
-    file: 'files/congestion.ts',
-    find: 'if (queueMs > queueTargetMs) {',
-    put: 'if (queueMs > 10 * queueTargetMs) {',
+    file: 'files/limits.ts',
+    find: 'queueTargetMs: 30,',
+    put: 'queueTargetMs: 300,',
   },
   {
     name: 'the bare way of a link is seen once',

@@ -76,6 +76,8 @@ interface Due {
 
 /** design: what waits in the bulk lane of a slow link. */
 const bulkBytesMax = 4_640
+/** So much at one moment is an engine that runs in a circle: a timer that is due at once, for ever. */
+const atOnceMax = 20_000
 /** What browsers of ours let wait below (rtc-connection.ts). */
 const deepBytesMax = 65_536
 
@@ -317,8 +319,11 @@ export class Net {
   /** @returns whether it came true. @param done asked after each thing that happens */
   run(forMs: number, done: () => boolean = () => false): boolean {
     const endMs = this.nowMs + forMs
+    let atOnce = 0
     for (let next = this.due[0]; next !== undefined && next.atMs <= endMs; next = this.due[0]) {
       this.due.shift()
+      atOnce = next.atMs === this.nowMs ? atOnce + 1 : 0
+      if (atOnce > atOnceMax) throw new Error(`nothing comes to rest at ${this.nowMs} ms`)
       this.nowMs = next.atMs
       next.run()
       if (done()) return true
