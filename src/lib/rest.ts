@@ -9,34 +9,47 @@ const parts = [() => import('./state/rulings.svelte.ts'), () => import('./state/
 
 /** design: the first 5 s belong to the first load and the first messages; the rest of the app comes after. */
 const restMs = 6_000
+/** guess: who types without a pause waits for none of it, and has all of it within a minute. */
+const busyMaxMs = 1_000
 
 /** What nobody needs in order to type: sheets, and what is said beyond who is in reach. @returns what calls it off */
 export function fetchRest(mesh: MeshState): () => void {
   let close = (): void => undefined
-  const timer = setTimeout(() => {
-    // One that does not come now is asked for again when it is wanted.
-    for (const load of [...Object.values(sheets), ...Object.values(lateParts), ...parts])
-      load().catch(() => undefined)
-    mesh.isRested = true
+  let isOver = false
+  const loads: readonly (() => Promise<unknown>)[] = [
+    async () => {
+      const { Conditions } = await import('./state/conditions.svelte.ts')
+      if (isOver) return
+      mesh.conditions = new Conditions(mesh)
+      ;({ close } = mesh.conditions)
+    },
     // Whoever holds files has them for others from then on.
-    import('./files/files.svelte.ts').then(
-      ({ filesOf }) => filesOf(mesh),
-      () => undefined,
-    )
-    import('./state/conditions.svelte.ts').then(
-      ({ Conditions }) => {
-        mesh.conditions = new Conditions(mesh)
-        ;({ close } = mesh.conditions)
-      },
-      () => undefined,
-    )
-    import('./i18n/sheet-language.svelte.ts').then(
-      ({ sheetLanguage }) => sheetLanguage.fetch(language.code),
-      () => undefined,
-    )
-  }, restMs)
+    async () => (await import('./files/files.svelte.ts')).filesOf(mesh),
+    async () => (await import('./i18n/sheet-language.svelte.ts')).sheetLanguage.fetch(language.code),
+    ...[...Object.values(lateParts), ...parts, ...Object.values(sheets)],
+  ]
+  /** One at a time: all at once hold up whoever is typing, 100 ms and more on a slow phone. */
+  const fetchAll = async () => {
+    mesh.isRested = true
+    for (const load of loads) {
+      await idle()
+      if (isOver) return
+      // One that does not come now is asked for again when it is wanted.
+      await load().catch(() => undefined)
+    }
+  }
+  const timer = setTimeout(() => void fetchAll(), restMs)
   return () => {
+    isOver = true
     clearTimeout(timer)
     close()
   }
+}
+
+/** Not every browser says when it has nothing to do. */
+function idle(): Promise<void> {
+  return new Promise((resolve) => {
+    if ('requestIdleCallback' in globalThis) requestIdleCallback(() => resolve(), { timeout: busyMaxMs })
+    else setTimeout(resolve)
+  })
 }
