@@ -937,10 +937,24 @@ export const bugs = [
     put: 'if (!isLate) continue',
   },
   {
+    name: 'all of a LAN ask a third for the same',
+    by: 'files/asking',
+    file: 'files/asking.ts',
+    find: ' || a.turn - b.turn)',
+    put: ')',
+  },
+  {
+    name: 'what those who began elsewhere have is not asked for',
+    by: 'files/asking',
+    file: 'files/asking.ts',
+    find: '  if (isFetched(file)) addOthers(',
+    put: '  if (false) addOthers(',
+  },
+  {
     name: 'what many have is asked for first',
     by: 'files/engine',
     file: 'files/asking.ts',
-    find: 'candidates.sort((a, b) => a.rarity - b.rarity)',
+    find: 'candidates.sort((a, b) => a.rarity - b.rarity || a.turn - b.turn)',
     put: 'candidates.sort((a, b) => b.rarity - a.rarity)',
   },
   {

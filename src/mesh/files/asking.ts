@@ -5,7 +5,7 @@
  * puller for each site and chunk by rendezvous hash (`gossip.md` §7.10).
  */
 import type { LinkId } from '../effects.ts'
-import { hash32, mix32 } from '../ids.ts'
+import { hash32, mix32, type PeerId } from '../ids.ts'
 import type { Chunks } from './file-frame.ts'
 import type { FileEffect, FileEngine, FileLink, FileState, Source } from './file-state.ts'
 import { chunkCount } from './hash-tree.ts'
@@ -28,7 +28,9 @@ export function askAll(engine: FileEngine, nowMs: number, out: FileEffect[]): vo
     const ways = waysOf(engine, file, nowMs)
     const free = ways.reduce((sum, { link }) => sum + (isLow(link) ? freeOf(link) : 0), 0)
     if (free === 0) continue
-    choose(engine, file, { ways, most: Math.min(fileLimits.choiceChunks, free * choiceFactor) }, nowMs)
+    const others = ways.filter(({ link, source }) => link.isNear && !source.held.isFull)
+    const wanted = others.length > 0 ? fileLimits.choiceChunks : free * choiceFactor
+    choose(engine, file, { ways, others, most: Math.min(fileLimits.choiceChunks, wanted) }, nowMs)
     for (const way of ways) ask(file, way, nowMs, out)
   }
 }
@@ -69,15 +71,21 @@ function waitingFor(link: FileLink): number {
 
 interface Choice {
   readonly ways: readonly Way[]
+  /** Those near who fetch the same. */
+  readonly others: readonly Way[]
   /** Chunks that are looked at. */
   readonly most: number
 }
 
 /** C10: of the next chunks that are missing those first that the fewest have. */
-function choose(engine: FileEngine, file: FileState, { ways, most }: Choice, nowMs: number): void {
+function choose(engine: FileEngine, file: FileState, choice: Choice, nowMs: number): void {
+  const { ways, others, most } = choice
   const rarity = (chunk: number) => ways.filter(({ source }) => source.held.has(chunk)).length
-  const candidates = nextChunks(engine, file, most, nowMs).map((chunk) => ({ chunk, rarity: rarity(chunk) }))
-  candidates.sort((a, b) => a.rarity - b.rarity)
+  const chunks = nextChunks(engine, file, most, nowMs)
+  if (isFetched(file)) addOthers(engine, file, { others, chunks }, nowMs)
+  const turnOf = turns(engine, file, others)
+  const candidates = chunks.map((chunk) => ({ chunk, rarity: rarity(chunk), turn: turnOf(chunk) }))
+  candidates.sort((a, b) => a.rarity - b.rarity || a.turn - b.turn)
   for (const { chunk } of candidates) {
     const block = Math.floor(chunk / fileLimits.blockChunks)
     // C3: without its hashes nothing of a block can be checked.
@@ -101,7 +109,7 @@ function nextChunks(engine: FileEngine, file: FileState, most: number, nowMs: nu
   }
   if (!isFetched(file)) return found
   const count = chunkCount(file.content.size)
-  const from = mix32(hash32(engine.self) ^ hash32(file.name)) % count
+  const from = ownPlace(engine, file)
   for (let at = 0; at < 2 && found.length < most; at++) {
     const [first, end] = at === 0 ? [from, count] : [0, from]
     let chunk = file.held.nextMissing(first)
@@ -109,6 +117,62 @@ function nextChunks(engine: FileEngine, file: FileState, most: number, nowMs: nu
       if (isMissing(engine, file, chunk, nowMs) && !file.pending.has(chunk)) found.push(chunk)
   }
   return found
+}
+
+/**
+ * C10: of several near who fetch the same at once each has chunks that it asks for first: what two of them fetch from a
+ * third comes once too often.
+ *
+ * @returns how many of the others are before this device
+ */
+function turns(engine: FileEngine, file: FileState, others: readonly Way[]): (chunk: number) => number {
+  const ranks = others.map(({ link }) => rankFor(file, link.peer))
+  const ownRank = rankFor(file, engine.self)
+  return (chunk) => {
+    const own = ownRank(chunk)
+    return ranks.reduce((turn, rank) => (rank(chunk) > own ? turn + 1 : turn), 0)
+  }
+}
+
+/** @returns how high somebody stands for a chunk of a file: a rendezvous hash */
+function rankFor(file: FileState, peer: PeerId): (chunk: number) => number {
+  const both = hash32(peer) ^ hash32(file.name)
+  return (chunk) => mix32(both ^ Math.imul(chunk + 1, 0x9e3779b1))
+}
+
+/** C10: those near who began elsewhere have other chunks than the next ones, and would have nothing to give. */
+function addOthers(
+  engine: FileEngine,
+  file: FileState,
+  { others, chunks }: { readonly others: readonly Way[]; readonly chunks: number[] },
+  nowMs: number,
+): void {
+  const there = new Set(chunks)
+  const from = ownPlace(engine, file)
+  for (const { link, source } of others) {
+    if (!isLow(link)) continue
+    let left = freeOf(link)
+    let chunk = file.held.nextMissingOf(source.held, from)
+    for (let isAround = false; left > 0; chunk = file.held.nextMissingOf(source.held, chunk + 1)) {
+      if (chunk >= file.held.size) {
+        if (isAround) break
+        isAround = true
+        chunk = -1
+        continue
+      }
+      if (isAround && chunk >= from) break
+      if (there.has(chunk)) left -= 1
+      else if (isMissing(engine, file, chunk, nowMs)) {
+        there.add(chunk)
+        chunks.push(chunk)
+        left -= 1
+      }
+    }
+  }
+}
+
+function ownPlace(engine: FileEngine, file: FileState): number {
+  return mix32(hash32(engine.self) ^ hash32(file.name)) % chunkCount(file.content.size)
 }
 
 /** Neither held nor on its way. */
@@ -191,11 +255,10 @@ function pullerOf(
   isCandidate: boolean,
   through: readonly Way[],
 ): Way | undefined {
-  const rankOf = (peer: string) => mix32(hash32(peer) ^ hash32(file.name) ^ Math.imul(chunk + 1, 0x9e3779b1))
   let best: Way | undefined
-  let rank = isCandidate ? rankOf(engine.self) : -1
+  let rank = isCandidate ? rankFor(file, engine.self)(chunk) : -1
   for (const way of through) {
-    const other = rankOf(way.link.peer)
+    const other = rankFor(file, way.link.peer)(chunk)
     if (other <= rank) continue
     best = way
     rank = other

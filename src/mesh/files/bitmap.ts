@@ -73,6 +73,17 @@ export class Bitmap {
     return Math.min(index, this.size)
   }
 
+  /** @returns the first one from there on that is missing here and held there, or `size` */
+  nextMissingOf(other: Bitmap, from: number): number {
+    let index = from
+    for (; index < this.size; index++) {
+      const left = (other.bits[index >>> 3] ?? 0) & ~(this.bits[index >>> 3] ?? 0)
+      if ((left & (1 << (index & 7))) !== 0) return index
+      if ((index & 7) === 0 && left === 0) index += 7
+    }
+    return this.size
+  }
+
   /** Lengths of stretches in turn, the first of missing ones; what is missing at the end is left out. */
   get runs(): Runs {
     const runs: number[] = []

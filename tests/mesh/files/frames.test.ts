@@ -133,6 +133,16 @@ describe('which chunks there are', () => {
     for (let index = 0; index < 4_095; index++) expect(told?.has(index)).toBe(map.has(index))
   })
 
+  it('[C10] finds what is missing here and held there', () => {
+    const indices = fc.uniqueArray(fc.nat(49))
+    fc.assert(
+      fc.property(indices, indices, fc.nat(50), (own, others, from) => {
+        const expected = others.filter((one) => one >= from && !own.includes(one)).sort((a, b) => a - b)
+        expect(mapOf(50, own).nextMissingOf(mapOf(50, others), from)).toBe(expected[0] ?? 50)
+      }),
+    )
+  })
+
   it('[C4] counts, fills, empties, and finds what is missing', () => {
     const map = mapOf(40, [0, 1, 2])
     map.fill(5, 33)

@@ -66,6 +66,10 @@ export interface Node {
   isStoreFull: boolean
   /** So often its store has not the hashes that it was given. */
   blocksToLose: number
+  /** What all its links together send. */
+  cardBytesPerSecond: number
+  /** When what it is sending has left its card. */
+  cardFreeAtMs: number
 }
 
 interface Due {
@@ -107,6 +111,8 @@ export class Net {
       ways: new Map(),
       isStoreFull: false,
       blocksToLose: 0,
+      cardBytesPerSecond: Number.POSITIVE_INFINITY,
+      cardFreeAtMs: 0,
     }
     this.nodes.set(name, node)
     return node
@@ -281,7 +287,7 @@ export class Net {
     if (bytes === undefined || !way.isUp) return
     way.deepest = Math.max(way.deepest, way.bulkBytes)
     way.isBusy = true
-    this.later((bytes.length / way.bytesPerSecond) * 1_000, () => {
+    this.later(this.leavingMs(way, bytes.length), () => {
       way.isBusy = false
       way.carried += bytes.length
       const frame = decodeFileFrame(bytes)
@@ -302,6 +308,12 @@ export class Net {
       })
       this.pump(way)
     })
+  }
+
+  /** How long it is until so much has gone over a way: its own pace, and its turn at the card. */
+  private leavingMs({ from, bytesPerSecond }: Way, bytes: number): number {
+    from.cardFreeAtMs = Math.max(from.cardFreeAtMs, this.nowMs) + (bytes / from.cardBytesPerSecond) * 1_000
+    return Math.max((bytes / bytesPerSecond) * 1_000, from.cardFreeAtMs - this.nowMs)
   }
 
   private later(delayMs: number, run: () => void): void {

@@ -1,0 +1,45 @@
+/** Of whom a device asks what, where several near fetch the same. */
+import { describe, expect, it } from 'vitest'
+import { fileOf } from './make-file.ts'
+import { Net } from './net.ts'
+
+describe('a file', () => {
+  it('[C10] is fetched by eight of one LAN from one another, hardly more than once from its source', () => {
+    const net = new Net()
+    const ana = net.node('ana', 'a')
+    const others = Array.from({ length: 8 }, (_, i) => net.node(`bill-${i}`, 'a'))
+    const all = [ana, ...others]
+    // What a card sends to one it does not send to another.
+    for (const one of all) one.cardBytesPerSecond = 12_500_000
+    for (const [i, one] of all.entries())
+      for (const other of all.slice(i + 1)) net.link(one, other, 12_500_000, 1, { loss: 0 })
+    const file = fileOf(3, 10_000_000)
+    net.put(ana, file)
+    for (const one of others) net.command(one, { type: 'get', content: file.content })
+    expect(net.run(60_000, () => others.every((one) => net.has(one, file)))).toBe(true)
+    const sent = others.reduce((sum, one) => sum + net.carried(ana, one), 0)
+    expect(sent).toBeLessThan(1.4 * file.content.size)
+    // One alone takes 800 ms.
+    expect(net.nowMs).toBeLessThan(1.5 * 800)
+  })
+
+  it.each([0, 305, 610, 915])('[C10] is had of who began elsewhere, at chunk %d, as well', (first) => {
+    const net = new Net()
+    const [ana, bill, cara] = ['ana', 'bill', 'cara'].map((name) => net.node(name, 'a'))
+    if (ana === undefined || bill === undefined || cara === undefined) throw new Error('nobody')
+    const file = fileOf(3, 20_000_000)
+    net.put(ana, file)
+    net.command(cara, { type: 'get', content: file.content })
+    const chunks = ana.store.get(file.id)?.chunks ?? new Map<number, Uint8Array>()
+    cara.store.set(file.id, {
+      chunks: new Map([...chunks].filter(([chunk]) => chunk >= first && chunk < first + 150)),
+      blocks: new Map(file.blocks.entries()),
+    })
+    net.restart(cara)
+    net.link(bill, cara)
+    // It has everything, and next to no way for it.
+    net.link(bill, ana, 10_000, 10)
+    net.command(bill, { type: 'get', content: file.content })
+    expect(net.run(10_000, () => (bill.store.get(file.id)?.chunks.size ?? 0) >= 150)).toBe(true)
+  })
+})
