@@ -154,7 +154,7 @@ function execute(state: State, effect: FileEffect): void {
       store.keepBlock(effect.file, effect.block, effect.proof).catch(() => undefined)
       return
     case 'keep-file':
-      store.keepFile(effect.content, effect.isWanted).catch(() => undefined)
+      store.keepFile(effect.content, effect.wish).catch(() => undefined)
       return
     case 'forget-file':
       store.forget(effect.file).catch(() => undefined)

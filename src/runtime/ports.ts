@@ -4,7 +4,7 @@
  */
 import type { PlacedEvent, Placement } from '#mesh/clock.ts'
 import type { LinkId, StoreFailure, StoredState, StoreWrite, HangUpReason } from '#mesh/effects.ts'
-import type { FileRecord, WriteResult } from '#mesh/files/file-state.ts'
+import type { FileRecord, Wish, WriteResult } from '#mesh/files/file-state.ts'
 import type { Content } from '#mesh/files/content.ts'
 import type { Block, FileId } from '#mesh/files/hash-tree.ts'
 import type { Claim, Event } from '#mesh/event.ts'
@@ -96,7 +96,7 @@ export interface FileStore {
   /** What is held, as far as it survived. */
   open(): Promise<readonly FileRecord[]>
   /** From now on chunks of it may come; said again, only the wish changes. */
-  keepFile(content: Content, isWanted: boolean): Promise<void>
+  keepFile(content: Content, wish: Wish): Promise<void>
   /** Its hashes have been checked. */
   keepBlock(file: FileId, block: number, proof: Block): Promise<void>
   readBlock(file: FileId, block: number): Promise<Block | undefined>

@@ -1,5 +1,6 @@
 /** What every store of files guarantees (ports.ts `FileStore`). */
 import { bytesToHex } from '../../src/mesh/ids.ts'
+import type { Wish } from '../../src/mesh/files/file-state.ts'
 import type { FileStore } from '../../src/runtime/ports.ts'
 import { fileOf, type Made } from '../mesh/files/make-file.ts'
 import { equal, type ContractCase } from './check.ts'
@@ -12,20 +13,20 @@ async function* inPieces(bytes: Uint8Array, length: number): AsyncGenerator<Uint
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
 }
 
-async function begun(store: FileStore, file: Made, isWanted = true): Promise<void> {
+async function begun(store: FileStore, file: Made, wish: Wish = 'wanted'): Promise<void> {
   await store.open()
-  await store.keepFile(file.content, isWanted)
+  await store.keepFile(file.content, wish)
   for (const [block, proof] of file.blocks.entries()) await store.keepBlock(file.id, block, proof)
 }
 
 /** What the store says of itself when it is opened once more. */
 async function again(store: FileStore): Promise<unknown[]> {
-  return (await store.open()).map(({ content, held, blocks, isWanted }) => ({
+  return (await store.open()).map(({ content, held, blocks, wish }) => ({
     size: content.size,
     root: bytesToHex(content.root),
     held: held.runs,
     blocks: blocks.runs,
-    isWanted,
+    wish,
   }))
 }
 
@@ -40,7 +41,7 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
       const [first] = made.blocks
       if (first === undefined) throw new Error('no block')
       const [, , ...results] = await Promise.all([
-        store.keepFile(made.content, true),
+        store.keepFile(made.content, 'wanted'),
         store.keepBlock(made.id, 0, first),
         store.write(made.id, 3, chunkAt(made, 3)),
         store.write(made.id, 0, chunkAt(made, 0)),
@@ -60,7 +61,7 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
       equal(await store.read(made.id, 1), undefined, 'one that is not held')
       equal(
         await again(store),
-        [{ size, root, held: [0, 1, 4, 1, 58, 1, 65, 1], blocks: [0, 3], isWanted: true }],
+        [{ size, root, held: [0, 1, 4, 1, 58, 1, 65, 1], blocks: [0, 3], wish: 'wanted' }],
         'after opening',
       )
       for (const chunk of [5, 130, 0, 64]) {
@@ -74,7 +75,7 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
     name: 'keeps hashes and chunks that come all at once',
     run: async (store) => {
       await store.open()
-      await store.keepFile(made.content, true)
+      await store.keepFile(made.content, 'wanted')
       const chunks = [...Array(131).keys()]
       await Promise.all([
         ...made.blocks.map((proof, block) => store.keepBlock(made.id, block, proof)),
@@ -93,7 +94,7 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
       await store.open()
       const right = chunkAt(made, 0)
       equal(await store.write(made.id, 0, right), 'unknown', 'a file that is not known')
-      await store.keepFile(made.content, true)
+      await store.keepFile(made.content, 'wanted')
       equal(await store.write(made.id, 0, right), 'unknown', 'a block that is not known')
       const [first] = made.blocks
       if (first === undefined) throw new Error('no block')
@@ -105,7 +106,7 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
       equal(await store.write(made.id, 0, right), 'stored', 'the right ones')
       equal(
         await again(store),
-        [{ size, root, held: [0, 1], blocks: [0, 1], isWanted: true }],
+        [{ size, root, held: [0, 1], blocks: [0, 1], wish: 'wanted' }],
         'after opening',
       )
     },
@@ -113,17 +114,18 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
   {
     name: 'remembers whether a file is wanted, and forgets it whole',
     run: async (store) => {
-      await begun(store, made, false)
+      await begun(store, made, 'carried')
       const other = fileOf(2, 100)
-      await store.keepFile(other.content, true)
+      await store.keepFile(other.content, 'wanted')
+      await store.keepFile(other.content, 'paused')
       await store.write(made.id, 0, chunkAt(made, 0))
-      await store.keepFile(made.content, true)
-      const wishes = (await store.open()).map(({ content, isWanted }) => [content.size, isWanted])
+      await store.keepFile(made.content, 'wanted')
+      const wishes = (await store.open()).map(({ content, wish }) => [content.size, wish])
       equal(
         wishes.sort(),
         [
-          [100, true],
-          [size, true],
+          [100, 'paused'],
+          [size, 'wanted'],
         ],
         'wishes',
       )
@@ -143,14 +145,14 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
       if (first === undefined) throw new Error('no block')
       const [, , , result] = await Promise.all([
         store.forget(made.id),
-        store.keepFile(made.content, false),
+        store.keepFile(made.content, 'carried'),
         store.keepBlock(made.id, 0, first),
         store.write(made.id, 0, chunkAt(made, 0)),
       ])
       equal(result, 'stored', 'a chunk')
       equal(
         await again(store),
-        [{ size, root, held: [0, 1], blocks: [0, 1], isWanted: false }],
+        [{ size, root, held: [0, 1], blocks: [0, 1], wish: 'carried' }],
         'after opening',
       )
     },

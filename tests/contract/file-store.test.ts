@@ -52,7 +52,7 @@ describe('files on disk', () => {
     const { id, content, blocks, bytes } = fileOf(1, 100)
     const [block] = blocks
     if (block === undefined) throw new Error('no block')
-    await store.keepFile(content, false)
+    await store.keepFile(content, 'carried')
     await store.keepBlock(id, 0, block)
     expect(
       await store.write(

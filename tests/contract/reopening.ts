@@ -14,7 +14,7 @@ export function reopening(create: () => FolderFileStore): FileStore & { finish()
       isFirst = false
       return store.open()
     },
-    keepFile: (content, isWanted) => store.keepFile(content, isWanted),
+    keepFile: (content, wish) => store.keepFile(content, wish),
     keepBlock: (file, block, proof) => store.keepBlock(file, block, proof),
     readBlock: (file, block) => store.readBlock(file, block),
     write: (file, chunk, bytes) => store.write(file, chunk, bytes),

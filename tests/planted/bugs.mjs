@@ -951,6 +951,13 @@ export const bugs = [
     put: '  if (false) addOthers(',
   },
   {
+    name: 'what is paused goes on by itself after a reload',
+    by: 'files/asking',
+    file: 'files/file-engine.ts',
+    find: "    file.isPaused = wish === 'paused'\n",
+    put: '',
+  },
+  {
     name: 'what many have is asked for first',
     by: 'files/engine',
     file: 'files/asking.ts',

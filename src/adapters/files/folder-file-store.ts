@@ -1,5 +1,5 @@
 /** Files in folders, for nodes and browsers: a folder each, named by its id. */
-import type { FileRecord, WriteResult } from '#mesh/files/file-state.ts'
+import type { FileRecord, Wish, WriteResult } from '#mesh/files/file-state.ts'
 import { hashBytesLength, type Content } from '#mesh/files/content.ts'
 import {
   blocksOf,
@@ -51,11 +51,11 @@ export class FolderFileStore implements FileStore {
     this.made.add(file)
   }
 
-  async keepFile(content: Content, isWanted: boolean): Promise<void> {
+  async keepFile(content: Content, wish: Wish): Promise<void> {
     const id = fileIdOf(content)
     const known = this.files.get(id)
-    if (known !== undefined) return (await known).setWanted(isWanted)
-    const create = () => FolderFile.create(this.ground, id, content, isWanted)
+    if (known !== undefined) return (await known).setWish(wish)
+    const create = () => FolderFile.create(this.ground, id, content, wish)
     const making = this.going.get(id)?.then(create) ?? create()
     this.files.set(id, making)
     try {
@@ -131,7 +131,7 @@ export class FolderFileStore implements FileStore {
     const content = { size, root }
     const id = fileIdOf(content)
     await this.forget(id)
-    const file = await FolderFile.create(this.ground, folder, content, true)
+    const file = await FolderFile.create(this.ground, folder, content, 'wanted')
     for (const [block, proof] of blocks.entries()) await file.keepBlock(block, proof)
     file.record.held.fill(0, chunkCount(size))
     await file.flush()

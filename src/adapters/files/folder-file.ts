@@ -4,7 +4,7 @@
  */
 import { bytesEqual, encodeUtf8, Writer } from '#mesh/bytes.ts'
 import { Bitmap } from '#mesh/files/bitmap.ts'
-import type { FileRecord } from '#mesh/files/file-state.ts'
+import type { FileRecord, Wish } from '#mesh/files/file-state.ts'
 import { hashBytesLength, isContent, type Content } from '#mesh/files/content.ts'
 import {
   blockCount,
@@ -36,6 +36,11 @@ export interface Ground {
   readonly flushMs: number
 }
 
+/** What an earlier release wrote, or nobody of ours, is kept for others. */
+function wishOf(text: string | undefined): Wish {
+  return text === 'wanted' || text === 'paused' ? text : 'carried'
+}
+
 export class FolderFile {
   readonly content: Content
   private readonly ground: Ground
@@ -43,28 +48,23 @@ export class FolderFile {
   private readonly held: Bitmap
   private readonly blocks: Bitmap
   private readonly proofs = new Map<number, Block>()
-  private isWanted: boolean
+  private wish: Wish
   private contentFile: Promise<OpenFile> | undefined
   private blocksFile: Promise<OpenFile> | undefined
   private timer: ReturnType<typeof setTimeout> | undefined
   private flushing: Promise<void> = Promise.resolve()
 
-  private constructor(ground: Ground, folder: string, content: Content, isWanted: boolean, maps?: Maps) {
+  private constructor(ground: Ground, folder: string, content: Content, wish: Wish, maps?: Maps) {
     this.ground = ground
     this.folder = folder
     this.content = content
-    this.isWanted = isWanted
+    this.wish = wish
     this.held = maps?.held ?? new Bitmap(chunkCount(content.size))
     this.blocks = maps?.blocks ?? new Bitmap(blockCount(content.size))
   }
 
-  static async create(
-    ground: Ground,
-    folder: string,
-    content: Content,
-    isWanted: boolean,
-  ): Promise<FolderFile> {
-    const file = new FolderFile(ground, folder, content, isWanted)
+  static async create(ground: Ground, folder: string, content: Content, wish: Wish): Promise<FolderFile> {
+    const file = new FolderFile(ground, folder, content, wish)
     await file.writeAbout()
     return file
   }
@@ -73,32 +73,32 @@ export class FolderFile {
   static async read(ground: Ground, folder: string): Promise<FolderFile | undefined> {
     const about = await ground.folders.load(folder, 'about')
     if (about === undefined || about.length > aboutBytesMax) return undefined
-    const [size, root, isWanted] = String.fromCharCode(...about).split(' ')
+    const [size, root, wish] = String.fromCharCode(...about).split(' ')
     const content = {
       size: Number(size),
       root: hexToBytes(/^[0-9a-f]{64}$/.test(root ?? '') ? (root ?? '') : ''),
     }
     if (!isContent(content)) return undefined
     const maps = mapsOf(content, (await ground.folders.load(folder, 'map')) ?? new Uint8Array())
-    return new FolderFile(ground, folder, content, isWanted === 'wanted', maps)
+    return new FolderFile(ground, folder, content, wishOf(wish), maps)
   }
 
   get record(): FileRecord {
-    return { content: this.content, held: this.held, blocks: this.blocks, isWanted: this.isWanted }
+    return { content: this.content, held: this.held, blocks: this.blocks, wish: this.wish }
   }
 
   get heldBytes(): number {
     return this.held.count * fileLimits.chunkBytes
   }
 
-  async setWanted(isWanted: boolean): Promise<void> {
-    if (this.isWanted === isWanted) return
-    this.isWanted = isWanted
+  async setWish(wish: Wish): Promise<void> {
+    if (this.wish === wish) return
+    this.wish = wish
     await this.writeAbout()
   }
 
   private async writeAbout(): Promise<void> {
-    const text = `${this.content.size} ${bytesToHex(this.content.root)} ${this.isWanted ? 'wanted' : 'carried'}`
+    const text = `${this.content.size} ${bytesToHex(this.content.root)} ${this.wish}`
     await this.ground.folders.replace(this.folder, 'about', encodeUtf8(text))
   }
 

@@ -1,7 +1,7 @@
 /** Files in memory: for the simulator, tests, and nodes that keep nothing. */
 import { bytesEqual } from '#mesh/bytes.ts'
 import { Bitmap } from '#mesh/files/bitmap.ts'
-import type { FileRecord, WriteResult } from '#mesh/files/file-state.ts'
+import type { FileRecord, Wish, WriteResult } from '#mesh/files/file-state.ts'
 import { hashBytesLength, type Content } from '#mesh/files/content.ts'
 import {
   blockCount,
@@ -18,7 +18,7 @@ import { chunksOf } from './file-chunks.ts'
 
 interface Kept {
   readonly content: Content
-  isWanted: boolean
+  wish: Wish
   readonly chunks: Map<number, Uint8Array>
   readonly blocks: Map<number, Block>
 }
@@ -34,20 +34,20 @@ export class MemoryFileStore implements FileStore {
   }
 
   async open(): Promise<readonly FileRecord[]> {
-    return [...this.files.values()].map(({ content, isWanted, chunks, blocks }) => {
+    return [...this.files.values()].map(({ content, wish, chunks, blocks }) => {
       const held = new Bitmap(chunkCount(content.size))
       for (const chunk of chunks.keys()) held.add(chunk)
       const known = new Bitmap(blockCount(content.size))
       for (const block of blocks.keys()) known.add(block)
-      return { content, isWanted, held, blocks: known }
+      return { content, wish, held, blocks: known }
     })
   }
 
-  async keepFile(content: Content, isWanted: boolean): Promise<void> {
+  async keepFile(content: Content, wish: Wish): Promise<void> {
     const id = fileIdOf(content)
     const kept = this.files.get(id)
-    if (kept === undefined) this.files.set(id, { content, isWanted, chunks: new Map(), blocks: new Map() })
-    else kept.isWanted = isWanted
+    if (kept === undefined) this.files.set(id, { content, wish, chunks: new Map(), blocks: new Map() })
+    else kept.wish = wish
   }
 
   async keepBlock(file: FileId, block: number, proof: Block): Promise<void> {
@@ -95,7 +95,7 @@ export class MemoryFileStore implements FileStore {
     this.bytes += size
     this.files.set(id, {
       content,
-      isWanted: true,
+      wish: 'wanted',
       chunks: new Map(chunks.entries()),
       blocks: new Map(blocks.entries()),
     })

@@ -37,11 +37,12 @@ import {
 
 /** What the store has kept from before. */
 export function remember(engine: FileEngine, records: readonly FileRecord[]): void {
-  for (const { content, held, blocks, isWanted } of records) {
+  for (const { content, held, blocks, wish } of records) {
     const file = addFile(engine, content)
     file.held.addAll(held)
     file.blocks.addAll(blocks)
-    file.isWanted = isWanted
+    file.isWanted = wish !== 'carried'
+    file.isPaused = wish === 'paused'
   }
 }
 
@@ -115,15 +116,18 @@ function command(engine: FileEngine, wish: FileCommand, out: FileEffect[]): void
       file.unknowns = 0
       file.isWanted = true
       // Also where it is wanted already: the store may have had no room for it.
-      out.push({ type: 'keep-file', content: wish.content, isWanted: true })
+      out.push({ type: 'keep-file', content: wish.content, wish: 'wanted' })
       return
     }
     case 'pause':
     case 'drop': {
       const file = engine.files.get(wish.file)
       if (file === undefined) return
-      if (wish.type === 'pause') file.isPaused = true
-      else drop(file)
+      if (wish.type === 'drop') drop(file)
+      else if (file.isWanted) {
+        file.isPaused = true
+        out.push({ type: 'keep-file', content: file.content, wish: 'paused' })
+      }
       return callOff(engine, file, out)
     }
     default:

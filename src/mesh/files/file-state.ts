@@ -14,8 +14,11 @@ export interface FileRecord {
   readonly held: Bitmap
   /** Blocks whose hashes are kept. */
   readonly blocks: Bitmap
-  readonly isWanted: boolean
+  readonly wish: Wish
 }
+
+/** `paused`: wanted, and not fetched now. `carried`: kept for others. */
+export type Wish = 'wanted' | 'paused' | 'carried'
 
 /** `damaged`: the bytes are not what the block's hashes say. `unknown`: its hashes are not there, or not any more. */
 export type WriteResult = 'stored' | 'damaged' | 'unknown' | 'full' | 'failed'
@@ -55,7 +58,7 @@ export type FileEffect =
       readonly bytes: Uint8Array
     }
   | { readonly type: 'keep-block'; readonly file: FileId; readonly block: number; readonly proof: Block }
-  | { readonly type: 'keep-file'; readonly content: Content; readonly isWanted: boolean }
+  | { readonly type: 'keep-file'; readonly content: Content; readonly wish: Wish }
   /** C14: it makes room for another one. */
   | { readonly type: 'forget-file'; readonly file: FileId }
   /** It has sent what is not the file. */

@@ -121,7 +121,7 @@ function carry(
   const ofLink = carried.filter((file) => file.wantedBy.has(link.id)).length
   if (carried.length >= fileLimits.relayedMax || ofLink >= fileLimits.relayedPerLinkMax) return undefined
   const file = addFile(engine, content)
-  out.push({ type: 'keep-file', content, isWanted: false })
+  out.push({ type: 'keep-file', content, wish: 'carried' })
   return file
 }
 

@@ -32,6 +32,7 @@ describe('a file', () => {
     net.command(cara, { type: 'get', content: file.content })
     const chunks = ana.store.get(file.id)?.chunks ?? new Map<number, Uint8Array>()
     cara.store.set(file.id, {
+      wish: 'wanted',
       chunks: new Map([...chunks].filter(([chunk]) => chunk >= first && chunk < first + 150)),
       blocks: new Map(file.blocks.entries()),
     })
@@ -41,5 +42,26 @@ describe('a file', () => {
     net.link(bill, ana, 10_000, 10)
     net.command(bill, { type: 'get', content: file.content })
     expect(net.run(10_000, () => (bill.store.get(file.id)?.chunks.size ?? 0) >= 150)).toBe(true)
+  })
+
+  it('[C14] stays paused when its device begins again, with all that it has, until somebody goes on', () => {
+    const net = new Net()
+    const [ana, bill] = [net.node('ana', 'a'), net.node('bill', 'b')]
+    const file = fileOf(4, 1_000_000)
+    net.put(ana, file)
+    net.link(ana, bill, 125_000, 10)
+    net.command(bill, { type: 'get', content: file.content })
+    const held = () => bill.store.get(file.id)?.chunks.size ?? 0
+    expect(net.run(10_000, () => held() >= 20)).toBe(true)
+    net.command(bill, { type: 'pause', file: file.id })
+    net.run(1_000)
+    const before = held()
+    net.restart(bill)
+    net.link(ana, bill, 125_000, 10)
+    net.run(60_000)
+    expect(held()).toBe(before)
+    expect(bill.events.at(-1)).toMatchObject({ progress: 'paused' })
+    net.command(bill, { type: 'get', content: file.content })
+    expect(net.run(10_000, () => net.has(bill, file))).toBe(true)
   })
 })

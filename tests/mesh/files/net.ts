@@ -11,6 +11,7 @@ import {
   type FileEngine,
   type FileEvent,
   type FileInput,
+  type Wish,
 } from '../../../src/mesh/files/file-state.ts'
 import { hashBytesLength } from '../../../src/mesh/files/content.ts'
 import {
@@ -27,6 +28,7 @@ import { bytesEqual } from '../../../src/mesh/bytes.ts'
 import { mix32, peerIdFromBytes, type PeerId } from '../../../src/mesh/ids.ts'
 
 interface Held {
+  wish: Wish
   readonly chunks: Map<number, Uint8Array>
   readonly blocks: Map<number, Block>
 }
@@ -162,7 +164,7 @@ export class Net {
   }
 
   put(node: Node, made: Made): void {
-    const held: Held = { chunks: new Map(), blocks: new Map(made.blocks.entries()) }
+    const held: Held = { wish: 'wanted', chunks: new Map(), blocks: new Map(made.blocks.entries()) }
     for (let at = 0, i = 0; at < made.bytes.length; at += fileLimits.chunkBytes, i++)
       held.chunks.set(i, made.bytes.slice(at, at + fileLimits.chunkBytes))
     node.store.set(made.id, held)
@@ -191,14 +193,14 @@ export class Net {
     const before = [...node.engine.files.values()]
     for (const way of [...node.ways.values()]) this.unlink(node, way.to)
     node.engine = createFileEngine(node.peer)
-    const records = before.flatMap(({ id, content, isWanted }) => {
+    const records = before.flatMap(({ id, content }) => {
       const stored = node.store.get(id)
       if (stored === undefined) return []
       const held = new Bitmap(chunkCount(content.size))
       for (const chunk of stored.chunks.keys()) held.add(chunk)
       const blocks = new Bitmap(blockCount(content.size))
       for (const block of stored.blocks.keys()) blocks.add(block)
-      return [{ content, held, blocks, isWanted }]
+      return [{ content, held, blocks, wish: stored.wish }]
     })
     remember(node.engine, records)
   }
@@ -240,7 +242,7 @@ export class Net {
         this.held(node, effect.file).blocks.set(effect.block, effect.proof)
         return
       case 'keep-file':
-        this.held(node, fileIdOf(effect.content))
+        this.held(node, fileIdOf(effect.content)).wish = effect.wish
         return
       case 'forget-file':
         node.store.delete(effect.file)
@@ -258,7 +260,7 @@ export class Net {
   }
 
   private held(node: Node, file: FileId): Held {
-    const held = node.store.get(file) ?? { chunks: new Map(), blocks: new Map() }
+    const held = node.store.get(file) ?? { wish: 'carried', chunks: new Map(), blocks: new Map() }
     node.store.set(file, held)
     return held
   }

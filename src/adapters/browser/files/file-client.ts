@@ -1,6 +1,6 @@
 /** The page's side of the file worker: the port of the runtime, and taking files in. */
 import { Bitmap } from '#mesh/files/bitmap.ts'
-import type { FileRecord, WriteResult } from '#mesh/files/file-state.ts'
+import type { FileRecord, Wish, WriteResult } from '#mesh/files/file-state.ts'
 import type { Content } from '#mesh/files/content.ts'
 import { blockCount, chunkCount, type Block, type FileId } from '#mesh/files/hash-tree.ts'
 import type { FileStore } from '#runtime/ports.ts'
@@ -65,15 +65,15 @@ export class FileClient implements Omit<FileStore, 'add'> {
 
   async open(): Promise<readonly FileRecord[]> {
     const records = await this.ask<readonly RecordWords[]>({ type: 'open', name: this.name })
-    return records.flatMap(({ content, isWanted, ...maps }) => {
+    return records.flatMap(({ content, wish, ...maps }) => {
       const held = Bitmap.ofBytes(chunkCount(content.size), maps.held)
       const blocks = Bitmap.ofBytes(blockCount(content.size), maps.blocks)
-      return held === undefined || blocks === undefined ? [] : [{ content, held, blocks, isWanted }]
+      return held === undefined || blocks === undefined ? [] : [{ content, held, blocks, wish }]
     })
   }
 
-  async keepFile(content: Content, isWanted: boolean): Promise<void> {
-    await this.ask({ type: 'keep-file', content, isWanted })
+  async keepFile(content: Content, wish: Wish): Promise<void> {
+    await this.ask({ type: 'keep-file', content, wish })
   }
 
   async keepBlock(file: FileId, block: number, proof: Block): Promise<void> {

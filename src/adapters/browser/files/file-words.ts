@@ -1,5 +1,5 @@
 /** What a page and its file worker say to each other. */
-import type { WriteResult } from '#mesh/files/file-state.ts'
+import type { Wish, WriteResult } from '#mesh/files/file-state.ts'
 import type { Content } from '#mesh/files/content.ts'
 import type { Block, FileId } from '#mesh/files/hash-tree.ts'
 
@@ -8,12 +8,12 @@ export interface RecordWords {
   readonly content: Content
   readonly held: Uint8Array
   readonly blocks: Uint8Array
-  readonly isWanted: boolean
+  readonly wish: Wish
 }
 
 export type FileCall =
   | { readonly type: 'open'; readonly name: string }
-  | { readonly type: 'keep-file'; readonly content: Content; readonly isWanted: boolean }
+  | { readonly type: 'keep-file'; readonly content: Content; readonly wish: Wish }
   | { readonly type: 'keep-block'; readonly file: FileId; readonly block: number; readonly proof: Block }
   | { readonly type: 'read-block'; readonly file: FileId; readonly block: number }
   | { readonly type: 'write'; readonly file: FileId; readonly chunk: number; readonly bytes: Uint8Array }

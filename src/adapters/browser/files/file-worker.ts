@@ -37,17 +37,17 @@ async function run(token: number, call: FileCall): Promise<FileResult> {
   if (call.type === 'open') {
     store = new FolderFileStore(browserGround(call.name), Number.POSITIVE_INFINITY)
     const records = await store.open()
-    return records.map(({ content, held, blocks, isWanted }) => ({
+    return records.map(({ content, held, blocks, wish }) => ({
       content,
       held: held.bytes,
       blocks: blocks.bytes,
-      isWanted,
+      wish,
     }))
   }
   if (store === undefined) throw new Error('asked before it was opened')
   switch (call.type) {
     case 'keep-file':
-      await store.keepFile(call.content, call.isWanted)
+      await store.keepFile(call.content, call.wish)
       return undefined
     case 'keep-block':
       await store.keepBlock(call.file, call.block, call.proof)
