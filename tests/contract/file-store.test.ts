@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { NoRoom, type Folders } from '../../src/adapters/files/folder.ts'
 import { MemoryFileStore } from '../../src/adapters/files/memory-file-store.ts'
 import { FolderFileStore } from '../../src/adapters/files/folder-file-store.ts'
 import { diskGround } from '../../src/adapters/node/files/disk-folders.ts'
@@ -66,6 +67,39 @@ describe('files on disk', () => {
     await rm(folder, { recursive: true })
   })
 })
+
+describe('a file that is shared once more', () => {
+  it('is held all the time, whatever becomes of the new copy', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'meshchat-files-'))
+    const ground = diskGround(folder)
+    const { id, content, bytes } = fileOf(1, 100_000)
+    const first = new FolderFileStore(ground, Number.POSITIVE_INFINITY)
+    expect(await first.add(100_000, whole(bytes))).toEqual(content)
+    await first.finish()
+    // From now on nothing can be put in its place.
+    const rename = () => Promise.reject(new NoRoom('gone meanwhile'))
+    const folders = { ...bound(ground.folders), rename }
+    const store = new FolderFileStore({ ...ground, folders }, Number.POSITIVE_INFINITY)
+    await store.open()
+    expect(await store.add(100_000, whole(bytes))).toEqual(content)
+    expect(await store.read(id, 1)).toEqual(bytes.slice(16_384, 32_768))
+    await store.finish()
+    expect(await readdir(folder)).toEqual([id])
+    await rm(folder, { recursive: true })
+  })
+})
+
+/** Its methods without itself. */
+function bound(folders: Folders): Folders {
+  return {
+    list: () => folders.list(),
+    open: (folder, name) => folders.open(folder, name),
+    load: (folder, name) => folders.load(folder, name),
+    replace: (folder, name, bytes) => folders.replace(folder, name, bytes),
+    rename: (from, to, last) => folders.rename(from, to, last),
+    remove: (folder) => folders.remove(folder),
+  }
+}
 
 describe('file store contract: disk', () => {
   it.each(fileStoreContract.map((one) => [one.name, one] as const))('%s', async (_title, one) => {

@@ -40,6 +40,26 @@ describe('files', () => {
     await bothSizes(bill, 'file-complete')
   })
 
+  it('are shared by dropping and by pasting', async () => {
+    scene = new Scene()
+    const helper = await scene.helper({ args })
+    const ana = await Person.arrive(await scene.browser(), helper.url, 'Ana')
+    const sheet = ana.page.getByRole('dialog')
+    for (const [kind, name] of [
+      ['drop', 'plan.txt'],
+      ['paste', 'list.csv'],
+    ] as const) {
+      await ana.composer('general').focus()
+      await ana.page.evaluate(give, { kind, name })
+      await sheet.getByText(name).first().waitFor()
+      await sheet.getByRole('button', { name: 'Send' }).click()
+      await card(ana, { name })
+        .getByText(/only you have it/)
+        .waitFor()
+      await sheet.waitFor({ state: 'detached' })
+    }
+  })
+
   it('are all on one page, where they are found by name, kind and place', async () => {
     scene = new Scene()
     const { url } = await scene.helper({ args })
@@ -189,3 +209,14 @@ describe('files', () => {
     },
   )
 })
+
+/** In the page: as a file manager does it. */
+function give({ kind, name }: { kind: 'drop' | 'paste'; name: string }): void {
+  const data = new DataTransfer()
+  data.items.add(new File(['shelter 1: 40 people'], name, { type: 'text/plain' }))
+  const event =
+    kind === 'drop'
+      ? new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })
+      : new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
+  document.activeElement?.dispatchEvent(event)
+}

@@ -2,7 +2,17 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene, killBrowser, type Browser, type HelperProcess } from './harness.ts'
 import { Lans, namespacesMissing } from './lans.ts'
 import { bothSizes } from './picture.ts'
-import { attach, card, get, isLinkedTo, isWhole, makeFile, reachesShare, savedHash } from './sharing.ts'
+import {
+  attach,
+  card,
+  get,
+  isLinkedTo,
+  isWhole,
+  makeFile,
+  reachesShare,
+  savedHash,
+  shareOf,
+} from './sharing.ts'
 
 /** Files across the standard scene: two nodes on LANs of their own with a routed link between them. */
 describe.skipIf(namespacesMissing() !== undefined)('files between two LANs', () => {
@@ -96,6 +106,44 @@ describe.skipIf(namespacesMissing() !== undefined)('files between two LANs', () 
     const ratio = (crossed() - before) / map.bytes
     console.log(`10 MB with a kill at 60 %: ${ratio.toFixed(3)} of its size crossed the link`)
     expect(ratio).toBeLessThan(1.15)
+  })
+
+  it('stays paused over a reload, goes on when asked, and is called off', async () => {
+    await begin()
+    const ana = await arrive('a', 'Ana')
+    const bill = await arrive('b', 'Bill')
+    for (const one of [ana, bill]) await isLinkedTo(one, 1)
+    lans.setRate(8_000)
+    const map = makeFile(scene, 'map.mbtiles', 8_000_000)
+    await attach(ana, [map.path])
+    await card(bill, map).waitFor()
+    await get(bill, map)
+    await reachesShare(bill, map, 0.3)
+    await card(bill, map).getByRole('button', { name: 'Pause' }).click()
+    const paused = card(bill, map).getByText(/^Paused at .* of 8 MB/)
+    await paused.waitFor()
+    await bothSizes(bill, 'file-paused')
+    await bill.page.reload()
+    await paused.waitFor({ timeout: 30_000 })
+    await isLinkedTo(bill, 1)
+    const before = crossed()
+    expect(await shareOf(bill, map)).toBeGreaterThan(0.25)
+    // Meanwhile nothing of it comes: a message crosses, and no file beside it.
+    await ana.say('Still there?')
+    await bill.sees('Still there?')
+    expect(crossed() - before).toBeLessThan(100_000)
+    await card(bill, map).getByRole('button', { name: 'Resume' }).click()
+    await isWhole(bill, map)
+    expect(await savedHash(bill, map)).toBe(map.hash)
+
+    const other = makeFile(scene, 'other.bin', 8_000_000)
+    await attach(ana, [other.path])
+    await card(bill, other).waitFor()
+    await get(bill, other)
+    await reachesShare(bill, other, 0.1)
+    await card(bill, other).getByRole('button', { name: 'Cancel other.bin' }).click()
+    await card(bill, other).getByRole('button', { name: 'Get' }).waitFor()
+    await card(bill, other).getByText('8 MB · from Ana').waitFor()
   })
 
   it('completes with both helpers dead, over a link that was cut for 30 s, and for who moves to another node', async () => {

@@ -130,12 +130,19 @@ export class FolderFileStore implements FileStore {
     const { root, blocks } = blocksOf(hashes)
     const content = { size, root }
     const id = fileIdOf(content)
-    await this.forget(id)
+    const known = await this.files.get(id)
+    if (known?.record.held.isFull === true) {
+      // The copy that is there stays: it may be the only one anywhere.
+      await folders.remove(folder)
+      await known.setWish('wanted')
+      return content
+    }
     const file = await FolderFile.create(this.ground, folder, content, 'wanted')
     for (const [block, proof] of blocks.entries()) await file.keepBlock(block, proof)
     file.record.held.fill(0, chunkCount(size))
     await file.flush()
     await file.close()
+    await this.forget(id)
     await folders.rename(folder, id, 'about')
     const kept = await FolderFile.read(this.ground, id)
     if (kept === undefined) return undefined
