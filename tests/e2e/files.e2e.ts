@@ -150,13 +150,23 @@ describe('files', () => {
     const storage = bill.page.getByRole('dialog', { name: 'Storage' })
     await storage.getByText('Files on this device: 3, ').waitFor()
     await bothSizes(bill, 'file-storage')
-    await storage.getByRole('button', { name: 'Remove page.html' }).click()
-    const anyway = storage.getByRole('button', { name: 'Remove page.html' }).getByText('Remove anyway')
-    if ((await anyway.count()) > 0) await anyway.click()
-    await storage.getByText('Files on this device: 2, ').waitFor()
+    for (const [name, left] of [
+      ['page.html', 2],
+      ['north road.png', 1],
+    ] as const) {
+      const remove = storage.getByRole('button', { name: `Remove ${name}` })
+      await remove.click()
+      const anyway = remove.getByText('Remove anyway')
+      if ((await anyway.count()) > 0) await anyway.click()
+      await storage.getByText(`Files on this device: ${left}, `).waitFor()
+    }
     await bill.page.keyboard.press('Escape')
     await get(bill, { name: 'page.html' })
     await isWhole(bill, { name: 'page.html' })
+    // What came by itself and was removed does not come by itself again.
+    await bill.page.reload()
+    await isWhole(bill, { name: 'page.html' })
+    await shown.getByRole('button', { name: 'Get' }).waitFor()
   })
 
   it.each([

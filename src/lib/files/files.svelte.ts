@@ -9,7 +9,7 @@ import { cleanFileName, cleanMime, type SharedFile } from '#mesh/timeline/file-b
 import type { MeshState } from '../state/mesh.svelte.ts'
 import type { RoomState } from '../state/room.svelte.ts'
 import { settings } from '../state/settings.svelte.ts'
-import { rememberName } from './file-names.ts'
+import { declinedFiles, rememberDeclined, rememberName } from './file-memory.ts'
 import { lookAt } from './picture.ts'
 
 type Progress = Extract<FileEvent, { type: 'progress' }>
@@ -53,7 +53,7 @@ export class FilesState {
   /** Coming by themselves, and not whole yet. */
   readonly #coming = new Set<FileId>()
   /** Called off by hand: they do not come by themselves again. */
-  readonly #declined = new Set<FileId>()
+  readonly #declined = declinedFiles()
   /** Shared by this page in its life. */
   readonly #shared = new SvelteSet<FileId>()
   preparing = $state.raw<readonly Preparing[]>([])
@@ -140,7 +140,7 @@ export class FilesState {
 
   get({ content, name }: SharedFile): void {
     rememberName(fileIdOf(content), name)
-    this.#declined.delete(fileIdOf(content))
+    this.#decline(fileIdOf(content), false)
     this.#mesh.source.command({ type: 'file', command: { type: 'get', content } })
   }
 
@@ -154,8 +154,14 @@ export class FilesState {
   }
 
   removeHeld(file: FileId): void {
-    this.#declined.add(file)
+    this.#decline(file, true)
     this.#mesh.source.command({ type: 'remove-file', file })
+  }
+
+  #decline(file: FileId, isDeclined: boolean): void {
+    if (isDeclined) this.#declined.add(file)
+    else this.#declined.delete(file)
+    rememberDeclined(file, isDeclined)
   }
 
   blob({ content, mime }: SharedFile): Promise<Blob | undefined> {
