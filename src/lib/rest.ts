@@ -26,11 +26,11 @@ export function fetchRest(mesh: MeshState): () => void {
     // Whoever holds files has them for others from then on.
     async () => (await import('./files/files.svelte.ts')).filesOf(mesh),
     async () => (await import('./i18n/sheet-language.svelte.ts')).sheetLanguage.fetch(language.code),
+    async () => void (mesh.isRested = true),
     ...[...Object.values(lateParts), ...parts, ...Object.values(sheets)],
   ]
   /** One at a time: all at once hold up whoever is typing, 100 ms and more on a slow phone. */
   const fetchAll = async () => {
-    mesh.isRested = true
     for (const load of loads) {
       await idle()
       if (isOver) return

@@ -4,6 +4,9 @@ import { pageTier } from './tier.ts'
 
 const checkIntervalMs = 3_600_000
 
+/** guess: an update takes over in a few milliseconds, if it does. */
+const controllingMaxMs = 2_000
+
 const takenBackKey = 'meshchat-taken-back'
 
 /** @returns whether an update did not start, and this is the app before it; said once */
@@ -26,6 +29,8 @@ export function watchUpdates(base: string, ready: (restart: () => void) => void)
       ready(() => {
         workbox.addEventListener('controlling', () => location.reload())
         workbox.messageSkipWaiting()
+        // measured: Chromium lets a worker wait on whose predecessor has something under way, until the page goes.
+        setTimeout(() => location.reload(), controllingMaxMs)
       })
     })
     try {
