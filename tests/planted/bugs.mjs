@@ -980,7 +980,7 @@ export const bugs = [
   },
   {
     name: 'hashes are waited for in a circle',
-    by: 'files/engine',
+    by: 'files/asking',
     file: 'files/asking.ts',
     find: 'wayForBlock(engine, file, chunk, ways)?.chosenBlocks',
     put: 'wayFor(engine, file, chunk, ways)?.chosenBlocks',

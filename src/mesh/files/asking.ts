@@ -28,7 +28,10 @@ export function askAll(engine: FileEngine, nowMs: number, out: FileEffect[]): vo
     const ways = waysOf(engine, file, nowMs)
     const free = ways.reduce((sum, { link }) => sum + (isLow(link) ? freeOf(link) : 0), 0)
     if (free === 0) continue
-    const others = ways.filter(({ link, source }) => link.isNear && !source.held.isFull)
+    const near = ways.filter(({ link }) => link.isNear)
+    // What comes from elsewhere one of the site fetches for all (C9).
+    const isHere = near.some(({ source }) => source.held.isFull)
+    const others = isHere ? near.filter(({ source }) => !source.held.isFull) : []
     const wanted = others.length > 0 ? fileLimits.choiceChunks : free * choiceFactor
     choose(engine, file, { ways, others, most: Math.min(fileLimits.choiceChunks, wanted) }, nowMs)
     for (const way of ways) ask(file, way, nowMs, out)

@@ -1,5 +1,6 @@
 /** Of whom a device asks what, where several near fetch the same. */
 import { describe, expect, it } from 'vitest'
+import { decodeFileFrame } from '../../../src/mesh/files/file-frame.ts'
 import { fileOf } from './make-file.ts'
 import { Net } from './net.ts'
 
@@ -42,6 +43,29 @@ describe('a file', () => {
     net.link(bill, ana, 10_000, 10)
     net.command(bill, { type: 'get', content: file.content })
     expect(net.run(10_000, () => (bill.store.get(file.id)?.chunks.size ?? 0) >= 150)).toBe(true)
+  })
+
+  it('[C9] comes with its hashes once into a site, whatever chunk each of its people needs them for', () => {
+    const net = new Net()
+    const ana = net.node('ana', 'a')
+    const others = ['b1', 'b2', 'b3', 'b4'].map((name) => net.node(name, 'b'))
+    for (const one of others) net.link(ana, one, 2_000_000, 5)
+    for (const [i, one] of others.entries())
+      for (const other of others.slice(i + 1)) net.link(one, other, 20_000_000, 1)
+    const file = fileOf(3, 12_000_000)
+    const given = new Map<number, number>()
+    ana.spoil = (bytes) => {
+      const frame = decodeFileFrame(bytes)
+      if (typeof frame !== 'string' && frame.type === 'hashes')
+        given.set(frame.block, (given.get(frame.block) ?? 0) + 1)
+      return bytes
+    }
+    net.put(ana, file)
+    for (const one of others) net.command(one, { type: 'get', content: file.content })
+    expect(net.run(60_000, () => others.every((one) => net.has(one, file)))).toBe(true)
+    // Before they know of one another two may ask.
+    const total = [...given.values()].reduce((sum, count) => sum + count, 0)
+    expect(total).toBeLessThan(1.6 * file.blocks.length)
   })
 
   it('[C14] stays paused when its device begins again, with all that it has, until somebody goes on', () => {
