@@ -7,8 +7,6 @@ import { sheets } from './sheets.ts'
 /** What is fetched by others when they need it. */
 const parts = [() => import('./state/rulings.svelte.ts'), () => import('./state/announcer.svelte.ts')]
 
-/** design: the first 5 s belong to the first load and the first messages; the rest of the app comes after. */
-const restMs = 6_000
 /** guess: who types without a pause waits for none of it, and has all of it within a minute. */
 const busyMaxMs = 1_000
 
@@ -38,10 +36,9 @@ export function fetchRest(mesh: MeshState): () => void {
       await load().catch(() => undefined)
     }
   }
-  const timer = setTimeout(() => void fetchAll(), restMs)
+  void fetchAll()
   return () => {
     isOver = true
-    clearTimeout(timer)
     close()
   }
 }
