@@ -7,6 +7,8 @@ export default defineConfig({
     environment: 'node',
     testTimeout: 240_000,
     hookTimeout: 120_000,
+    // A busy machine takes longer than the second that is usual.
+    expect: { poll: { timeout: 10_000 } },
     fileParallelism: false,
     sequence: { concurrent: false },
   },

@@ -68,7 +68,10 @@ function byRules(name, file) {
 /** @param {string} name @param {number} index @returns {Promise<string | undefined>} */
 async function bySeeds(name, index) {
   const url = await bundleWorker(`planted-${index}`, [plant(name)])
-  const seeds = [...keptSeeds(), ...Array.from({ length: seedsMax }, (_, i) => i + 1)]
+  const seeds = [
+    ...keptSeeds(),
+    ...Array.from({ length: seedsMax }, (_, i) => ({ seed: i + 1, hasFiles: i % 4 === 0 })),
+  ]
   return new Promise((resolve) => {
     const worker = new Worker(url)
     const next = () => {

@@ -7,6 +7,7 @@ import { handle } from '../../src/mesh/engine.ts'
 import { decodeFrame, encodeFrame } from '../../src/mesh/frame.ts'
 import { peerIdFromBytes, type EventId, type PeerId } from '../../src/mesh/ids.ts'
 import { createEngine, type Engine } from '../../src/mesh/state.ts'
+import type { Disk } from '../mesh/files/disk.ts'
 import type { Attacker } from './attackers.ts'
 import type { Prng } from './prng.ts'
 import type { Wire } from './wire.ts'
@@ -50,6 +51,7 @@ export const shippedCode: EngineCode = {
 export interface Backup {
   readonly tables: MemoryTables
   readonly incarnation: Uint8Array
+  readonly files: Disk | undefined
 }
 
 /** A link between two peers, as both ends know it. */

@@ -4,6 +4,7 @@
  *   npm run sim                         2,000 seeds from the commit's hash
  *   npm run sim -- --seeds 20000        more of them
  *   npm run sim -- --from 441 --seeds 1 one again
+ *   npm run sim -- --files all          with files in every world, not in every fourth; `none`: in none
  *   npm run sim -- --seeds 20000 --ledger   also writes the line down in tests/sim/LEDGER.md
  */
 import { spawnSync } from 'node:child_process'
@@ -19,6 +20,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '2000' },
     from: { type: 'string' },
+    files: { type: 'string' },
     ledger: { type: 'boolean', default: false },
   },
 })
@@ -44,11 +46,20 @@ const url = await bundleWorker('sim')
 const startMs = Date.now()
 const from = firstSeed()
 const count = Number(values.seeds)
-const fresh = Array.from({ length: count }, (_, i) => from + i)
+/** Files are exchanged in every fourth world: those of other seeds, and of what was found before, stay what they were. */
+const hasFiles = (/** @type {number} */ seed) =>
+  values.files === undefined ? seed % 4 === 0 : values.files === 'all'
+const fresh = Array.from({ length: count }, (_, i) => ({ seed: from + i, hasFiles: hasFiles(from + i) }))
 const queue = values.from === undefined ? [...keptSeeds(), ...fresh] : fresh
 const total = queue.length
-const counts = { passed: 0, failed: 0, posted: 0 }
+const counts = { passed: 0, failed: 0, posted: 0, fetched: 0 }
 let taken = 0
+
+/** What a seed needs to be the same world again. @returns {string} */
+function filesAgain(/** @type {number} */ seed) {
+  const { hasFiles: had } = queue.find((one) => one.seed === seed) ?? { hasFiles: false }
+  return had === (seed % 4 === 0) ? '' : ` --files ${had ? 'all' : 'none'}`
+}
 
 /** @returns {Promise<void>} */
 function work() {
@@ -61,23 +72,27 @@ function work() {
       else worker.postMessage(seeds)
     }
     worker.on('error', reject)
-    worker.on('message', (/** @type {{ seed: number, problems: string[], posted: number }[]} */ outcomes) => {
-      for (const { seed, problems, posted } of outcomes) {
-        counts.posted += posted
-        if (problems.length === 0) counts.passed += 1
-        else {
-          counts.failed += 1
-          if (counts.failed <= failuresShown) {
-            console.log(
-              `seed ${seed}: ${problems.join('; ')}\n  again: npm run sim -- --from ${seed} --seeds 1`,
-            )
+    worker.on(
+      'message',
+      (/** @type {{ seed: number, problems: string[], posted: number, fetched: number }[]} */ outcomes) => {
+        for (const { seed, problems, posted, fetched } of outcomes) {
+          counts.posted += posted
+          counts.fetched += fetched
+          if (problems.length === 0) counts.passed += 1
+          else {
+            counts.failed += 1
+            if (counts.failed <= failuresShown) {
+              console.log(
+                `seed ${seed}: ${problems.join('; ')}\n  again: npm run sim -- --from ${seed} --seeds 1${filesAgain(seed)}`,
+              )
+            }
           }
         }
-      }
-      const done = counts.passed + counts.failed
-      if (done % 1_000 < portion) console.log(`${done} of ${total} seeds, ${counts.failed} with violations`)
-      next()
-    })
+        const done = counts.passed + counts.failed
+        if (done % 1_000 < portion) console.log(`${done} of ${total} seeds, ${counts.failed} with violations`)
+        next()
+      },
+    )
     next()
   })
 }
@@ -85,7 +100,7 @@ function work() {
 await Promise.all(Array.from({ length: availableParallelism() }, work))
 
 const seconds = Math.round((Date.now() - startMs) / 1_000)
-const line = `${count} fresh seeds from ${from}, ${total - count} kept; ${counts.posted} messages; ${counts.failed} violations; ${seconds} s`
+const line = `${count} fresh seeds from ${from}, ${total - count} kept; ${counts.posted} messages, ${counts.fetched} chunks of files; ${counts.failed} violations; ${seconds} s`
 console.log(line)
 if (values.ledger) {
   const date = new Date().toISOString().slice(0, 10)

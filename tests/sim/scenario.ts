@@ -14,6 +14,7 @@ import {
   transcript,
 } from './checks.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
+import { checkFiles, SimFiles } from './files.ts'
 import { keepAll } from '../../src/mesh/sync/retention.ts'
 import { Attacker, attacks, type Attack } from './attackers.ts'
 import type { EngineCode, SimPeer } from './peer.ts'
@@ -36,6 +37,8 @@ const fullQuietEvery = 8
 export interface Outcome {
   readonly problems: readonly string[]
   readonly posted: number
+  /** Chunks of files that were stored by those who fetched them. */
+  readonly fetched: number
   readonly frames: number
   readonly bytes: number
   readonly steps: number
@@ -49,6 +52,8 @@ export interface ScenarioOptions {
   readonly codeFor?: (index: number) => EngineCode
   /** One peer does this, wherever another one could stand in for it; without it a fifth of the larger worlds has some attacker. */
   readonly attack?: Attack
+  /** Files are shared and fetched meanwhile. */
+  readonly hasFiles?: boolean
   /** Gets the world before it begins. */
   readonly seen?: (world: World) => void
 }
@@ -68,6 +73,10 @@ export function runScenario(seed: number, options: ScenarioOptions = {}): Outcom
   const mesh = new World(seed, layoutFor(random), { ...faults, ...radioFor(seed) })
   const { codeFor, seen } = options
   if (codeFor !== undefined) for (const peer of mesh.peers) peer.code = codeFor(peer.index)
+  if (options.hasFiles === true) {
+    mesh.files = new SimFiles(mesh, seed)
+    mesh.files.plan(troubleMs)
+  }
   seen?.(mesh)
   return play(mesh, seed, options.attack)
 }
@@ -168,6 +177,7 @@ function play(world: World, seed: number, attack: Attack | undefined): Outcome {
   return {
     problems,
     posted: world.peers.reduce((sum, peer) => sum + peer.posted.length, 0),
+    fetched: world.files?.written ?? 0,
     frames: world.counters.frames,
     bytes: world.counters.bytes,
     steps: schedule.steps,
@@ -213,6 +223,7 @@ const checks = [
   checkPostsTaken,
   checkBounds,
   checkAgreement,
+  checkFiles,
 ]
 
 /** Half of what is said is a message; the rest is about one that the speaker has. */
@@ -246,7 +257,8 @@ function trouble(world: World, mayRestore: boolean): void {
   else if (kind === 4 && world.faults.clockErrorMaxMs > 0) {
     world.setClock(peer, random.between(-1, 1) * random.between(0, 86_400_000))
   } else if (kind === 8 && peer.backup === undefined && mayRestore) {
-    peer.backup = { tables: peer.tables.copy(), incarnation: peer.incarnation }
+    const files = world.files?.diskOf(peer).copy()
+    peer.backup = { tables: peer.tables.copy(), incarnation: peer.incarnation, files }
   } else {
     world.crash(peer)
     if (kind === 5) world.wipe(peer, random.chance(0.5))
@@ -263,4 +275,5 @@ function settle(world: World): void {
   world.heal()
   for (const peer of world.peers) if (peer.engine === undefined) world.start(peer)
   for (const site of world.sites) world.setHelper(true, site)
+  world.files?.settle()
 }

@@ -8,6 +8,20 @@ describe('simulation', () => {
     expect(runScenario(4711).trace).not.toBe(runScenario(4712).trace)
   })
 
+  it(
+    '[C11] has files whole at everybody who wants them, and nothing else suffers',
+    { timeout: 60_000 },
+    () => {
+      let fetched = 0
+      for (let seed = 400; seed < 430; seed++) {
+        const outcome = runScenario(seed, { hasFiles: true })
+        expect(outcome.problems).toEqual([])
+        fetched += outcome.fetched
+      }
+      expect(fetched).toBeGreaterThan(500)
+    },
+  )
+
   it.each([
     ['[T2] breaks frames', 'garbage'],
     ['[T4] passes nothing on', 'withhold'],

@@ -53,11 +53,12 @@ export class Wire {
   }
 
   /**
-   * @param delayMs of the way, without queues
+   * @param lane undefined for what may be lost and overtaken
+   * @param parts `delayMs`: of the way, without queues
    * @returns when it arrives, ms, once for each copy; empty when it is lost
    */
   arrivals(
-    lane: Lane,
+    lane: Lane | undefined,
     parts: { readonly leftMs: number; readonly delayMs: number; readonly nowMs: number },
     faults: WireFaults,
     random: Prng,
@@ -65,7 +66,7 @@ export class Wire {
     const { leftMs, delayMs, nowMs } = parts
     const atMs = leftMs + delayMs
     const isLostInBurst = this.isLostInBurst(faults, random)
-    if (lane !== 'chat') {
+    if (lane !== undefined) {
       const wholeMs = Math.max(this.lastMs.get(lane) ?? 0, atMs + (isLostInBurst ? repeatMs : 0))
       this.lastMs.set(lane, wholeMs)
       return [wholeMs]

@@ -2,10 +2,10 @@
 import { parentPort } from 'node:worker_threads'
 import { runScenario } from './scenario.ts'
 
-parentPort?.on('message', (seeds: readonly number[]) => {
-  const outcomes = seeds.map((seed) => {
-    const { problems, posted } = runScenario(seed)
-    return { seed, problems, posted }
+parentPort?.on('message', (seeds: readonly { readonly seed: number; readonly hasFiles: boolean }[]) => {
+  const outcomes = seeds.map(({ seed, hasFiles }) => {
+    const { problems, posted, fetched } = runScenario(seed, { hasFiles })
+    return { seed, problems, posted, fetched }
   })
   parentPort?.postMessage(outcomes)
 })

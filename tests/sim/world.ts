@@ -7,12 +7,14 @@ import { MemoryTables } from '../../src/adapters/memory/memory-store.ts'
 import { encodeUtf8 } from '../../src/mesh/bytes.ts'
 import { unclearFrame } from '../../src/mesh/gossip/complete.ts'
 import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
-import { encodeFrame, frameClaims, laneOf, type Frame } from '../../src/mesh/frame.ts'
+import { encodeFrame, frameClaims, laneOf, type Frame, type Lane } from '../../src/mesh/frame.ts'
 import { keepAll } from '../../src/mesh/sync/retention.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
 import { peerIdFromBytes, type PeerId, type RoomId } from '../../src/mesh/ids.ts'
+import { Disk } from '../mesh/files/disk.ts'
 import { Counters } from './counters.ts'
 import { Mixer } from './mixing.ts'
+import type { SimFiles } from './files.ts'
 import { SimPeer, type Backup, type Conduit, type SimSite } from './peer.ts'
 import { Prng } from './prng.ts'
 import { Schedule } from './schedule.ts'
@@ -70,6 +72,8 @@ export class World {
   private readonly isFast: boolean
   /** Seen by anybody. */
   forks = 0
+  /** Where files are exchanged, too. */
+  files: SimFiles | undefined
   private lastLink = 0
   private readonly cuts = new Set<string>()
   private readonly siteCuts = new Set<string>()
@@ -109,6 +113,7 @@ export class World {
     peer.incarnation = backup.incarnation
     peer.disk += 1
     peer.isRestored = true
+    if (backup.files !== undefined) this.files?.setDisk(peer, backup.files.copy())
     // What the backup has is still to be there in the end.
     for (const [i, posted] of peer.posted.entries()) {
       if (peer.tables.byId.has(posted.id)) peer.posted[i] = { ...posted, life: peer.disk }
@@ -130,6 +135,7 @@ export class World {
       stored: peer.tables.state(),
     }
     peer.engine = peer.code.createEngine(input, this.clock(peer))
+    this.files?.start(peer)
     this.input(peer, input)
     this.input(peer, { type: 'command', command: { type: 'rename', name: `peer ${peer.index}` } })
     if (!peer.box) this.input(peer, { type: 'command', command: { type: 'join', name: 'general' } })
@@ -144,6 +150,7 @@ export class World {
   /** The process is gone: what was not on disk is lost, links die without a word. */
   crash(peer: SimPeer): void {
     peer.engine = undefined
+    this.files?.crash(peer)
     peer.life += 1
     for (const conduit of [...peer.conduits.values()]) this.closeConduit(conduit, true)
     const { life } = peer
@@ -176,6 +183,7 @@ export class World {
   /** Everything that the browser stored is gone; a new incarnation, and on secure pages a new key. */
   wipe(peer: SimPeer, keepKey: boolean): void {
     peer.tables = new MemoryTables()
+    this.files?.setDisk(peer, new Disk())
     peer.disk += 1
     peer.incarnation = this.random.bytes(16)
     if (keepKey || peer.box) return
@@ -312,7 +320,7 @@ export class World {
   }
 
   /** Later, if this life of the peer still lasts. */
-  private later(peer: SimPeer, delayMs: number, run: () => void): void {
+  later(peer: SimPeer, delayMs: number, run: () => void): void {
     const { life } = peer
     this.schedule.after(delayMs, () => {
       if (peer.life === life) run()
@@ -336,11 +344,8 @@ export class World {
         })
       case 'send':
         return this.send(peer, effect.link, effect.frame)
-      case 'hang-up': {
-        const conduit = peer.conduits.get(effect.link)
-        if (conduit !== undefined) this.closeConduit(conduit, false)
-        return
-      }
+      case 'hang-up':
+        return this.hangUp(peer, effect.link)
       case 'dial':
         this.noteDial(peer)
         return this.later(peer, 1, () =>
@@ -355,8 +360,7 @@ export class World {
       case 'schedule':
         return this.wake(peer, effect.delayMs)
       case 'links':
-        // Files have a simulation of their own (tests/mesh/files).
-        return
+        return this.files?.links(peer, effect.links)
       case 'emit':
         return this.emitted(peer, effect.event)
     }
@@ -494,6 +498,17 @@ export class World {
     return hops
   }
 
+  hangUp(peer: SimPeer, link: LinkId): void {
+    const conduit = peer.conduits.get(link)
+    if (conduit !== undefined) this.closeConduit(conduit, false)
+  }
+
+  /** Where a link leads. */
+  peerAt(peer: SimPeer, link: LinkId): SimPeer | undefined {
+    const conduit = peer.conduits.get(link)
+    return conduit?.a === peer ? conduit.b : conduit?.a
+  }
+
   private closeConduit(conduit: Conduit, silently: boolean): void {
     if (!conduit.open) return
     conduit.open = false
@@ -503,7 +518,10 @@ export class World {
       [conduit.b, conduit.idAtB],
     ] as const) {
       peer.conduits.delete(link)
-      this.later(peer, noticeMs, () => this.input(peer, { type: 'link-down', link }))
+      this.later(peer, noticeMs, () => {
+        this.files?.down(peer, link)
+        this.input(peer, { type: 'link-down', link })
+      })
     }
   }
 
@@ -522,23 +540,54 @@ export class World {
     const packed = this.packs && lane === 'bulk' ? wire?.pack(bytes ?? encodeFrame(frame)) : undefined
     this.counters.count(conduit?.hops ?? 0, frame, packed ?? bytes?.length)
     if (bytes !== undefined) this.trace.number(this.schedule.nowMs).number(peer.index).add(bytes)
-    if (conduit === undefined || wire === undefined) return
+    const size =
+      this.faults.radioKbps === undefined ? 0 : (packed ?? bytes?.length ?? encodeFrame(frame).length)
+    this.carry(peer, link, { lane, isLoose: lane === 'chat', size }, (target, there, way) => {
+      if (bytes === undefined) this.input(target, { type: 'received', link: there, frame })
+      else this.arrive(target, there, bytes, peer.attacker !== undefined ? way : undefined)
+    })
+  }
+
+  /** @returns whether the bulk lane takes more */
+  putFile(peer: SimPeer, link: LinkId, lane: Lane, bytes: Uint8Array, isLoose: boolean): boolean {
+    this.trace.number(this.schedule.nowMs).number(peer.index).add(bytes)
+    const size = this.faults.radioKbps === undefined ? 0 : bytes.length
+    return this.carry(peer, link, { lane, isLoose, size }, (target, there, way) => {
+      if (this.files?.arrive(target, there, bytes) !== false) return
+      if (peer.attacker !== undefined) this.closeConduit(way, false)
+      else this.problems.push('an honest frame about files is malformed')
+    })
+  }
+
+  /** @param freight `isLoose`: may be lost and overtaken @returns whether the bulk lane takes more */
+  private carry(
+    peer: SimPeer,
+    link: LinkId,
+    freight: { readonly lane: Lane; readonly isLoose: boolean; readonly size: number },
+    arrive: (target: SimPeer, linkThere: LinkId, conduit: Conduit) => void,
+  ): boolean {
+    const conduit = peer.conduits.get(link)
+    const wire = conduit?.a === peer ? conduit.fromA : conduit?.fromB
+    if (conduit === undefined || wire === undefined) return true
     const target = conduit.a === peer ? conduit.b : conduit.a
     const linkThere = conduit.a === peer ? conduit.idAtB : conduit.idAtA
-    const arrive = () => {
-      if (!conduit.open) return
-      if (bytes === undefined) this.input(target, { type: 'received', link: linkThere, frame })
-      else this.arrive(target, linkThere, bytes, peer.attacker !== undefined ? conduit : undefined)
-    }
+    const { lane, isLoose, size } = freight
     const { faults, random } = this
     const { nowMs } = this.schedule
     const delayMs = random.between(faults.latencyMinMs, faults.latencyMaxMs) + this.radioDelayMs(conduit.hops)
-    const size = faults.radioKbps === undefined ? 0 : (packed ?? bytes?.length ?? encodeFrame(frame).length)
     const leftMs = wire.leaves(size, faults, conduit.hops > 0, nowMs)
     if (lane === 'bulk' && leftMs > nowMs) this.queueBulk(peer, { link, wire, size, leftMs })
-    for (const atMs of wire.arrivals(lane, { leftMs, delayMs, nowMs }, faults, random)) {
-      this.later(target, atMs - nowMs, arrive)
+    for (const atMs of wire.arrivals(
+      isLoose ? undefined : lane,
+      { leftMs, delayMs, nowMs },
+      faults,
+      random,
+    )) {
+      this.later(target, atMs - nowMs, () => {
+        if (conduit.open) arrive(target, linkThere, conduit)
+      })
     }
+    return !wire.isCongested
   }
 
   /** The bulk lane says when it has taken enough for now, and when it takes more. */
@@ -557,6 +606,7 @@ export class World {
       if (!wire.isCongested || wire.bulkWaiting > bulkBytes.low) return
       wire.isCongested = false
       this.input(peer, { type: 'drained', link })
+      this.files?.drained(peer, link)
     })
   }
 

@@ -36,7 +36,7 @@ export interface Ground {
   readonly flushMs: number
 }
 
-/** What an earlier release wrote, or nobody of ours, is kept for others. */
+/** What is none of ours is kept for others, and asked for by nobody. */
 function wishOf(text: string | undefined): Wish {
   return text === 'wanted' || text === 'paused' ? text : 'carried'
 }

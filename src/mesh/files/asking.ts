@@ -10,6 +10,7 @@ import type { Chunks } from './file-frame.ts'
 import type { FileEffect, FileEngine, FileLink, FileState, Source } from './file-state.ts'
 import { chunkCount } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
+import { isSilent } from './offers.ts'
 import { isFetched, send } from './wants.ts'
 
 /** One who can be asked for parts of a file. */
@@ -25,7 +26,7 @@ export function askAll(engine: FileEngine, nowMs: number, out: FileEffect[]): vo
   if (engine.writes.size >= fileLimits.writingMax) return
   for (const file of engine.files.values()) {
     if (file.sources.size === 0 || !isNeeded(file)) continue
-    const ways = waysOf(engine, file, nowMs)
+    const ways = waysOf(engine, file)
     const free = ways.reduce((sum, { link }) => sum + (isLow(link) ? freeOf(link) : 0), 0)
     if (free === 0) continue
     const near = ways.filter(({ link }) => link.isNear)
@@ -50,17 +51,12 @@ function isNeeded(file: FileState): boolean {
   return isFetched(file) || file.pending.size > 0 || file.pendingBlocks.size > 0
 }
 
-function waysOf(engine: FileEngine, file: FileState, nowMs: number): Way[] {
+function waysOf(engine: FileEngine, file: FileState): Way[] {
   return [...file.sources].flatMap(([id, source]): Way[] => {
     const link = engine.links.get(id)
-    if (link === undefined || engine.banned.has(link.peer) || isSilent(link, nowMs)) return []
+    if (link === undefined || engine.banned.has(link.peer) || isSilent(file, id)) return []
     return [{ link, source, chosen: [], chosenBlocks: [] }]
   })
-}
-
-/** C11: it has been asked and sent nothing. */
-export function isSilent(link: FileLink, nowMs: number): boolean {
-  return nowMs < link.silentUntilMs
 }
 
 function freeOf(link: FileLink): number {
@@ -84,8 +80,8 @@ interface Choice {
 function choose(engine: FileEngine, file: FileState, choice: Choice, nowMs: number): void {
   const { ways, others, most } = choice
   const rarity = (chunk: number) => ways.filter(({ source }) => source.held.has(chunk)).length
-  const chunks = nextChunks(engine, file, most, nowMs)
-  if (isFetched(file)) addOthers(engine, file, { others, chunks }, nowMs)
+  const chunks = nextChunks(engine, file, most)
+  if (isFetched(file)) addOthers(engine, file, { others, chunks })
   const turnOf = turns(engine, file, others)
   const candidates = chunks.map((chunk) => ({ chunk, rarity: rarity(chunk), turn: turnOf(chunk) }))
   candidates.sort((a, b) => a.rarity - b.rarity || a.turn - b.turn)
@@ -104,8 +100,8 @@ function isBlockAsked(file: FileState, block: number, nowMs: number): boolean {
 }
 
 /** What others wait for first; then, from a place of this device's own, what this device lacks. */
-function nextChunks(engine: FileEngine, file: FileState, most: number, nowMs: number): number[] {
-  const found = [...file.pending.keys()].filter((chunk) => isMissing(engine, file, chunk, nowMs))
+function nextChunks(engine: FileEngine, file: FileState, most: number): number[] {
+  const found = [...file.pending.keys()].filter((chunk) => isMissing(engine, file, chunk))
   for (const block of file.pendingBlocks.keys()) {
     const first = block * fileLimits.blockChunks
     if (!file.blocks.has(block) && !file.held.has(first)) found.push(first)
@@ -117,7 +113,7 @@ function nextChunks(engine: FileEngine, file: FileState, most: number, nowMs: nu
     const [first, end] = at === 0 ? [from, count] : [0, from]
     let chunk = file.held.nextMissing(first)
     for (; chunk < end && found.length < most; chunk = file.held.nextMissing(chunk + 1))
-      if (isMissing(engine, file, chunk, nowMs) && !file.pending.has(chunk)) found.push(chunk)
+      if (isMissing(engine, file, chunk) && !file.pending.has(chunk)) found.push(chunk)
   }
   return found
 }
@@ -148,7 +144,6 @@ function addOthers(
   engine: FileEngine,
   file: FileState,
   { others, chunks }: { readonly others: readonly Way[]; readonly chunks: number[] },
-  nowMs: number,
 ): void {
   const there = new Set(chunks)
   const from = ownPlace(engine, file)
@@ -165,7 +160,7 @@ function addOthers(
       }
       if (isAround && chunk >= from) break
       if (there.has(chunk)) left -= 1
-      else if (isMissing(engine, file, chunk, nowMs)) {
+      else if (isMissing(engine, file, chunk)) {
         there.add(chunk)
         chunks.push(chunk)
         left -= 1
@@ -179,11 +174,10 @@ function ownPlace(engine: FileEngine, file: FileState): number {
 }
 
 /** Neither held nor on its way. */
-function isMissing(engine: FileEngine, file: FileState, chunk: number, nowMs: number): boolean {
+function isMissing(engine: FileEngine, file: FileState, chunk: number): boolean {
   if (file.held.has(chunk) || file.writing.has(chunk)) return false
   for (const id of file.asked.get(chunk)?.keys() ?? []) {
-    const link = engine.links.get(id)
-    if (link !== undefined && !isSilent(link, nowMs)) return false
+    if (engine.links.has(id) && !isSilent(file, id)) return false
   }
   return true
 }
@@ -195,9 +189,29 @@ function wayFor(engine: FileEngine, file: FileState, chunk: number, ways: readon
   const near = ways.filter((way) => way.link.isNear && way.source.held.has(chunk))
   // One who is busy now is waited for: what a neighbour has crosses no radio link again.
   if (near.length > 0) return fewest(near.filter(isFree))
-  const { far, puller } = fromElsewhere(engine, file, chunk, ways, file.pending.get(chunk))
-  if (puller === undefined) return fewest(far.filter(isFree))
-  return isFree(puller) ? puller : undefined
+  const waiting = file.pending.get(chunk)
+  const inside = throughSite(ways, chunk, 'siteHeld', waiting)
+  if (inside.length > 0) return fewest(inside.filter(isFree))
+  const { far, puller } = fromElsewhere(engine, file, chunk, ways, waiting)
+  if (puller !== undefined) return isFree(puller) ? puller : undefined
+  const rest = far.length > 0 ? far : throughSite(ways, chunk, 'siteReach', waiting)
+  return fewest(rest.filter(isFree))
+}
+
+/** C18: of those through whom others of the site are reached the nearest ones: each step is nearer, so that no circle waits. */
+function throughSite(
+  ways: readonly Way[],
+  chunk: number,
+  map: 'siteHeld' | 'siteReach',
+  waiting: ReadonlySet<LinkId> | undefined,
+): readonly Way[] {
+  const all = ways.filter(({ link, source }) => source[map].has(chunk) && waiting?.has(link.id) !== true)
+  return nearest(all, ({ source }) => (map === 'siteHeld' ? source.siteHops : source.siteReachHops))
+}
+
+function nearest(ways: readonly Way[], hopsOf: (way: Way) => number): readonly Way[] {
+  const least = Math.min(...ways.map(hopsOf))
+  return ways.filter((way) => hopsOf(way) === least)
 }
 
 /**
@@ -214,9 +228,13 @@ function wayForBlock(
   if (near.length > 0) return fewest(near)
   const block = Math.floor(chunk / fileLimits.blockChunks)
   const first = block * fileLimits.blockChunks
-  const { far, puller } = fromElsewhere(engine, file, first, ways, file.pendingBlocks.get(block))
+  const waiting = file.pendingBlocks.get(block)
+  const inside = throughSite(ways, chunk, 'siteHeld', waiting)
+  if (inside.length > 0) return fewest(inside)
+  const { far, puller } = fromElsewhere(engine, file, first, ways, waiting)
   // A part of the block may be there without its first chunk.
-  return puller ?? fewest(far) ?? fewest(ways.filter(({ source }) => source.held.has(chunk)))
+  const held = ways.filter(({ source }) => source.held.has(chunk))
+  return puller ?? fewest(far) ?? fewest(held) ?? fewest(throughSite(ways, first, 'siteReach', waiting))
 }
 
 /** C9: who may be asked across a link between sites, and who of this site does it; undefined: this device. */
@@ -232,7 +250,9 @@ function fromElsewhere(
   const far = others.filter(
     ({ link, source }) => !link.isNear && (source.held.has(chunk) || source.reach.has(chunk)),
   )
-  return { far, puller: pullerOf(engine, file, chunk, far.length > 0, through) }
+  // Each step is nearer: where sites lie in a circle nobody waits in one.
+  const hopsOf = ({ source }: Way) => (source.held.has(chunk) ? 0 : source.hops)
+  return { far: nearest(far, hopsOf), puller: pullerOf(engine, file, chunk, far.length > 0, through) }
 }
 
 function isAskedOf(file: FileState, chunk: number, link: LinkId): boolean {
@@ -250,7 +270,7 @@ function loadOf({ link, chosen }: Way): number {
   return (link.outstanding + chosen.length) / link.depth
 }
 
-/** C9: @returns who of this site fetches a chunk from elsewhere; undefined: this device */
+/** C9: @returns who of this site fetches a chunk from elsewhere: the nearest, then by rank; undefined: this device */
 function pullerOf(
   engine: FileEngine,
   file: FileState,
@@ -259,11 +279,13 @@ function pullerOf(
   through: readonly Way[],
 ): Way | undefined {
   let best: Way | undefined
+  let hops = isCandidate ? file.toldHops : Number.POSITIVE_INFINITY
   let rank = isCandidate ? rankFor(file, engine.self)(chunk) : -1
   for (const way of through) {
     const other = rankFor(file, way.link.peer)(chunk)
-    if (other <= rank) continue
+    if (way.source.hops > hops || (way.source.hops === hops && other <= rank)) continue
     best = way
+    hops = way.source.hops
     rank = other
   }
   return best
@@ -273,7 +295,7 @@ function ask(file: FileState, { link, chosen, chosenBlocks }: Way, nowMs: number
   const blocks = chosenBlocks.slice(0, fileLimits.blocksPerFrameMax)
   const chunks = rowsOf(chosen.sort((a, b) => a - b))
   if (chunks.length === 0 && blocks.length === 0) return
-  if (link.outstanding === 0) link.heardMs = nowMs
+  noteAsked(file, link, nowMs)
   for (const { first, count } of chunks) {
     for (let chunk = first; chunk < first + count; chunk++) {
       const asked = file.asked.get(chunk) ?? new Map<LinkId, number>()
@@ -283,6 +305,17 @@ function ask(file: FileState, { link, chosen, chosenBlocks }: Way, nowMs: number
   }
   for (const block of blocks) file.askedBlocks.set(block, { link: link.id, atMs: nowMs })
   send(out, link.id, { type: 'ask', file: file.name, chunks, blocks })
+}
+
+/** C11: from now on something is due. */
+function noteAsked(file: FileState, { id, outstanding }: FileLink, nowMs: number): void {
+  const standing = file.standings.get(id)
+  if (standing === undefined)
+    file.standings.set(id, {
+      ...{ heardMs: nowMs, isSilent: false, silentUntilMs: nowMs, silences: 0, refusals: 0 },
+    })
+  else if (outstanding === 0 || ![...file.asked.values()].some((asked) => asked.has(id)))
+    standing.heardMs = nowMs
 }
 
 /** @param chunks ascending @returns them in rows, as many as fit a frame */

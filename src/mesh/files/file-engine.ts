@@ -4,7 +4,7 @@
  */
 import { unreachable, type LinkId } from '../effects.ts'
 import { fileLimits } from './limits.ts'
-import { askAll, isSilent } from './asking.ts'
+import { askAll } from './asking.ts'
 import type { FileFrame } from './file-frame.ts'
 import {
   createFileLink,
@@ -20,6 +20,7 @@ import {
 import { giveAgain, giveAll, hearGot, takeAsk, takeBlockRead, takeChunkRead, takeStop } from './giving.ts'
 import { timeoutAtMs } from './congestion.ts'
 import { chunkCount, chunkLength } from './hash-tree.ts'
+import { isSilent, takeOffer, tellOffers } from './offers.ts'
 import { callOff, takeHashes, takeNone, takePart, takeWritten, tellGot } from './taking.ts'
 import {
   addFile,
@@ -28,10 +29,9 @@ import {
   giveUp,
   giveUpSilent,
   isFetched,
+  lookAround,
   loseWant,
-  takeOffer,
   takeWant,
-  tellOffers,
   tellWants,
 } from './wants.ts'
 
@@ -52,6 +52,7 @@ export function handleFiles(engine: FileEngine, input: FileInput, nowMs: number)
   route(engine, input, nowMs, out)
   expireWants(engine, nowMs)
   giveUpSilent(engine, nowMs, out)
+  lookAround(engine, nowMs)
   tellWants(engine, nowMs, out)
   forgetUnwanted(engine, out)
   askAll(engine, nowMs, out)
@@ -146,6 +147,7 @@ function loseLink(engine: FileEngine, id: LinkId): void {
   for (const file of engine.files.values()) {
     loseWant(file, id)
     file.askedFor.delete(id)
+    file.standings.delete(id)
     if (file.sources.delete(id)) file.isOfferStale = true
     if (link !== undefined) giveUp(engine, file, link)
   }
@@ -160,7 +162,7 @@ function receive(
   out: FileEffect[],
 ): void {
   if (frame.type === 'want-files') {
-    for (const content of frame.files) takeWant(engine, link, content, nowMs, out)
+    for (const wanted of frame.files) takeWant(engine, link, wanted, nowMs, out)
     return
   }
   if (frame.type === 'leave-files') {
@@ -193,7 +195,7 @@ function receiveOf(
     case 'stop':
       return takeStop(link, file, frame.chunks)
     case 'none':
-      return takeNone(engine, link, file, frame)
+      return takeNone(engine, link, file, frame, nowMs)
     case 'hashes':
       return takeHashes(engine, link, file, frame, nowMs, out)
     case 'part':
@@ -210,15 +212,12 @@ function heldBytes({ held, content }: FileState): number {
   return held.count * fileLimits.chunkBytes - (held.has(last) ? short : 0)
 }
 
-function progressOf(engine: FileEngine, file: FileState, nowMs: number): Progress {
+function progressOf(engine: FileEngine, file: FileState): Progress {
   if (file.held.isFull) return 'complete'
   if (file.isFull) return 'full'
   if (file.isPaused) return 'paused'
   const isComing = [...file.asked.values()].some((asked) =>
-    [...asked.keys()].some((id) => {
-      const link = engine.links.get(id)
-      return link !== undefined && !isSilent(link, nowMs)
-    }),
+    [...asked.keys()].some((id) => engine.links.has(id) && !isSilent(file, id)),
   )
   return isComing || file.writing.size > 0 ? 'fetching' : 'waiting'
 }
@@ -228,7 +227,7 @@ function tellProgress(engine: FileEngine, nowMs: number, out: FileEffect[]): voi
   engine.isProgressDue = false
   for (const file of engine.files.values()) {
     if (!file.isWanted) continue
-    const progress = progressOf(engine, file, nowMs)
+    const progress = progressOf(engine, file)
     const isSoon = nowMs - file.toldMs < fileLimits.progressIntervalMs
     if (isSoon && file.toldKey.startsWith(progress)) {
       engine.isProgressDue = true

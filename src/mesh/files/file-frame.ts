@@ -22,6 +22,13 @@ export interface Chunks {
   readonly count: number
 }
 
+/** A file that is wanted; over how many others, and over how many of a site (C18), that may be passed on. */
+export interface Wanted {
+  readonly content: Content
+  readonly hops: number
+  readonly siteHops: number
+}
+
 /** What can be had from a peer. */
 export interface Offer {
   /** What it holds itself. */
@@ -29,11 +36,18 @@ export interface Offer {
   /** What it would fetch from others for somebody, and over how many peers at most. */
   readonly reach: Runs
   readonly hops: number
+  /** C18: what others of the same site hold, over how many of them at most; and what they reach, over how many all the way. */
+  readonly site?: {
+    readonly held: Runs
+    readonly hops: number
+    readonly reach: Runs
+    readonly reachHops: number
+  }
 }
 
 export type FileFrame =
   /** Whoever says it wants these, or somebody behind it does. */
-  | { readonly type: 'want-files'; readonly files: readonly Content[] }
+  | { readonly type: 'want-files'; readonly files: readonly Wanted[] }
   | { readonly type: 'leave-files'; readonly files: readonly FileName[] }
   | ({ readonly type: 'offer'; readonly file: FileName } & Offer)
   | {
@@ -82,7 +96,11 @@ export function encodeFileFrame(frame: FileFrame): Uint8Array {
   const writer = new Writer().u8(fileCodes[frame.type])
   if (frame.type === 'want-files') {
     writer.varint(frame.files.length)
-    for (const { size, root } of frame.files) writer.varint(size).fixed(root)
+    for (const { content, hops, siteHops } of frame.files)
+      writer
+        .varint(content.size)
+        .fixed(content.root)
+        .u8(hops * scopeStep + siteHops)
     return writer.finish()
   }
   if (frame.type === 'leave-files') {
@@ -102,8 +120,7 @@ function writeAbout(
 ): void {
   switch (frame.type) {
     case 'offer':
-      writeRuns(writer.u8(frame.hops), frame.held)
-      return writeRuns(writer, frame.reach)
+      return writeOffer(writer, frame)
     case 'ask':
     case 'none':
       writeChunks(writer, frame.chunks)
@@ -121,6 +138,19 @@ function writeAbout(
     default:
       unreachable(frame)
   }
+}
+
+/** Above the hops: a site follows. */
+const siteBit = 0x80
+/** Hops in the upper half of a byte, those of a site in the lower one. */
+const scopeStep = 16
+
+function writeOffer(writer: Writer, { hops, held, reach, site }: Offer): void {
+  writeRuns(writer.u8(hops + (site === undefined ? 0 : siteBit)), held)
+  writeRuns(writer, reach)
+  if (site === undefined) return
+  writeRuns(writer.u8(site.hops), site.held)
+  writeRuns(writer.u8(site.reachHops), site.reach)
 }
 
 function writeChunks(writer: Writer, chunks: readonly Chunks[]): void {
@@ -147,15 +177,12 @@ function readFrame(reader: Reader, code: number): FileFrame | undefined {
     case fileCodes['want-files']:
       return {
         type: 'want-files',
-        files: reader.list(fileLimits.filesPerFrameMax, () => readContent(reader)),
+        files: reader.list(fileLimits.filesPerFrameMax, () => readWanted(reader)),
       }
     case fileCodes['leave-files']:
       return { type: 'leave-files', files: reader.list(fileLimits.filesPerFrameMax, () => readName(reader)) }
-    case fileCodes.offer: {
-      const [file, hops] = [readName(reader), reader.u8()]
-      if (hops > fileLimits.hopsMax) throw new Malformed('hops')
-      return { type: 'offer', file, hops, held: readRuns(reader), reach: readRuns(reader) }
-    }
+    case fileCodes.offer:
+      return readOffer(reader)
     case fileCodes.ask:
     case fileCodes.none: {
       const type = code === fileCodes.ask ? 'ask' : 'none'
@@ -183,6 +210,26 @@ function readFrame(reader: Reader, code: number): FileFrame | undefined {
     default:
       return undefined
   }
+}
+
+function readOffer(reader: Reader): FileFrame {
+  const [file, first] = [readName(reader), reader.u8()]
+  const hops = first % siteBit
+  if (hops > fileLimits.hopsMax) throw new Malformed('hops')
+  const offer = { type: 'offer', file, hops, held: readRuns(reader), reach: readRuns(reader) } as const
+  if (first < siteBit) return offer
+  const near = { hops: reader.u8(), held: readRuns(reader) }
+  const site = { ...near, reachHops: reader.u8(), reach: readRuns(reader) }
+  if (site.hops > fileLimits.siteHopsMax || site.reachHops > fileLimits.hopsMax)
+    throw new Malformed('site hops')
+  return { ...offer, site }
+}
+
+function readWanted(reader: Reader): Wanted {
+  const [content, scope] = [readContent(reader), reader.u8()]
+  const [hops, siteHops] = [Math.floor(scope / scopeStep), scope % scopeStep]
+  if (hops > fileLimits.hopsMax || siteHops > fileLimits.siteHopsMax) throw new Malformed('hops')
+  return { content, hops, siteHops }
 }
 
 function readPart(reader: Reader): FileFrame {

@@ -87,6 +87,31 @@ export interface Source {
   readonly held: Bitmap
   readonly reach: Bitmap
   readonly hops: number
+  /** C18: what others of its site hold, and over how many of them; what they reach, and over how many, all the way. */
+  readonly siteHeld: Bitmap
+  readonly siteHops: number
+  readonly siteReach: Bitmap
+  readonly siteReachHops: number
+}
+
+/** What was said last of a file that is wanted: when, ms, over how many others it may go, and over how many of a site. */
+export interface Want {
+  readonly atMs: number
+  readonly hops: number
+  readonly siteHops: number
+}
+
+/** C11: how somebody has answered of late about one file: another file is nothing to the point. */
+export interface Standing {
+  /** When something of it came last, or was asked for where nothing was due, ms. */
+  heardMs: number
+  /** It is not asked for it, and what it offers is not offered to others. */
+  isSilent: boolean
+  silentUntilMs: number
+  /** How often nothing came, since something came. */
+  silences: number
+  /** Of what it had offered, since something came. */
+  refusals: number
 }
 
 export interface FileState {
@@ -102,15 +127,23 @@ export interface FileState {
   unknowns: number
   /** The store has refused: nothing is asked for until somebody says so. */
   isFull: boolean
-  /** Who wants it from here, and when that was said last, ms. */
-  readonly wantedBy: Map<LinkId, number>
-  /** Who was told that it is wanted, and when, ms. */
-  readonly askedFor: Map<LinkId, number>
+  /** Who wants it from here. */
+  readonly wantedBy: Map<LinkId, Want>
+  /** Who was told that it is wanted. */
+  readonly askedFor: Map<LinkId, Want>
+  /** C18: since when not all of it can be had of those whom this device is linked to, ms; looked at next at. */
+  uncoveredMs: number | undefined
+  lookAtMs: number
+  isSearched: boolean
   readonly sources: Map<LinkId, Source>
+  /** Of whom something was asked. */
+  readonly standings: Map<LinkId, Standing>
   /** What was told to whom: as it was written, and when, ms. */
   readonly offered: Map<LinkId, { readonly key: string; readonly atMs: number; readonly isEmpty: boolean }>
   /** When somebody was given something of it last, or something of it came, ms. */
   touchedMs: number
+  /** C9: over how many others it is had from elsewhere, as those near were told. */
+  toldHops: number
   /** Something that offers say may have changed. */
   isOfferStale: boolean
   /** Chunks asked for, of whom, since when, ms. */
@@ -160,10 +193,6 @@ export interface FileLink {
   leastMs: number
   takenBytes: number
   takenSinceMs: number
-  /** When something came last, or was asked for where nothing was outstanding, ms. */
-  heardMs: number
-  /** C11: it is not asked for anything before that, ms. */
-  silentUntilMs: number
   readonly serving: Serving[]
   isFull: boolean
   isSending: boolean
@@ -223,9 +252,14 @@ export function createFile(id: FileId, name: FileName, content: Content): FileSt
     unknowns: 0,
     wantedBy: new Map(),
     askedFor: new Map(),
+    uncoveredMs: undefined,
+    lookAtMs: Number.NEGATIVE_INFINITY,
+    isSearched: false,
     sources: new Map(),
+    standings: new Map(),
     offered: new Map(),
     touchedMs: Number.NEGATIVE_INFINITY,
+    toldHops: 0,
     isOfferStale: false,
     asked: new Map(),
     askedBlocks: new Map(),
@@ -247,8 +281,6 @@ export function createFileLink(id: LinkId, peer: PeerId, isNear: boolean, nowMs:
     leastMs: Number.POSITIVE_INFINITY,
     takenBytes: 0,
     takenSinceMs: nowMs,
-    heardMs: nowMs,
-    silentUntilMs: Number.NEGATIVE_INFINITY,
     serving: [],
     isFull: false,
     isSending: false,

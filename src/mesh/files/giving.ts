@@ -5,7 +5,8 @@ import type { Chunks, FileFrame } from './file-frame.ts'
 import type { FileEffect, FileEngine, FileLink, FileState, Serving } from './file-state.ts'
 import { blockCount, chunkCount, type Block } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
-import { mayCarry, send } from './wants.ts'
+import { isSearchedBy, mayCarry } from './offers.ts'
+import { send } from './wants.ts'
 
 type Ask = Extract<FileFrame, { type: 'ask' }>
 
@@ -55,10 +56,11 @@ function wait(waiting: Map<number, Set<LinkId>>, index: number, link: LinkId): v
 }
 
 function canFetch(engine: FileEngine, file: FileState, chunk: number, link: FileLink): boolean {
-  return [...file.sources].some(([id, source]) => {
+  const isSearched = isSearchedBy(file, link)
+  return [...file.sources].some(([id, { held, reach, siteHeld, siteReach }]) => {
     const other = engine.links.get(id)
-    const has = source.held.has(chunk) || source.reach.has(chunk)
-    return other !== undefined && has && mayCarry(other, link) && !engine.banned.has(other.peer)
+    const has = [held, reach, siteHeld, siteReach].some((map) => map.has(chunk))
+    return other !== undefined && has && mayCarry(other, link, isSearched) && !engine.banned.has(other.peer)
   })
 }
 

@@ -18,6 +18,10 @@ export const fileLimits = {
   blocksPerFrameMax: 8,
   /** guess: as far as a file is fetched through others; a way that leads in a circle is counted out by it. */
   hopsMax: 12,
+  /** guess: as far as a site is searched; six links each lead to everybody of 200 in four steps. */
+  siteHopsMax: 5,
+  /** guess: whoever has it may be about to say so. */
+  searchAfterMs: 2_000,
   /** guess: who wants a file says so again after this, and is forgotten after three times as long. */
   wantIntervalMs: 15_000,
   wantLifetimeMs: 45_000,
@@ -29,6 +33,10 @@ export const fileLimits = {
   depthMax: 64,
   /** guess: a source that has sent nothing of what it was asked for is asked for nothing new, and others are. */
   answerMs: 20_000,
+  /** guess: doubled so often, up to 11 minutes. */
+  silencesMax: 5,
+  /** guess: more than all that one link is asked for at once, where others had it and have it no more; an eighth of what it held. */
+  refusalsMax: 128,
   /** guess: chunks that are looked at together for the rarest. */
   choiceChunks: 512,
   /**

@@ -6,7 +6,7 @@ import { noteArrived } from './congestion.ts'
 import { refuse, serve, serveBlocks } from './giving.ts'
 import { chunkCount, chunkLength, isBlockOf } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
-import { forgetFile, send, settleAsk } from './wants.ts'
+import { fallSilent, forgetFile, send, settleAsk } from './wants.ts'
 
 type Frame<T extends FileFrame['type']> = Extract<FileFrame, { type: T }>
 
@@ -21,6 +21,12 @@ function ban(
   out.push({ type: 'hang-up', link: link.id, reason })
 }
 
+/** C11: it has something after all. */
+function hearGood(file: FileState, link: FileLink, nowMs: number): void {
+  const standing = file.standings.get(link.id)
+  if (standing !== undefined) Object.assign(standing, { heardMs: nowMs, refusals: 0, silences: 0 })
+}
+
 export function takeHashes(
   engine: FileEngine,
   link: FileLink,
@@ -30,9 +36,9 @@ export function takeHashes(
   out: FileEffect[],
 ): void {
   const { block, hashes, path } = frame
-  link.heardMs = nowMs
   if (file.blocks.has(block)) return
   if (!isBlockOf(file.content, block, frame)) return ban(engine, link, 'bad-hashes', out)
+  hearGood(file, link, nowMs)
   file.blocks.add(block)
   file.askedBlocks.delete(block)
   out.push({ type: 'keep-block', file: file.id, block, proof: { hashes, path } })
@@ -64,7 +70,8 @@ export function takePart(
   const { chunk, at, bytes } = frame
   const askedMs = file.asked.get(chunk)?.get(link.id)
   if (askedMs === undefined || chunk >= chunkCount(file.content.size)) return
-  link.heardMs = nowMs
+  const standing = file.standings.get(link.id)
+  if (standing !== undefined) standing.heardMs = nowMs
   file.touchedMs = nowMs
   link.takenBytes += bytes.length
   const key = `${file.name} ${chunk}`
@@ -77,6 +84,7 @@ export function takePart(
   link.coming.set(key, coming)
   if (there[0]?.end !== length || there[0].from > 0) return
   link.coming.delete(key)
+  hearGood(file, link, nowMs)
   settleAsk(engine, file, chunk, link.id)
   if (link.arrivals.untold > 0) sayGot(link, out)
   adaptDepth(link, nowMs - askedMs, nowMs)
@@ -125,13 +133,25 @@ function adaptDepth(link: FileLink, tookMs: number, nowMs: number): void {
   link.takenSinceMs = nowMs
 }
 
-export function takeNone(engine: FileEngine, link: FileLink, file: FileState, frame: Frame<'none'>): void {
+export function takeNone(
+  engine: FileEngine,
+  link: FileLink,
+  file: FileState,
+  frame: Frame<'none'>,
+  nowMs: number,
+): void {
   const source = file.sources.get(link.id)
+  const standing = file.standings.get(link.id)
+  let refusals = standing?.refusals ?? 0
+  const refuse = (chunk: number) => {
+    if (source?.held.delete(chunk) === true) refusals += heldRefusals
+    for (const map of source === undefined ? [] : [source.reach, source.siteHeld, source.siteReach])
+      if (map.delete(chunk)) refusals += 1
+  }
   for (const { first, count } of frame.chunks) {
     for (let chunk = first; chunk < first + count; chunk++) {
       settleAsk(engine, file, chunk, link.id)
-      source?.held.delete(chunk)
-      source?.reach.delete(chunk)
+      refuse(chunk)
     }
   }
   for (const block of frame.blocks) {
@@ -139,13 +159,16 @@ export function takeNone(engine: FileEngine, link: FileLink, file: FileState, fr
     file.askedBlocks.delete(block)
     // Whoever has not even the hashes has nothing of it.
     const first = block * fileLimits.blockChunks
-    for (let chunk = first; chunk < first + fileLimits.blockChunks; chunk++) {
-      source?.held.delete(chunk)
-      source?.reach.delete(chunk)
-    }
+    for (let chunk = first; chunk < first + fileLimits.blockChunks; chunk++) refuse(chunk)
   }
   file.isOfferStale = true
+  if (standing === undefined) return
+  standing.refusals = refusals % fileLimits.refusalsMax
+  if (refusals >= fileLimits.refusalsMax) fallSilent(file, standing, nowMs)
 }
+
+/** C11: what somebody holds does not go as quickly as what others do. */
+const heldRefusals = 8
 
 /** C14: what was carried for others longest ago goes first; never what is wanted here. */
 function makeRoom(engine: FileEngine, file: FileState, out: FileEffect[]): void {

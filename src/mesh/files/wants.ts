@@ -1,44 +1,71 @@
-/** Saying what is wanted, and what can be had here. Rules C6 to C8 in PROTOCOL.md. */
+/** Saying what is wanted. Rules C6 and C18 in PROTOCOL.md. */
 import type { LinkId } from '../effects.ts'
 import { Bitmap } from './bitmap.ts'
-import { fileNameOf, type FileName, type Offer } from './file-frame.ts'
-import { createFile, type FileEffect, type FileEngine, type FileLink, type FileState } from './file-state.ts'
+import { fileNameOf, type FileName, type Wanted } from './file-frame.ts'
+import {
+  createFile,
+  type FileEffect,
+  type FileEngine,
+  type FileLink,
+  type FileState,
+  type Standing,
+  type Want,
+} from './file-state.ts'
 import type { Content } from './content.ts'
 import { chunkCount, fileIdOf } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
-
-/** C6: two of one's own site need nobody between them. */
-export function mayCarry(from: FileLink, to: FileLink): boolean {
-  return from !== to && (!from.isNear || !to.isNear)
-}
+import { isSearchedBy, isSilent, mayCarry, offerFor } from './offers.ts'
 
 /** Whether it is fetched for this device now. */
 export function isFetched(file: FileState): boolean {
   return file.isWanted && !file.isPaused && !file.isFull && !file.held.isFull
 }
 
-function isWantedOf(engine: FileEngine, file: FileState, link: FileLink): boolean {
-  if (file.held.isFull) return false
-  if (isFetched(file)) return true
-  return [...file.wantedBy.keys()].some((id) => {
+/** How far somebody's wish for a file may still go: over so many others, and inside a site (C18). */
+interface Scope {
+  readonly hops: number
+  readonly siteHops: number
+}
+
+/** C6: @returns undefined where nothing is wanted through a link */
+function scopeFor(engine: FileEngine, file: FileState, link: FileLink): Scope | undefined {
+  if (file.held.isFull) return undefined
+  const siteHops = file.isSearched ? fileLimits.siteHopsMax : 0
+  let scope: Scope | undefined = isFetched(file) ? { hops: fileLimits.hopsMax, siteHops } : undefined
+  for (const [id, want] of file.wantedBy) {
     const other = engine.links.get(id)
-    return other !== undefined && mayCarry(other, link)
-  })
+    const passed = other === undefined ? undefined : passedOn(want, other, link)
+    if (passed === undefined) continue
+    scope = {
+      hops: Math.max(scope?.hops ?? 0, passed.hops),
+      siteHops: Math.max(scope?.siteHops ?? 0, passed.siteHops),
+    }
+  }
+  return scope
+}
+
+/** Each who passes it on takes one away, so that a wish that goes in a circle ends; another site is searched as a whole. */
+function passedOn(want: Scope, from: FileLink, to: FileLink): Scope | undefined {
+  const isSearched = want.siteHops > 0
+  if (want.hops === 0 || !mayCarry(from, to, isSearched)) return undefined
+  const isInside = from.isNear && to.isNear
+  const siteHops = isInside ? want.siteHops - 1 : isSearched ? fileLimits.siteHopsMax : 0
+  return { hops: want.hops - 1, siteHops }
 }
 
 /** C6: to every link what is wanted through it; again while it is, and once that it is not any more. */
 export function tellWants(engine: FileEngine, nowMs: number, out: FileEffect[]): void {
   for (const link of engine.links.values()) {
-    const wanted: Content[] = []
+    const wanted: Wanted[] = []
     const left: FileName[] = []
     const whole: FileState[] = []
     for (const file of engine.files.values()) {
-      const saidMs = file.askedFor.get(link.id)
-      const isWanted = isWantedOf(engine, file, link)
-      if (isWanted && (saidMs === undefined || nowMs - saidMs >= fileLimits.wantIntervalMs)) {
-        wanted.push(file.content)
-        file.askedFor.set(link.id, nowMs)
-      } else if (!isWanted && saidMs !== undefined) {
+      const said = file.askedFor.get(link.id)
+      const scope = scopeFor(engine, file, link)
+      if (scope !== undefined && isDue(said, scope, nowMs)) {
+        wanted.push({ content: file.content, ...scope })
+        file.askedFor.set(link.id, { ...scope, atMs: nowMs })
+      } else if (scope === undefined && said !== undefined) {
         left.push(file.name)
         file.askedFor.delete(link.id)
         giveUp(engine, file, link)
@@ -51,6 +78,35 @@ export function tellWants(engine: FileEngine, nowMs: number, out: FileEffect[]):
     for (const file of whole)
       send(out, link.id, { type: 'offer', file: file.name, ...offerFor(engine, file, link) })
   }
+}
+
+function isDue(said: Want | undefined, scope: Scope, nowMs: number): boolean {
+  if (said === undefined || nowMs - said.atMs >= fileLimits.wantIntervalMs) return true
+  return scope.siteHops > 0 && said.siteHops === 0
+}
+
+/** C18: whoever cannot have all of what is missing from those whom it is linked to has its site searched. */
+export function lookAround(engine: FileEngine, nowMs: number): void {
+  for (const file of engine.files.values()) {
+    if (!isFetched(file)) Object.assign(file, { isSearched: false, uncoveredMs: undefined })
+    else if (nowMs >= file.lookAtMs) {
+      file.lookAtMs = nowMs + fileLimits.progressIntervalMs
+      file.uncoveredMs = isCovered(engine, file) ? undefined : (file.uncoveredMs ?? nowMs)
+      file.isSearched = file.uncoveredMs !== undefined && nowMs - file.uncoveredMs >= fileLimits.searchAfterMs
+    }
+  }
+}
+
+function isCovered(engine: FileEngine, file: FileState): boolean {
+  const all = new Bitmap(chunkCount(file.content.size))
+  all.addAll(file.held)
+  for (const [id, { held, reach }] of file.sources) {
+    const link = engine.links.get(id)
+    if (link === undefined || engine.banned.has(link.peer) || isSilent(file, id)) continue
+    all.addAll(held)
+    all.addAll(reach)
+  }
+  return all.isFull
 }
 
 /** C6: who leaves a file has called off what it had asked for. */
@@ -70,26 +126,45 @@ export function settleAsk(engine: FileEngine, file: FileState, chunk: number, id
   link.coming.delete(`${file.name} ${chunk}`)
 }
 
-/** C11: what a silent link was asked for is asked of others, and of itself once more a while later. */
+/** C11: what a silent one was asked for of a file is asked of others, and of itself once more a while later. */
 export function giveUpSilent(engine: FileEngine, nowMs: number, out: FileEffect[]): void {
-  for (const link of engine.links.values()) {
-    const isLate = link.outstanding > 0 && nowMs - link.heardMs > fileLimits.answerMs
-    if (!isLate && !owesHashes(engine, link, nowMs)) continue
-    link.silentUntilMs = nowMs + fileLimits.answerMs
-    for (const file of engine.files.values()) {
-      const chunks = [...file.asked].filter(([, links]) => links.has(link.id)).map(([chunk]) => chunk)
+  for (const file of engine.files.values()) {
+    for (const [id, standing] of file.standings) {
+      if (standing.isSilent && nowMs >= standing.silentUntilMs) {
+        standing.isSilent = false
+        file.isOfferStale = true
+      }
+      const link = engine.links.get(id)
+      if (link === undefined || !isLate(file, link, standing, nowMs)) continue
+      fallSilent(file, standing, nowMs)
+      const chunks = [...file.asked].filter(([, links]) => links.has(id)).map(([chunk]) => chunk)
       giveUp(engine, file, link)
       for (const rows of inParts(chunks.map((first) => ({ first, count: 1 }))))
-        send(out, link.id, { type: 'stop', file: file.name, chunks: rows })
+        send(out, id, { type: 'stop', file: file.name, chunks: rows })
     }
   }
 }
 
-function owesHashes(engine: FileEngine, link: FileLink, nowMs: number): boolean {
-  for (const { askedBlocks } of engine.files.values())
-    for (const { link: id, atMs } of askedBlocks.values())
-      if (id === link.id && nowMs - atMs > fileLimits.answerMs) return true
+function isLate(
+  file: FileState,
+  { id, outstanding }: FileLink,
+  { heardMs }: Standing,
+  nowMs: number,
+): boolean {
+  const isOver = outstanding > 0 && nowMs - heardMs > fileLimits.answerMs
+  if (isOver && [...file.asked.values()].some((asked) => asked.has(id))) return true
+  for (const { link, atMs } of file.askedBlocks.values())
+    if (link === id && nowMs - atMs > fileLimits.answerMs) return true
   return false
+}
+
+/** C11: each time twice as long while nothing comes of what it offers; and what it offers is offered to nobody meanwhile. */
+export function fallSilent(file: FileState, standing: Standing, nowMs: number): void {
+  const { silences } = standing
+  standing.silentUntilMs = nowMs + fileLimits.answerMs * 2 ** Math.min(silences, fileLimits.silencesMax)
+  standing.silences += 1
+  standing.isSilent = true
+  file.isOfferStale = true
 }
 
 function inParts<T>(all: readonly T[]): T[][] {
@@ -101,14 +176,16 @@ function inParts<T>(all: readonly T[]): T[][] {
 export function takeWant(
   engine: FileEngine,
   link: FileLink,
-  content: Content,
+  { content, hops, siteHops }: Wanted,
   nowMs: number,
   out: FileEffect[],
 ): void {
   const id = fileIdOf(content)
   const file = engine.files.get(id) ?? carry(engine, link, content, out)
   if (file === undefined) return
-  file.wantedBy.set(link.id, nowMs)
+  // What is offered to whom depends on it.
+  if (siteHops > 0 !== isSearchedBy(file, link)) file.isOfferStale = true
+  file.wantedBy.set(link.id, { hops, siteHops, atMs: nowMs })
 }
 
 function carry(
@@ -138,7 +215,7 @@ export function addFile(engine: FileEngine, content: Content): FileState {
 /** C6: who has not said again that it wants a file wants it no more. */
 export function expireWants(engine: FileEngine, nowMs: number): void {
   for (const file of engine.files.values()) {
-    for (const [link, atMs] of file.wantedBy)
+    for (const [link, { atMs }] of file.wantedBy)
       if (nowMs - atMs > fileLimits.wantLifetimeMs) loseWant(file, link)
   }
 }
@@ -168,59 +245,6 @@ export function loseWant(file: FileState, link: LinkId): void {
       if (links.size === 0) waiting.delete(index)
     }
   }
-}
-
-/** C7: to whoever wants a file what can be had here: at once what is new to it, then at most every two seconds. */
-export function tellOffers(engine: FileEngine, nowMs: number, out: FileEffect[]): void {
-  for (const file of engine.files.values()) {
-    if (!file.isOfferStale && file.offered.size === file.wantedBy.size) continue
-    let isDone = true
-    for (const id of file.wantedBy.keys()) {
-      const link = engine.links.get(id)
-      const before = file.offered.get(id)
-      if (link === undefined) continue
-      const everyMs = link.isNear ? fileLimits.offerNearIntervalMs : fileLimits.offerIntervalMs
-      if (before !== undefined && !before.isEmpty && nowMs - before.atMs < everyMs) {
-        isDone = false
-        continue
-      }
-      const offer = offerFor(engine, file, link)
-      const key = JSON.stringify(offer)
-      if (before?.key === key) continue
-      const isEmpty = offer.held.length + offer.reach.length === 0
-      file.offered.set(id, { key, atMs: nowMs, isEmpty })
-      send(out, id, { type: 'offer', file: file.name, ...offer })
-    }
-    if (isDone) file.isOfferStale = false
-  }
-}
-
-/** C7: what is held, and what others offer who are not on the way back. */
-function offerFor(engine: FileEngine, file: FileState, link: FileLink): Offer {
-  const held = file.held.runs
-  const reach = new Bitmap(chunkCount(file.content.size))
-  let hops = 0
-  for (const [id, source] of file.held.isFull ? [] : file.sources) {
-    const other = engine.links.get(id)
-    if (other === undefined || !mayCarry(other, link)) continue
-    reach.addAll(source.held)
-    hops = Math.max(hops, 1)
-    // A way in a circle becomes longer each time that it is told.
-    if (source.reach.count === 0 || source.hops >= fileLimits.hopsMax) continue
-    reach.addAll(source.reach)
-    hops = Math.max(hops, source.hops + 1)
-  }
-  return { held, reach: reach.runs, hops }
-}
-
-/** C7: somebody offers a file. What does not fit it is no offer. */
-export function takeOffer(file: FileState, link: FileLink, offer: Offer): void {
-  const chunks = chunkCount(file.content.size)
-  const held = Bitmap.from(chunks, offer.held)
-  const reach = Bitmap.from(chunks, offer.reach)
-  if (held === undefined || reach === undefined) return
-  file.sources.set(link.id, { held, reach, hops: offer.hops })
-  file.isOfferStale = true
 }
 
 export function send(

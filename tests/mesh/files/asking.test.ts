@@ -33,6 +33,7 @@ describe('a file', () => {
     net.command(cara, { type: 'get', content: file.content })
     const chunks = ana.store.get(file.id)?.chunks ?? new Map<number, Uint8Array>()
     cara.store.set(file.id, {
+      content: file.content,
       wish: 'wanted',
       chunks: new Map([...chunks].filter(([chunk]) => chunk >= first && chunk < first + 150)),
       blocks: new Map(file.blocks.entries()),

@@ -26,6 +26,17 @@ function mapOf(size: number, held: readonly number[]): Bitmap {
 const golden: readonly (readonly [FileFrame, string])[] = [
   [{ type: 'leave-files', files: [file] }, `2101${file}`],
   [{ type: 'offer', file, hops: 2, held: [0, 3], reach: [3, 1, 2, 300] }, `22${file}0201000302030102ac02`],
+  [
+    {
+      type: 'offer',
+      file,
+      hops: 0,
+      held: [],
+      reach: [],
+      site: { hops: 3, held: [0, 3], reachHops: 7, reach: [1, 2] },
+    },
+    `22${file}800000030100030701` + '0102',
+  ],
   [{ type: 'ask', file, chunks: [{ first: 5, count: 2 }], blocks: [0, 130] }, `23${file}0105020200` + '8201'],
   [{ type: 'stop', file, chunks: [{ first: 0, count: 64 }] }, `24${file}010040`],
   [{ type: 'none', file, chunks: [], blocks: [1] }, `25${file}000101`],
@@ -42,8 +53,8 @@ describe('frames about files', () => {
       expect(bytesToHex(encodeFileFrame(frame))).toBe(hex)
       expect(decodeFileFrame(hexToBytes(hex))).toEqual(frame)
     }
-    const want: FileFrame = { type: 'want-files', files: [made.content] }
-    expect(bytesToHex(encodeFileFrame(want))).toBe(`2001a09c01${bytesToHex(made.content.root)}`)
+    const want: FileFrame = { type: 'want-files', files: [{ content: made.content, hops: 12, siteHops: 5 }] }
+    expect(bytesToHex(encodeFileFrame(want))).toBe(`2001a09c01${bytesToHex(made.content.root)}c5`)
     expect(decodeFileFrame(encodeFileFrame(want))).toEqual(want)
     const [block] = made.blocks
     if (block === undefined) throw new Error('no block')
@@ -81,9 +92,13 @@ describe('frames about files', () => {
     )
     for (const hex of [
       // No file of no bytes, none above 16 GiB; more hops than there may be; rows of nothing; content beyond its chunk.
-      `200100${'00'.repeat(32)}`,
-      `2001818080808001${'00'.repeat(32)}`,
+      `200100${'00'.repeat(32)}00`,
+      `2001818080808001${'00'.repeat(32)}00`,
+      `200101${'00'.repeat(32)}d0`,
+      `200101${'00'.repeat(32)}06`,
       `22${file}0d0000`,
+      `22${file}80000006` + '000000',
+      `22${file}80000000` + '000d00',
       `23${file}01050000`,
       `27${file}00ff7f000102`,
       `27${file}000000`,

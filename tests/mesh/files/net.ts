@@ -1,6 +1,5 @@
 /** Peers that exchange files in virtual time: real engines, stores in memory, links with a rate and a delay. */
 import type { LinkId } from '../../../src/mesh/effects.ts'
-import { Bitmap } from '../../../src/mesh/files/bitmap.ts'
 import { isLooseFrame } from '../../../src/mesh/files/file-codes.ts'
 import { encodeFileFrame, decodeFileFrame, fileLaneOf } from '../../../src/mesh/files/file-frame.ts'
 import { handleFiles, remember } from '../../../src/mesh/files/file-engine.ts'
@@ -11,27 +10,12 @@ import {
   type FileEngine,
   type FileEvent,
   type FileInput,
-  type Wish,
 } from '../../../src/mesh/files/file-state.ts'
-import { hashBytesLength } from '../../../src/mesh/files/content.ts'
-import {
-  blockCount,
-  chunkCount,
-  chunkHash,
-  fileIdOf,
-  type Block,
-  type FileId,
-} from '../../../src/mesh/files/hash-tree.ts'
+import { chunkCount } from '../../../src/mesh/files/hash-tree.ts'
 import { fileLimits } from '../../../src/mesh/files/limits.ts'
+import { Disk } from './disk.ts'
 import type { Made } from './make-file.ts'
-import { bytesEqual } from '../../../src/mesh/bytes.ts'
 import { mix32, peerIdFromBytes, type PeerId } from '../../../src/mesh/ids.ts'
-
-interface Held {
-  wish: Wish
-  readonly chunks: Map<number, Uint8Array>
-  readonly blocks: Map<number, Block>
-}
 
 interface Way {
   readonly link: LinkId
@@ -60,7 +44,7 @@ export interface Node {
   readonly peer: PeerId
   readonly site: string
   engine: FileEngine
-  readonly store: Map<FileId, Held>
+  readonly store: Disk
   readonly events: FileEvent[]
   readonly ways: Map<LinkId, Way>
   /** What it does to content and hashes that it would send. */
@@ -108,7 +92,7 @@ export class Net {
       peer,
       site,
       engine: createFileEngine(peer),
-      store: new Map(),
+      store: new Disk(),
       events: [],
       ways: new Map(),
       isStoreFull: false,
@@ -164,10 +148,7 @@ export class Net {
   }
 
   put(node: Node, made: Made): void {
-    const held: Held = { wish: 'wanted', chunks: new Map(), blocks: new Map(made.blocks.entries()) }
-    for (let at = 0, i = 0; at < made.bytes.length; at += fileLimits.chunkBytes, i++)
-      held.chunks.set(i, made.bytes.slice(at, at + fileLimits.chunkBytes))
-    node.store.set(made.id, held)
+    node.store.put(made)
     this.command(node, { type: 'hold', content: made.content })
   }
 
@@ -190,19 +171,9 @@ export class Net {
 
   /** Forgets what it was doing, keeps what it has stored; its links are gone. */
   restart(node: Node): void {
-    const before = [...node.engine.files.values()]
     for (const way of [...node.ways.values()]) this.unlink(node, way.to)
     node.engine = createFileEngine(node.peer)
-    const records = before.flatMap(({ id, content }) => {
-      const stored = node.store.get(id)
-      if (stored === undefined) return []
-      const held = new Bitmap(chunkCount(content.size))
-      for (const chunk of stored.chunks.keys()) held.add(chunk)
-      const blocks = new Bitmap(blockCount(content.size))
-      for (const block of stored.blocks.keys()) blocks.add(block)
-      return [{ content, held, blocks, wish: stored.wish }]
-    })
-    remember(node.engine, records)
+    remember(node.engine, node.store.records())
   }
 
   feed(node: Node, input: FileInput): void {
@@ -239,10 +210,10 @@ export class Net {
       case 'write-chunk':
         return this.later(1, () => this.feed(node, this.write(node, effect)))
       case 'keep-block':
-        this.held(node, effect.file).blocks.set(effect.block, effect.proof)
+        node.store.get(effect.file)?.blocks.set(effect.block, effect.proof)
         return
       case 'keep-file':
-        this.held(node, fileIdOf(effect.content)).wish = effect.wish
+        node.store.keep(effect.content, effect.wish)
         return
       case 'forget-file':
         node.store.delete(effect.file)
@@ -259,28 +230,16 @@ export class Net {
     }
   }
 
-  private held(node: Node, file: FileId): Held {
-    const held = node.store.get(file) ?? { wish: 'carried', chunks: new Map(), blocks: new Map() }
-    node.store.set(file, held)
-    return held
-  }
-
   private write(node: Node, effect: Extract<FileEffect, { type: 'write-chunk' }>): FileInput {
     const { token, file, chunk, bytes } = effect
-    const held = this.held(node, file)
-    const block = held.blocks.get(Math.floor(chunk / fileLimits.blockChunks))
-    const at = (chunk % fileLimits.blockChunks) * hashBytesLength
-    const expected = block?.hashes.subarray(at, at + hashBytesLength)
     if (node.blocksToLose > 0) {
       node.blocksToLose -= 1
       return { type: 'chunk-written', token, result: 'unknown' }
     }
-    if (expected === undefined || !bytesEqual(chunkHash(bytes), expected))
-      return { type: 'chunk-written', token, result: 'damaged' }
     if (node.isStoreFull) return { type: 'chunk-written', token, result: 'full' }
-    held.chunks.set(chunk, bytes)
-    this.storedBytes += bytes.length
-    return { type: 'chunk-written', token, result: 'stored' }
+    const result = node.store.write(file, chunk, bytes)
+    if (result === 'stored') this.storedBytes += bytes.length
+    return { type: 'chunk-written', token, result }
   }
 
   /** One frame at a time; control goes first. */
@@ -318,7 +277,7 @@ export class Net {
     return Math.max((bytes / bytesPerSecond) * 1_000, from.cardFreeAtMs - this.nowMs)
   }
 
-  private later(delayMs: number, run: () => void): void {
+  later(delayMs: number, run: () => void): void {
     this.order += 1
     const due = { atMs: this.nowMs + delayMs, order: this.order, run }
     let at = this.due.length
