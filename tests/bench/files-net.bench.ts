@@ -1,7 +1,7 @@
 /** What files cost a mesh, counted over the shipped engine in virtual time: no browser, no machine in the figures. */
 import { describe, it } from 'vitest'
 import { Prng } from '../sim/prng.ts'
-import { fileOf } from '../mesh/files/make-file.ts'
+import { fileOf, type Made } from '../mesh/files/make-file.ts'
 import { Net, type Node } from '../mesh/files/net.ts'
 import { printTable, type Row } from './table.ts'
 
@@ -34,6 +34,20 @@ describe('files, counted', () => {
     ])
   })
 
+  it('a tree of sites: what all radio links carry', () => {
+    const file = fileOf(5, 10_000_000)
+    const rows = [false, true].map((isCrowded): Row => {
+      const radio = radioBytes(file, isCrowded)
+      return {
+        what: `10 MB to 9 other sites${isCrowded ? ' of four people each, who all want it' : ''}, × its size and links`,
+        value: `${(radio / 1e6).toFixed(2)} MB`,
+        against: 'goal 1.08',
+        ratio: radio / (9 * file.content.size),
+      }
+    })
+    printTable('10 MB over nine radio links of 1 Mbit/s, bytes of frames', rows)
+  })
+
   it('twenty interruptions', () => {
     const rows: Row[] = []
     for (const [kind, name] of [
@@ -52,6 +66,30 @@ describe('files, counted', () => {
     printTable('20 MB, interrupted twenty times, three seeds', rows)
   })
 })
+
+/** @returns bytes of all frames over nine links between ten sites */
+function radioBytes(file: Made, isCrowded: boolean): number {
+  const net = new Net()
+  const boxes = Array.from({ length: 10 }, (_, i) => net.node(`node-${i}`, `site-${i}`))
+  const people = boxes.map((box, i) => {
+    const here = Array.from({ length: isCrowded ? 4 : 1 }, (_, j) =>
+      net.node(`person-${i}-${j}`, `site-${i}`),
+    )
+    for (const [j, one] of here.entries()) {
+      net.link(box, one)
+      for (const other of here.slice(j + 1)) net.link(one, other)
+    }
+    return here
+  })
+  const links = boxes.slice(1).map((box, i) => [boxes[Math.floor(i / 2)] ?? box, box] as const)
+  for (const [a, b] of links) net.link(a, b, 125_000, 20)
+  const [[ana] = [], ...others] = people
+  if (ana === undefined) throw new Error('nobody')
+  net.put(ana, file)
+  for (const one of others.flat()) net.command(one, { type: 'get', content: file.content })
+  if (!net.run(hourMs, () => others.flat().every((one) => net.has(one, file)))) throw new Error('not whole')
+  return links.reduce((sum, [a, b]) => sum + net.carried(a, b) + net.carried(b, a), 0)
+}
 
 /** @returns content that came beyond what the file has, as a share of it */
 function againShare(kind: 'restart' | 'cut', bytesPerSecond: number, seed: number): number {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Person, Scene, root } from './harness.ts'
 import { bothSizes } from './picture.ts'
-import { attach, card, get, isWhole, makeFile, savedHash, shareOf } from './sharing.ts'
+import { attach, card, get, isLinkedTo, isWhole, makeFile, savedHash, shareOf } from './sharing.ts'
 
 /** Files between browsers at one node, through their screens. */
 describe('files', () => {
@@ -58,6 +58,34 @@ describe('files', () => {
         .waitFor()
       await sheet.waitFor({ state: 'detached' })
     }
+  })
+
+  it('cost a source that spoils them its own link, and nobody else anything', async () => {
+    scene = new Scene()
+    const { url } = await scene.helper({ args })
+    const ana = await Person.arrive(await scene.browser(), url, 'Ana')
+    const patched = await scene.browser()
+    await patched.context.addInitScript(spoilParts)
+    const mallory = await Person.arrive(patched, url, 'Mallory')
+    await isLinkedTo(ana, 1)
+    const map = makeFile(scene, 'map.mbtiles', 8_000_000)
+    await attach(ana, [map.path])
+    await card(mallory, map).waitFor()
+    await get(mallory, map)
+    await isWhole(mallory, map)
+    const bill = await Person.arrive(await scene.browser(), url, 'Bill')
+    await isLinkedTo(bill, 2)
+    await card(bill, map).waitFor()
+    await get(bill, map)
+    await card(bill, map)
+      .getByText('The copy from Mallory was damaged; that part comes from somebody else.')
+      .waitFor()
+    await isWhole(bill, map)
+    await bothSizes(bill, 'file-damaged')
+    expect(await savedHash(bill, map)).toBe(map.hash)
+    expect(await mallory.page.evaluate(() => Reflect.get(globalThis, 'spoiled') as number)).toBeGreaterThan(0)
+    await ana.say('Is it readable?')
+    await bill.sees('Is it readable?')
   })
 
   it('are all on one page, where they are found by name, kind and place', async () => {
@@ -229,4 +257,20 @@ function give({ kind, name }: { kind: 'drop' | 'paste'; name: string }): void {
       ? new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })
       : new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
   document.activeElement?.dispatchEvent(event)
+}
+
+/** In the page: the last byte of each part of a file that leaves is another one. */
+function spoilParts(): void {
+  const partCode = 39
+  const original = Reflect.get(RTCDataChannel.prototype, 'send') as (data: Uint8Array) => void
+  const counted = { spoiled: 0 }
+  Object.defineProperty(globalThis, 'spoiled', { get: () => counted.spoiled })
+  RTCDataChannel.prototype.send = function (data: unknown) {
+    const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : (data as Uint8Array)
+    if (bytes[0] === partCode) {
+      bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+      counted.spoiled += 1
+    }
+    original.call(this, bytes)
+  }
 }
