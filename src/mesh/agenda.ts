@@ -22,7 +22,7 @@ import { isKept, roleIn } from './sync/carry.ts'
 import { nextCounter, sign } from './signing.ts'
 import { socketedPeers } from './overlay/signalling.ts'
 import { settleForks } from './sync/forks.ts'
-import { missingCount } from './sync/reconcile.ts'
+import { expireWants, missingCount } from './sync/reconcile.ts'
 import { serveAll } from './sync/serve.ts'
 import { isLargeRoom, tellTallies } from './sync/tally.ts'
 import { reachabilityOf } from './overlay/liveness.ts'
@@ -39,6 +39,7 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   confirmAndTell(engine, nowMs, out)
   tellTallies(engine, nowMs, out)
   sayRead(engine, nowMs, out)
+  if (nowMs >= engine.reviewAtMs) review(engine, nowMs, out)
   if (engine.mayAsk) {
     engine.mayAsk = false
     askAll(engine, nowMs, out)
@@ -65,6 +66,14 @@ export function evaluate(engine: Engine, nowMs: number, out: Effect[]): void {
   }
   engine.readMarks.changed.clear()
   schedule(engine, nowMs, out)
+}
+
+/** P12: by the clock and not by an input of its own, so that no traffic, however dense, holds it up. */
+function review(engine: Engine, nowMs: number, out: Effect[]): void {
+  engine.reviewAtMs = nowMs + limits.upkeepIntervalMs
+  expireWants(engine.reconcile, nowMs)
+  engine.mayAsk = true
+  showPeople(engine, nowMs, out)
 }
 
 /** A2: everything that this turn put on a link's lane goes out together, with what is to be repeated. */
@@ -183,6 +192,7 @@ function schedule(engine: Engine, nowMs: number, out: Effect[]): void {
   const consider = (ms: number | undefined) => {
     if (ms !== undefined && ms < dueMs) dueMs = ms
   }
+  consider(engine.reviewAtMs)
   consider(engine.tellAtMs)
   consider(nextDialMs(engine.overlay, nowMs))
   consider(nextTreeMs(engine.tree))

@@ -51,7 +51,6 @@ import { acceptMark, noteRead, readersOf } from './timeline/read-marks.ts'
 import type { Engine } from './state.ts'
 import { beginIncarnation } from './sync/forks.ts'
 import { revisitLoose } from './sync/loose.ts'
-import { expireWants } from './sync/reconcile.ts'
 
 /** @returns what is to be done now, in this order. */
 export function handle(engine: Engine, input: Input, nowMs: number): Effect[] {
@@ -114,7 +113,7 @@ function route(engine: Engine, input: Input, nowMs: number, out: Effect[]): void
     case 'tick':
       noteLateness(engine, nowMs)
       engine.tickAtMs = Number.POSITIVE_INFINITY
-      return tick(engine, nowMs, out)
+      return
     default:
       return routeSignals(engine, input, nowMs, out)
   }
@@ -346,13 +345,6 @@ function dialFailed(engine: Engine, peer: PeerId, nowMs: number): void {
 function setCongested(engine: Engine, link: LinkId, congested: boolean): void {
   const session = engine.reconcile.sessions.get(link)
   if (session !== undefined) session.congested = congested
-}
-
-function tick(engine: Engine, nowMs: number, out: Effect[]): void {
-  if (nowMs < engine.upkeepAtMs) return
-  expireWants(engine.reconcile, nowMs)
-  engine.mayAsk = true
-  showPeople(engine, nowMs, out)
 }
 
 /** O5: who wakes late cannot tell others' silence from its own (Lifeguard, arXiv 1707.00788, §IV-A). */

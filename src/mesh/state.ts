@@ -93,6 +93,8 @@ export interface Engine {
   /** The largest counter of an own record that anybody has, also of a life that this device forgot. */
   recordCounter: number
   tickAtMs: number
+  /** When the list of people is shown anew and what did not come is asked for again, ms. */
+  reviewAtMs: number
   upkeepAtMs: number
   isUpkeepDue: boolean
   lastUpkeepMs: number
@@ -204,6 +206,7 @@ export function createEngine(input: Extract<Input, { type: 'start' }>, nowMs: nu
       ...[...stored.receipts, ...stored.readMarks].map((r) => (r.device === self ? r.counter : 0)),
     ),
     tickAtMs: Number.POSITIVE_INFINITY,
+    reviewAtMs: nowMs,
     upkeepAtMs: nowMs,
     isUpkeepDue: false,
     lastUpkeepMs: Number.NEGATIVE_INFINITY,

@@ -228,6 +228,23 @@ describe('engine', () => {
     expect(engine.patience).toBeGreaterThan(1)
   })
 
+  it('[P12] people are told of within a second, however much comes in between the ticks', () => {
+    const engine = start()
+    for (const seed of [1, 2]) linked(engine, seed, seed)
+    handle(engine, { type: 'tick' }, 0)
+    const record = presenceOf(1, { site: undefined })
+    const news = { type: 'received', link: 1, frame: packet({ type: 'presence', record }) } as const
+    let effects = handle(engine, news, 1)
+    // What comes is always a little earlier than the tick that was asked for.
+    for (let nowMs = 100; nowMs <= 1_100; nowMs += 100) {
+      effects = [...effects, ...handle(engine, { type: 'heard', link: 2 }, nowMs)]
+      effects = [...effects, ...handle(engine, { type: 'tick' }, nowMs + 1)]
+    }
+    const told = effects.flatMap((effect) => (effect.type === 'emit' ? [effect.event] : []))
+    const people = told.flatMap((event) => (event.type === 'people' ? [event.people] : []))
+    expect(people.at(-1)?.map(({ name }) => name)).toEqual(['Person 1'])
+  })
+
   it('[V3] answers who asks for a place, and dials who has one', () => {
     const engine = start()
     handle(engine, { type: 'helper-up', helper: 'h', site: keyOf(9).peer, node: 'n' }, 0)

@@ -210,6 +210,13 @@ export const bugs = [
   },
   // Delivery and presence
   {
+    name: 'people are told of only when a tick comes before anything else',
+    by: 'engine',
+    file: 'agenda.ts',
+    find: 'if (nowMs >= engine.reviewAtMs) review(',
+    put: 'if (engine.tickAtMs === Number.POSITIVE_INFINITY && nowMs >= engine.upkeepAtMs) review(',
+  },
+  {
     name: 'a receipt names what is not on the disk yet',
     by: 'delivery',
     file: 'delivery.ts',
@@ -802,6 +809,13 @@ export const bugs = [
     file: 'files/hash-tree.ts',
     find: ' && bytesEqual(found.root, root)',
     put: '',
+  },
+  {
+    name: 'what was damaged is said to come from oneself',
+    by: 'files/engine',
+    file: 'files/taking.ts',
+    find: 'file: file.id, peer: from.peer',
+    put: 'file: file.id, peer: engine.links.get(from.id)?.peer ?? engine.self',
   },
   {
     name: 'hashes that lead elsewhere are taken',

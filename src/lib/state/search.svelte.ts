@@ -80,6 +80,7 @@ export class SearchState {
       ...(authors === undefined ? {} : { authors }),
       ...(this.files === undefined ? {} : { files: this.files }),
     })
+    if (asked !== this.#asked) return
     const results: Result[] = []
     for (let at = 0; at < found.ids.length && results.length < shownMax; at += shownMax) {
       const part = await this.#settled(found.ids.slice(at, at + shownMax), words)

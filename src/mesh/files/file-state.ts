@@ -210,7 +210,7 @@ export interface FileEngine {
   readonly banned: Set<PeerId>
   readonly writes: Map<
     number,
-    { readonly file: FileId; readonly chunk: number; readonly bytes: Uint8Array; readonly link: LinkId }
+    { readonly file: FileId; readonly chunk: number; readonly bytes: Uint8Array; readonly from: FileLink }
   >
   readonly reads: Map<number, { readonly link: LinkId; readonly serving: Serving }>
   readonly blockReads: Map<number, { readonly link: LinkId; readonly file: FileId; readonly block: number }>

@@ -18,7 +18,7 @@ function ban(
   out: FileEffect[],
 ): void {
   engine.banned.add(link.peer)
-  out.push({ type: 'hang-up', link: link.id, reason })
+  if (engine.links.get(link.id) === link) out.push({ type: 'hang-up', link: link.id, reason })
 }
 
 /** C11: it has something after all. */
@@ -93,7 +93,7 @@ export function takePart(
   for (const id of [...(file.asked.get(chunk)?.keys() ?? [])]) stopAsking(engine, file, chunk, id, out)
   file.writing.add(chunk)
   engine.lastToken += 1
-  engine.writes.set(engine.lastToken, { file: file.id, chunk, bytes: coming.bytes, link: link.id })
+  engine.writes.set(engine.lastToken, { file: file.id, chunk, bytes: coming.bytes, from: link })
   out.push({ type: 'write-chunk', token: engine.lastToken, file: file.id, chunk, bytes: coming.bytes })
 }
 
@@ -188,14 +188,13 @@ export function takeWritten(engine: FileEngine, token: number, result: WriteResu
   engine.writes.delete(token)
   const file = write === undefined ? undefined : engine.files.get(write.file)
   if (write === undefined || file === undefined) return
-  const { chunk, bytes } = write
+  const { chunk, bytes, from } = write
   file.writing.delete(chunk)
-  const link = engine.links.get(write.link)
   switch (result) {
     case 'damaged':
-      out.push({ type: 'emit', event: { type: 'damaged', file: file.id, peer: link?.peer ?? engine.self } })
-      if (link !== undefined) ban(engine, link, 'bad-chunk', out)
-      return
+      // Its link may be gone by now: for an earlier chunk of the same source.
+      out.push({ type: 'emit', event: { type: 'damaged', file: file.id, peer: from.peer } })
+      return ban(engine, from, 'bad-chunk', out)
     case 'full':
       file.isFull = file.isWanted
       if (!file.isWanted && token > engine.roomToken) makeRoom(engine, file, out)

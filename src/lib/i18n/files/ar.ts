@@ -63,7 +63,7 @@ export const files: FileMessages = {
       many: 'لدى # جهازًا آخر',
       other: 'لدى # جهاز آخر',
     }),
-  damaged: (who) => `كانت نسخة ${who} تالفة؛ يأتي ذلك الجزء من غيره.`,
+  damaged: (who, isWhole) => `كانت نسخة ${who} تالفة؛ ${isWhole ? 'جاء' : 'يأتي'} ذلك الجزء من غيره.`,
   notShown: 'أكبر من أن يُعرض هنا؛ احفظه لتراه.',
   progress: (name) => `كم من ${name} موجود هنا`,
   held: (n, size) => `الملفات على هذا الجهاز: ${n}، ${size}`,

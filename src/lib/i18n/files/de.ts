@@ -48,7 +48,8 @@ export const files: FileMessages = {
   checked: (size) => `${size} · vollständig und geprüft`,
   onlyYou: (size) => `${size} · nur Sie haben sie`,
   alsoOn: (n) => count(n, { one: '# anderes Gerät hat sie', other: '# andere Geräte haben sie' }),
-  damaged: (who) => `Die Kopie von ${who} war beschädigt; dieser Teil kommt von jemand anderem.`,
+  damaged: (who, isWhole) =>
+    `Die Kopie von ${who} war beschädigt; dieser Teil ${isWhole ? 'kam' : 'kommt'} von jemand anderem.`,
   notShown: 'Zu groß, um hier gezeigt zu werden; zum Ansehen speichern.',
   progress: (name) => `Wie viel von ${name} hier ist`,
   held: (n, size) => `Dateien auf diesem Gerät: ${n}, ${size}`,

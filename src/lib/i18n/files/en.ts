@@ -46,7 +46,8 @@ export const files = {
   checked: (size: string) => `${size} · complete and checked`,
   onlyYou: (size: string) => `${size} · only you have it`,
   alsoOn: (n: number) => (n === 1 ? '1 other device has it' : `${n} other devices have it`),
-  damaged: (who: string) => `The copy from ${who} was damaged; that part comes from somebody else.`,
+  damaged: (who: string, isWhole: boolean) =>
+    `The copy from ${who} was damaged; that part ${isWhole ? 'came' : 'comes'} from somebody else.`,
   notShown: 'Too large to be shown here; save it to look at it.',
   progress: (name: string) => `How much of ${name} is here`,
   held: (n: number, size: string) => `Files on this device: ${n}, ${size}`,

@@ -47,7 +47,8 @@ export const files: FileMessages = {
   checked: (size) => `${size} · completo y comprobado`,
   onlyYou: (size) => `${size} · solo lo tiene usted`,
   alsoOn: (n) => count(n, { one: '# dispositivo más lo tiene', other: '# dispositivos más lo tienen' }),
-  damaged: (who) => `La copia de ${who} estaba dañada; esa parte viene de otra persona.`,
+  damaged: (who, isWhole) =>
+    `La copia de ${who} estaba dañada; esa parte ${isWhole ? 'vino' : 'viene'} de otra persona.`,
   notShown: 'Demasiado grande para mostrarse aquí; guárdelo para verlo.',
   progress: (name) => `Cuánto de ${name} está aquí`,
   held: (n, size) => `Archivos en este dispositivo: ${n}, ${size}`,

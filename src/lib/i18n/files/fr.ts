@@ -48,7 +48,8 @@ export const files: FileMessages = {
   checked: (size) => `${size} · complet et vérifié`,
   onlyYou: (size) => `${size} · vous seul l’avez`,
   alsoOn: (n) => count(n, { one: '# autre appareil l’a', other: '# autres appareils l’ont' }),
-  damaged: (who) => `La copie de ${who} était abîmée ; cette partie vient de quelqu’un d’autre.`,
+  damaged: (who, isWhole) =>
+    `La copie de ${who} était abîmée ; cette partie ${isWhole ? 'est venue' : 'vient'} de quelqu’un d’autre.`,
   notShown: 'Trop grand pour être montré ici ; enregistrez-le pour le voir.',
   progress: (name) => `Part de ${name} présente ici`,
   held: (n, size) => `Fichiers sur cet appareil : ${n}, ${size}`,
