@@ -828,8 +828,8 @@ export const bugs = [
     name: 'who sends something else is asked again',
     by: 'files/engine',
     file: 'files/taking.ts',
-    find: "      if (link !== undefined) ban(engine, link, 'bad-chunk', out)\n",
-    put: '',
+    find: "return ban(engine, from, 'bad-chunk', out)",
+    put: 'return',
   },
   {
     name: 'everybody fetches from elsewhere',
