@@ -20,7 +20,7 @@ const emptyUrl = 'http://empty.test/'
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
 
 /** Rivals do not help themselves where browsers hide their addresses behind names that leave no machine. */
-export const rivalArgs = ['--disable-features=WebRtcHideLocalIpsWithMdns']
+export const rivalArgs = ['--disable-features=WebRtcHideLocalIpsWithMdns,LocalNetworkAccessChecks']
 
 /** Two pages that can be told to send and to take. */
 export interface Pair {
