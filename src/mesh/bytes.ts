@@ -10,8 +10,13 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export class Writer {
-  private bytes = new Uint8Array(256)
+  private bytes: Uint8Array
   private length = 0
+
+  /** @param expectedBytes guess of the writer's user: no more room is made while it is enough */
+  constructor(expectedBytes = 256) {
+    this.bytes = new Uint8Array(expectedBytes)
+  }
 
   private reserve(count: number): number {
     const at = this.length

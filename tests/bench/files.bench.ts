@@ -4,7 +4,7 @@ import { Person, Scene } from '../e2e/harness.ts'
 import { Lans, namespacesMissing } from '../e2e/lans.ts'
 import { attach, card, get, isLinkedTo, isWhole, makeFile, reachesShare, shareOf } from '../e2e/sharing.ts'
 import { sayAll, typeAndEnter, watchArrivals, type Marks } from './pages.ts'
-import { rivalArgs, rivals, speedOf } from './rivals.ts'
+import { rivalArgs, rivalOrigin, rivals, speedOf } from './rivals.ts'
 import { ms, percentile, printTable, type Row } from './table.ts'
 
 const helperArgs = ['--port', '0', '--stun-port', '0', '--memory', '--host', '127.0.0.1']
@@ -136,7 +136,7 @@ describe.skipIf(namespacesMissing() !== undefined)('files beside others', () => 
   it('64 MB from one browser to another', async () => {
     scene = new Scene()
     lans = new Lans(['a', 'b'])
-    const people = await twoSites(scene, lans, { args: rivalArgs })
+    const people = await twoSites(scene, lans, { args: rivalArgs, helperArgs: ['--origin', rivalOrigin] })
     const [ana, bill] = people
     const broker = new URL(`http://${lans.address('a')}:8080/`)
     const bytes = 64_000_000
@@ -166,17 +166,28 @@ describe.skipIf(namespacesMissing() !== undefined)('files beside others', () => 
 })
 
 /** Ana and Bill, each at a node of a LAN of its own, linked directly. */
-async function twoSites(scene: Scene, lans: Lans, options: { args?: string[] } = {}) {
+async function twoSites(scene: Scene, lans: Lans, options: { args?: string[]; helperArgs?: string[] } = {}) {
   const address = (side: string) => `http://${lans.address(side)}:8080/`
   for (const [side, other] of [
     ['a', 'b'],
     ['b', 'a'],
   ] as const) {
-    const args = ['--name', `node-${side}`, '--memory', '--neighbor', address(other)]
+    const args = [
+      '--name',
+      `node-${side}`,
+      '--memory',
+      '--neighbor',
+      address(other),
+      ...(options.helperArgs ?? []),
+    ]
     await scene.helper({ args, namespace: lans.node(side) })
   }
   const arrive = async (side: string, name: string) =>
-    Person.arrive(await scene.browser({ namespace: lans.host(side), ...options }), address(side), name)
+    Person.arrive(
+      await scene.browser({ namespace: lans.host(side), ...(options.args && { args: options.args }) }),
+      address(side),
+      name,
+    )
   const people = [await arrive('a', 'Ana'), await arrive('b', 'Bill')] as const
   for (const one of people) await isLinkedTo(one, 1)
   return people

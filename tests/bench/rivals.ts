@@ -16,7 +16,8 @@ const scripts: Readonly<Record<Rival, string | undefined>> = {
 }
 
 /** A page without a policy that would keep the libraries out. */
-const emptyUrl = 'http://empty.test/'
+export const rivalOrigin = 'http://empty.test'
+const emptyUrl = `${rivalOrigin}/`
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
 
 /** Rivals do not help themselves where browsers hide their addresses behind names that leave no machine. */
@@ -167,7 +168,7 @@ interface PeerJsConnection {
 /** In the page. */
 async function makePeerJsTaker(broker: Broker): Promise<void> {
   const { Peer } = globalThis as unknown as { Peer: new (id: string, options: object) => PeerJs }
-  const peer = new Peer('rival-taker', { ...broker, path: '/', config: { iceServers: [] } })
+  const peer = new Peer('rival-taker', { ...broker, path: '/peerjs/', config: { iceServers: [] } })
   const held: Partial<Held> = { taken: 0 }
   Object.assign(globalThis, { held })
   peer.on('connection', (connection) =>
@@ -179,7 +180,7 @@ async function makePeerJsTaker(broker: Broker): Promise<void> {
 /** In the page: pieces of 1 MiB, which it cuts and puts together; the next one when the one before has left. */
 async function makePeerJsGiver(broker: Broker): Promise<void> {
   const { Peer } = globalThis as unknown as { Peer: new (id: string, options: object) => PeerJs }
-  const peer = new Peer('rival-giver', { ...broker, path: '/', config: { iceServers: [] } })
+  const peer = new Peer('rival-giver', { ...broker, path: '/peerjs/', config: { iceServers: [] } })
   await new Promise<void>((done) => peer.on('open', () => done()))
   const connection = peer.connect('rival-taker', { reliable: true, serialization: 'binary' })
   await new Promise<void>((done) => connection.on('open', () => done()))

@@ -108,7 +108,10 @@ export class RtcConnection {
     if (lane !== 'bulk') return
     channel.bufferedAmountLowThreshold = rtcLimits.bulkLowBytes
     channel.onbufferedamountlow = () => {
-      if (!this.isCongested || this.bulkBytes() > rtcLimits.bulkLowBytes) return
+      // Each by itself: the last one that falls below is the last one to say so.
+      const { bulk, parts } = this.channels
+      const waiting = Math.max(bulk.bufferedAmount, parts.bufferedAmount)
+      if (!this.isCongested || waiting > rtcLimits.bulkLowBytes) return
       this.isCongested = false
       this.parts.onDrained()
     }

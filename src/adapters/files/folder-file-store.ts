@@ -157,22 +157,24 @@ export class FolderFileStore implements FileStore {
     bytes: AsyncIterable<Uint8Array>,
   ): Promise<Uint8Array | undefined> {
     const hashes = new Uint8Array(chunkCount(size) * hashBytesLength)
-    let index = 0
-    let hashing: Promise<void>[] = []
+    let written = 0
+    let chunks: Uint8Array[] = []
+    // Several at once where the platform can, and one write for all of them; bounded.
+    const keep = async () => {
+      const first = written
+      written += chunks.length
+      const hashing = chunks.map(async (chunk, at) => {
+        hashes.set(await this.ground.hash(chunk), (first + at) * hashBytesLength)
+      })
+      await Promise.all([file.write(first * fileLimits.chunkBytes, joined(chunks)), ...hashing])
+      chunks = []
+    }
     for await (const chunk of chunksOf(size, bytes)) {
       if (chunk === 'changed') return undefined
-      const at = index
-      hashing.push(
-        Promise.resolve(this.ground.hash(chunk)).then((hash) => hashes.set(hash, at * hashBytesLength)),
-      )
-      await file.write(at * fileLimits.chunkBytes, chunk)
-      index += 1
-      // Several at once where the platform can; bounded.
-      if (hashing.length < fileLimits.blockChunks) continue
-      await Promise.all(hashing)
-      hashing = []
+      chunks.push(chunk)
+      if (chunks.length === fileLimits.blockChunks) await keep()
     }
-    await Promise.all(hashing)
+    if (chunks.length > 0) await keep()
     await file.sync()
     return hashes
   }
@@ -200,4 +202,14 @@ export class FolderFileStore implements FileStore {
   async finish(): Promise<void> {
     for (const file of this.made) await file.close()
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
 }

@@ -26,13 +26,15 @@ export function askAll(engine: FileEngine, nowMs: number, out: FileEffect[]): vo
   if (engine.writes.size >= fileLimits.writingMax) return
   for (const file of engine.files.values()) {
     if (file.sources.size === 0 || !isNeeded(file)) continue
-    const ways = waysOf(engine, file)
-    const free = ways.reduce((sum, { link }) => sum + (isLow(link) ? freeOf(link) : 0), 0)
-    if (free === 0) continue
-    const near = ways.filter(({ link }) => link.isNear)
+    const all = waysOf(engine, file)
+    const near = all.filter(({ link }) => link.isNear)
     // What comes from elsewhere one of the site fetches for all (C9).
     const isHere = near.some(({ source }) => source.held.isFull)
-    const others = isHere ? near.filter(({ source }) => !source.held.isFull) : []
+    // Nothing is had of anybody else then, and whoever is free all the time would be looked at with every part that comes.
+    const ways = isHere ? near.filter(({ source }) => source.held.count > 0) : all
+    const free = ways.reduce((sum, { link }) => sum + (isLow(link) ? freeOf(link) : 0), 0)
+    if (free === 0) continue
+    const others = isHere ? ways.filter(({ source }) => !source.held.isFull) : []
     const wanted = others.length > 0 ? fileLimits.choiceChunks : free * choiceFactor
     choose(engine, file, { ways, others, most: Math.min(fileLimits.choiceChunks, wanted) }, nowMs)
     for (const way of ways) ask(file, way, nowMs, out)

@@ -80,10 +80,17 @@ export function createCongestion(nowMs: number): Congestion {
 }
 
 /** C13: larger where that holds the link up for 20 ms, or a whole chunk for 65, at most; where much is lost a packet. */
-export function partBytes({ rate, lossShare }: Congestion): number {
+export function partBytes(state: Congestion): number {
   const { smallPartBytes, middlePartBytes, chunkBytes, middleFromRate, wholeFromRate } = fileLimits
-  if (lossShare > fileLimits.lossySharePackets || rate < middleFromRate) return smallPartBytes
+  const { rate } = state
+  if (isLossy(state) || rate < middleFromRate) return smallPartBytes
   return rate < wholeFromRate ? middlePartBytes : chunkBytes
+}
+
+/** On a fast link a part of many packets that is lost is sent again sooner than so many small ones. */
+function isLossy({ rate, lossShare }: Congestion): boolean {
+  const { lossySharePackets, lossyShareChunks, fastFromRate } = fileLimits
+  return lossShare > (rate < fastFromRate ? lossySharePackets : lossyShareChunks)
 }
 
 /** C16: whether one more part may be sent. */
@@ -151,9 +158,9 @@ function hasArrived({ before }: Got, distance: number): boolean {
 /** C17: when nothing has been heard for so long, the oldest part is sent once more. Infinite while nothing is under way. */
 export function timeoutAtMs(state: Congestion): number {
   if (state.marks.size === 0) return Number.POSITIVE_INFINITY
-  const { timeoutMinMs, timeoutCleanMs, timeoutMaxMs, lossySharePackets } = fileLimits
+  const { timeoutMinMs, timeoutCleanMs, timeoutMaxMs } = fileLimits
   // Where next to nothing is lost, a machine that is busy is the likelier cause.
-  const leastMs = state.lossShare > lossySharePackets ? timeoutMinMs : timeoutCleanMs
+  const leastMs = isLossy(state) ? timeoutMinMs : timeoutCleanMs
   const waitMs = Math.max(leastMs, 3 * state.smoothMs) * 2 ** state.timeouts
   return state.lastSentMs + Math.min(timeoutMaxMs, waitMs)
 }
@@ -190,7 +197,8 @@ interface Arrival {
 
 function adapt(state: Congestion, { tookMs, gained, newest }: Arrival, nowMs: number): void {
   const queueMs = noteTrip(state, tookMs, nowMs) - Math.min(state.baseMs, state.baseBeforeMs)
-  const { queueTargetMs, windowBytesMax, growthShare } = fileLimits
+  const { windowBytesMax, growthShare, fastFromRate } = fileLimits
+  const queueTargetMs = state.rate < fastFromRate ? fileLimits.queueTargetMs : fileLimits.queueTargetFastMs
   const part = partBytes(state)
   if (queueMs > queueTargetMs) {
     state.isStarting = false
@@ -210,11 +218,11 @@ function adapt(state: Congestion, { tookMs, gained, newest }: Arrival, nowMs: nu
 
 /** Where much is lost, some is under way that will not arrive, and some that nobody will say has arrived. */
 function leastBytes(state: Congestion): number {
-  const { lossySharePackets, windowParts, lossyWindowParts, chunkBytes } = fileLimits
+  const { windowParts, lossyWindowParts, chunkBytes } = fileLimits
   const part = partBytes(state)
   // The end of a chunk is said at once.
   if (part === chunkBytes) return part
-  return part * (state.lossShare > lossySharePackets ? lossyWindowParts : windowParts)
+  return part * (isLossy(state) ? lossyWindowParts : windowParts)
 }
 
 /** @returns the shortest round trip of late, ms: a machine that is busy makes many of them long, a queue all */

@@ -92,8 +92,13 @@ export function fileLaneOf({ type }: FileFrame): Lane {
   return type === 'part' || type === 'got' || type === 'hashes' ? 'bulk' : 'control'
 }
 
+/** guess: what a part says before its bytes. */
+const partHeadBytes = 32
+
 export function encodeFileFrame(frame: FileFrame): Uint8Array {
-  const writer = new Writer().u8(fileCodes[frame.type])
+  const writer = new Writer(frame.type === 'part' ? frame.bytes.length + partHeadBytes : undefined).u8(
+    fileCodes[frame.type],
+  )
   if (frame.type === 'want-files') {
     writer.varint(frame.files.length)
     for (const { content, hops, siteHops } of frame.files)

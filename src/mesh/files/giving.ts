@@ -195,7 +195,11 @@ export function giveAll(engine: FileEngine, nowMs: number, out: FileEffect[]): v
   }
 }
 
+/** Several at once: each time something is read a worker wakes up. */
 function readAhead(engine: FileEngine, link: FileLink, out: FileEffect[]): void {
+  let ready = 0
+  while (ready < fileLimits.readingMax / 2 && isRead(link.serving[ready])) ready += 1
+  if (ready === fileLimits.readingMax / 2) return
   for (const serving of link.serving.slice(0, fileLimits.readingMax)) {
     if (serving.bytes !== undefined || serving.isReading) continue
     serving.isReading = true
@@ -203,6 +207,10 @@ function readAhead(engine: FileEngine, link: FileLink, out: FileEffect[]): void 
     engine.reads.set(engine.lastToken, { link: link.id, serving })
     out.push({ type: 'read-chunk', token: engine.lastToken, file: serving.file, chunk: serving.chunk })
   }
+}
+
+function isRead(serving: Serving | undefined): boolean {
+  return serving !== undefined && (serving.bytes !== undefined || serving.isReading)
 }
 
 function give(

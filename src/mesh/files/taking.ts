@@ -76,11 +76,12 @@ export function takePart(
   link.takenBytes += bytes.length
   const key = `${file.name} ${chunk}`
   const length = chunkLength(file.content.size, chunk)
-  const coming = link.coming.get(key) ?? { bytes: new Uint8Array(length), there: [] }
+  const isWhole = bytes.length === length
+  const coming = link.coming.get(key) ?? { bytes: isWhole ? bytes : new Uint8Array(length), there: [] }
   const there = withStretch(coming.there, { from: at, end: at + bytes.length })
   if (at + bytes.length > length || there.length > fileLimits.stretchesMax) return
   coming.there = there
-  coming.bytes.set(bytes, at)
+  if (coming.bytes !== bytes) coming.bytes.set(bytes, at)
   link.coming.set(key, coming)
   if (there[0]?.end !== length || there[0].from > 0) return
   link.coming.delete(key)
@@ -121,13 +122,14 @@ export function callOff(engine: FileEngine, file: FileState, out: FileEffect[]):
   }
 }
 
-/** C12: as many as are under way at the pace of the link, twice: the shortest way seen times what comes. */
+/** C12: twice as much as is under way at the pace of the link: the shortest way seen times what comes; but never too little. */
 function adaptDepth(link: FileLink, tookMs: number, nowMs: number): void {
   link.leastMs = Math.min(link.leastMs, Math.max(1, tookMs))
   const spanMs = nowMs - link.takenSinceMs
-  if (spanMs < link.leastMs) return
+  if (spanMs < Math.max(link.leastMs, fileLimits.rateIntervalMs)) return
   const perMs = link.takenBytes / spanMs
-  const depth = Math.ceil((2 * perMs * link.leastMs) / fileLimits.chunkBytes)
+  const aheadMs = Math.max(2 * link.leastMs, fileLimits.aheadMinMs)
+  const depth = Math.ceil((perMs * aheadMs) / fileLimits.chunkBytes)
   link.depth = Math.min(fileLimits.depthMax, Math.max(fileLimits.depthMin, depth, Math.ceil(link.depth / 2)))
   link.takenBytes = 0
   link.takenSinceMs = nowMs

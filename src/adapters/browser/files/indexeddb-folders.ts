@@ -20,6 +20,8 @@ const allStores = ['folders', 'small', 'pages', 'meta'] as const
 const pageBytes = 16_384
 /** guess: pages that are kept in memory for one open file, 1 MiB; as many again may wait for being written. */
 const cachedMax = 64
+/** guess: pages that are read together, 256 KiB (`gossip.md` §7.10): who asks for one asks for the next ones too. */
+const loadedTogether = 16
 
 /**
  * The only place where a writing transaction begins. Each covers all tables, so that no two are under way in whatever tab:
@@ -98,7 +100,12 @@ export class IndexedDbFolders implements Folders {
   async open(folder: string, name: string): Promise<OpenFile> {
     const number = await this.makeNumber(folder)
     return new PagedFile({
-      load: async (page) => (await this.database).get('pages', [number, name, page]),
+      load: async (first, end) => {
+        const range = IDBKeyRange.bound([number, name, first], [number, name, end], false, true)
+        const { store } = (await this.database).transaction('pages')
+        const [keys, pages] = await Promise.all([store.getAllKeys(range), store.getAll(range)])
+        return new Map(pages.map((bytes, at) => [keys[at]?.[2] ?? -1, bytes]))
+      },
       store: (pages) =>
         this.write(async (tx) => {
           const store = tx.objectStore('pages')
@@ -142,7 +149,8 @@ export class IndexedDbFolders implements Folders {
 }
 
 interface Pages {
-  load(page: number): Promise<Uint8Array | undefined>
+  /** @returns those of them that are there */
+  load(first: number, end: number): Promise<ReadonlyMap<number, Uint8Array>>
   store(pages: ReadonlyMap<number, Uint8Array>): Promise<void>
 }
 
@@ -152,6 +160,8 @@ class PagedFile implements OpenFile {
   /** The least used first. */
   private readonly cached = new Map<number, Promise<Uint8Array>>()
   private changed = new Map<number, Uint8Array>()
+  /** What is being written: until it stands there it is read from here. */
+  private leaving: ReadonlyMap<number, Uint8Array> = new Map()
   private storing: Promise<void> = Promise.resolve()
   private writing: Promise<void> = Promise.resolve()
 
@@ -160,15 +170,41 @@ class PagedFile implements OpenFile {
   }
 
   private page(index: number): Promise<Uint8Array> {
-    const known = this.cached.get(index) ?? this.loadPage(index)
-    this.cached.delete(index)
-    this.cached.set(index, known)
-    if (this.cached.size > cachedMax) this.letGo()
+    const first = index - (index % loadedTogether)
+    if (!this.cached.has(index)) this.loadRun(first)
+    // Whoever reads on does not wait for the next ones.
+    const isReadOn = index === first + loadedTogether / 2 && this.cached.has(index - 1)
+    if (isReadOn && !this.cached.has(first + loadedTogether)) this.loadRun(first + loadedTogether)
+    const known = this.cached.get(index) ?? this.loadPage(index, this.pages.load(index, index + 1))
+    this.cache(index, known)
     return known
   }
 
-  private async loadPage(index: number): Promise<Uint8Array> {
-    return this.changed.get(index) ?? (await this.pages.load(index)) ?? new Uint8Array()
+  private cache(index: number, page: Promise<Uint8Array>): void {
+    this.cached.delete(index)
+    this.cached.set(index, page)
+    if (this.cached.size > cachedMax) this.letGo()
+  }
+
+  private loadRun(first: number): void {
+    const loading = this.pages.load(first, first + loadedTogether)
+    for (let index = first; index < first + loadedTogether; index++) {
+      if (this.cached.has(index)) continue
+      const page = this.loadPage(index, loading)
+      this.cache(index, page)
+      // Whoever asks for it then tries again.
+      page.catch(() => {
+        if (this.cached.get(index) === page) this.cached.delete(index)
+      })
+    }
+  }
+
+  private async loadPage(
+    index: number,
+    loading: Promise<ReadonlyMap<number, Uint8Array>>,
+  ): Promise<Uint8Array> {
+    const newer = this.changed.get(index) ?? this.leaving.get(index)
+    return newer ?? (await loading).get(index) ?? new Uint8Array()
   }
 
   /** What waits for being written is kept beside. */
@@ -227,11 +263,14 @@ class PagedFile implements OpenFile {
         const pages = this.changed
         if (pages.size === 0) return
         this.changed = new Map()
+        this.leaving = pages
         try {
           await this.pages.store(pages)
         } catch (error) {
           for (const [index, page] of pages) if (!this.changed.has(index)) this.changed.set(index, page)
           throw error
+        } finally {
+          this.leaving = new Map()
         }
       })
     return this.storing
