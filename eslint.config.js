@@ -54,6 +54,7 @@ export default ts.config(
       'src/lib/start.ts',
       'src/adapters/browser/search/search-worker.ts',
       'src/adapters/browser/files/file-worker.ts',
+      'src/adapters/browser/zip/zip-worker.ts',
     ],
     rules: { 'no-console': 'off' },
   },

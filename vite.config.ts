@@ -97,7 +97,7 @@ const app: UserConfig = {
   },
 }
 
-const workerClient = /\/(search|file)-client\.ts$/
+const workerClient = /\/(search|file|zip)-client\.ts$/
 
 /** A file has nothing beside it that a worker could be fetched from. */
 function inlineWorker(): Plugin {

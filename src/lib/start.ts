@@ -49,6 +49,8 @@ export interface Mesh {
   openSearch(onCoverage: (coverage: Coverage | undefined) => void): Promise<Search>
   /** @returns what is held of a file whole, of a type that a page may show; undefined when it is not here */
   openFile(file: FileId, size: number, mime: string): Promise<Blob | undefined>
+  /** What makes one zip of several files. */
+  readonly openZip: () => Promise<typeof import('#adapters/browser/zip/zip-client.ts')>
   /** Try to reach a node now. */
   retry(): void
 }
@@ -288,6 +290,7 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     },
     openFile: async (file, size, mime) =>
       (await import('#adapters/browser/files/file-blob.ts')).blobOf(filesName, file, size, mime),
+    openZip: () => import('#adapters/browser/zip/zip-client.ts'),
     openSearch: async (onCoverage) => {
       const { SearchClient: Client } = await import('#adapters/browser/search/search-client.ts')
       return new Client(databaseName, onCoverage)

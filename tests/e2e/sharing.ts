@@ -63,11 +63,16 @@ export async function reachesShare(person: Person, file: Named, share: number): 
     .toBeGreaterThanOrEqual(share)
 }
 
-/** Saves it by its button. @returns SHA-256, hex */
-export async function savedHash(person: Person, file: Named): Promise<string> {
+/** Saves it by its button. */
+export async function savedBytes(person: Person, file: Named): Promise<Uint8Array> {
   const download = person.page.waitForEvent('download')
   await card(person, file).getByRole('button', { name: 'Save' }).click()
-  return hashOf(readFileSync(await (await download).path()))
+  return readFileSync(await (await download).path())
+}
+
+/** @returns SHA-256, hex */
+export async function savedHash(person: Person, file: Named): Promise<string> {
+  return hashOf(await savedBytes(person, file))
 }
 
 /** So many people are linked directly: what goes through nodes meanwhile may cross once more. */

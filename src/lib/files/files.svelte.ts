@@ -34,6 +34,8 @@ export interface FileFacts extends Progress {
 export interface Chosen {
   readonly name: string
   readonly blob: Blob
+  /** What was too long for a message: it leaves the composer when it is kept here. */
+  readonly ofText?: string
 }
 
 interface Preparing {
@@ -222,7 +224,7 @@ export class FilesState {
     if (result === 'stopped') this.#drop(token)
     else if (typeof result === 'string') this.#change(token, { fault: result })
     else {
-      const { name, blob } = one.chosen
+      const { name, blob, ofText } = one.chosen
       // What cannot be read any more has no preview; and it may have been called off meanwhile.
       const looked = blob.type.startsWith('image/') ? await lookAt(blob).catch(() => undefined) : undefined
       if (!this.preparing.some((other) => other.token === token)) return
@@ -231,6 +233,7 @@ export class FilesState {
       const file = { name: cleanFileName(name), mime: cleanMime(blob.type), content: result, ...looked }
       const { room, text, replyTo } = one
       room.composing.say({ type: 'file', file, text, ...(replyTo === undefined ? {} : { replyTo }) })
+      if (room.composing.text === ofText) room.composing.type('')
       this.#drop(token)
     }
     this.#takeNext()

@@ -15,6 +15,20 @@ const several = (n: number) =>
 
 export const files: FileMessages = {
   title: (n) => `إرسال ${several(n)}`,
+  textName: 'رسالة.txt',
+  asText: 'أطول من أن تكون رسالة: تُرسل كملف.',
+  zip: {
+    name: 'ملفات',
+    add: 'إضافة مجلد',
+    all: (n: number) => `إرسال الكل (${n}) كملف zip واحد`,
+    packing: (name: string) => `جارٍ ضغط ${name}`,
+    holds: (n: number, size: string) => `${several(n)} · ${size}`,
+    more: (names: string, n: number) => `${names} و${n} أخرى`,
+    faults: {
+      'too-many': (name: string) => `سيكون ${name} كبيرًا جدًا: 2000 ملف و4 غيغابايت على الأكثر.`,
+      failed: (name: string) => `تعذر ضغط ${name}: تعذرت قراءة شيء مما فيه.`,
+    },
+  },
   caption: 'إضافة رسالة',
   send: 'إرسال',
   leaveOut: (name) => `استبعاد ${name}`,

@@ -7,6 +7,20 @@ const several = (n: number) => count(n, { one: '# Datei', other: '# Dateien' })
 
 export const files: FileMessages = {
   title: (n) => `${several(n)} senden`,
+  textName: 'Nachricht.txt',
+  asText: 'Zu lang für eine Nachricht: Es geht als Datei.',
+  zip: {
+    name: 'Dateien',
+    add: 'Ordner hinzufügen',
+    all: (n: number) => `Alle ${n} als eine Zip-Datei senden`,
+    packing: (name: string) => `${name} wird gepackt`,
+    holds: (n: number, size: string) => `${several(n)} · ${size}`,
+    more: (names: string, n: number) => `${names} und ${n} weitere`,
+    faults: {
+      'too-many': (name: string) => `${name} würde zu groß: höchstens 2.000 Dateien und 4 GB.`,
+      failed: (name: string) => `${name} ließ sich nicht packen: Etwas darin war nicht lesbar.`,
+    },
+  },
   caption: 'Nachricht dazu',
   send: 'Senden',
   leaveOut: (name) => `${name} weglassen`,

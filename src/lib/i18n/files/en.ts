@@ -5,6 +5,20 @@ function several(n: number): string {
 
 export const files = {
   title: (n: number) => `Send ${several(n)}`,
+  textName: 'message.txt',
+  asText: 'Too long for a message: it goes as a file.',
+  zip: {
+    name: 'files',
+    add: 'Add a folder',
+    all: (n: number) => `Send all ${n} as one zip file`,
+    packing: (name: string) => `Packing ${name}`,
+    holds: (n: number, size: string) => `${several(n)} · ${size}`,
+    more: (names: string, n: number) => `${names} and ${n} more`,
+    faults: {
+      'too-many': (name: string) => `${name} would be too large: at most 2,000 files and 4 GB.`,
+      failed: (name: string) => `${name} could not be packed: something in it could not be read.`,
+    },
+  },
   caption: 'Add a message',
   send: 'Send',
   leaveOut: (name: string) => `Leave out ${name}`,

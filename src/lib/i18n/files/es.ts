@@ -7,6 +7,20 @@ const several = (n: number) => count(n, { one: '# archivo', other: '# archivos' 
 
 export const files: FileMessages = {
   title: (n) => `Enviar ${several(n)}`,
+  textName: 'mensaje.txt',
+  asText: 'Demasiado largo para un mensaje: va como archivo.',
+  zip: {
+    name: 'archivos',
+    add: 'Añadir una carpeta',
+    all: (n: number) => `Enviar los ${n} como un solo archivo zip`,
+    packing: (name: string) => `Empaquetando ${name}`,
+    holds: (n: number, size: string) => `${several(n)} · ${size}`,
+    more: (names: string, n: number) => `${names} y ${n} más`,
+    faults: {
+      'too-many': (name: string) => `${name} sería demasiado grande: como mucho 2000 archivos y 4 GB.`,
+      failed: (name: string) => `${name} no se pudo empaquetar: algo de su contenido no se pudo leer.`,
+    },
+  },
   caption: 'Añadir un mensaje',
   send: 'Enviar',
   leaveOut: (name) => `Dejar fuera ${name}`,

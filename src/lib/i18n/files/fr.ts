@@ -7,6 +7,20 @@ const several = (n: number) => count(n, { one: '# fichier', other: '# fichiers' 
 
 export const files: FileMessages = {
   title: (n) => `Envoyer ${several(n)}`,
+  textName: 'texte.txt',
+  asText: 'Trop long pour un message : il part comme fichier.',
+  zip: {
+    name: 'fichiers',
+    add: 'Ajouter un dossier',
+    all: (n: number) => `Envoyer les ${n} en un seul fichier zip`,
+    packing: (name: string) => `Compression de ${name}`,
+    holds: (n: number, size: string) => `${several(n)} · ${size}`,
+    more: (names: string, n: number) => `${names} et ${n} de plus`,
+    faults: {
+      'too-many': (name: string) => `${name} serait trop grand : au plus 2 000 fichiers et 4 Go.`,
+      failed: (name: string) => `${name} n’a pas pu être compressé : quelque chose n’était pas lisible.`,
+    },
+  },
   caption: 'Ajouter un message',
   send: 'Envoyer',
   leaveOut: (name) => `Laisser ${name} de côté`,
