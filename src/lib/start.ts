@@ -12,7 +12,6 @@ import type { Nodes, SignalClient } from '#adapters/browser/signal-client.ts'
 import { TabLock, type NodesCommand, type NodesEvent } from '#adapters/browser/tab-lock.ts'
 import { createTimers } from '#adapters/timers.ts'
 import type { Command, MeshEvent, RoomRecord } from '#mesh/effects.ts'
-import type { FileId } from '#mesh/files/hash-tree.ts'
 import type { RoomId } from '#mesh/ids.ts'
 import type { Store } from '#runtime/ports.ts'
 import type { SearchClient } from '#adapters/browser/search/search-client.ts'
@@ -47,10 +46,8 @@ export interface Mesh {
   subscribe(listener: (event: MeshEvent | TabEvent) => void): () => void
   /** @param onCoverage is told how much has been read; undefined: the history cannot be read */
   openSearch(onCoverage: (coverage: Coverage | undefined) => void): Promise<Search>
-  /** @returns what is held of a file whole, of a type that a page may show; undefined when it is not here */
-  openFile(file: FileId, size: number, mime: string): Promise<Blob | undefined>
-  /** What makes one zip of several files. */
-  readonly openZip: () => Promise<typeof import('#adapters/browser/zip/zip-client.ts')>
+  /** What opens files that are held whole, and makes one zip of several. */
+  readonly fileTools: () => Promise<typeof import('#adapters/browser/files/file-tools.ts')>
   /** Try to reach a node now. */
   retry(): void
 }
@@ -68,7 +65,6 @@ export type TabEvent =
 type PostCommand = Extract<Command, { type: 'post' }>
 
 const databaseName = 'meshchat'
-const filesName = 'meshchat-files'
 /** guess: on a slow link what is needed to type comes before what is needed to connect. */
 const screenFirstMs = 250
 /** guess: from a newcomer's name to the composer, also on a slow device. */
@@ -173,7 +169,7 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
     const platform = { keys, store, links, helpers, timers: createTimers(), seed }
     runtime = startRuntime(platform, opened, emit, traffic)
-    const filesParts = { place: filesName, self: keys.self, links, runtime, tell: tellFiles }
+    const filesParts = { self: keys.self, links, runtime, tell: tellFiles }
     files = new LateFiles(async () =>
       (await import('#adapters/browser/files/page-files.ts')).PageFiles.open(filesParts),
     )
@@ -288,9 +284,7 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    openFile: async (file, size, mime) =>
-      (await import('#adapters/browser/files/file-blob.ts')).blobOf(filesName, file, size, mime),
-    openZip: () => import('#adapters/browser/zip/zip-client.ts'),
+    fileTools: () => import('#adapters/browser/files/file-tools.ts'),
     openSearch: async (onCoverage) => {
       const { SearchClient: Client } = await import('#adapters/browser/search/search-client.ts')
       return new Client(databaseName, onCoverage)

@@ -166,8 +166,10 @@ export class FilesState {
     rememberDeclined(file, isDeclined)
   }
 
-  blob({ content, mime }: SharedFile): Promise<Blob | undefined> {
-    return this.#mesh.source.openFile(fileIdOf(content), content.size, mime)
+  /** @returns what is held of it whole, of a type that a page may show; undefined when it is not here */
+  async blob({ content, mime }: SharedFile): Promise<Blob | undefined> {
+    const { blobOf } = await this.#mesh.source.fileTools()
+    return blobOf(fileIdOf(content), content.size, mime)
   }
 
   /** Takes them in one after the other, and says each in the room when it is kept here. */

@@ -2,7 +2,7 @@
 import type { Mesh } from '../start.ts'
 import type { Packed } from './folder.ts'
 
-type Open = Mesh['openZip']
+type Open = Mesh['fileTools']
 type Start = Awaited<ReturnType<Open>>['startZip']
 type Words = Parameters<Parameters<Start>[1]>[0]
 

@@ -20,8 +20,10 @@ export function hasFileSystem(): boolean {
   return isServed && isSecureContext && typeof navigator.storage.getDirectory === 'function'
 }
 
-/** @param name of the folder or the database that all files are in */
-export function browserGround(name: string): Ground {
-  const folders = hasFileSystem() ? new OpfsFolders(name) : new IndexedDbFolders(name)
+/** The folder or the database that all files are in. */
+export const filesPlace = 'meshchat-files'
+
+export function browserGround(): Ground {
+  const folders = hasFileSystem() ? new OpfsFolders(filesPlace) : new IndexedDbFolders(filesPlace)
   return { folders, hash: isSecureContext ? fastHash : chunkHash, flushMs }
 }

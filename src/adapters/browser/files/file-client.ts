@@ -25,11 +25,8 @@ export class FileClient implements Omit<FileStore, 'add'> {
   private readonly worker = new Worker(new URL('./file-worker.ts', import.meta.url), { type: 'module' })
   private readonly waiting = new Map<number, Waiting>()
   private lastToken = 0
-  private readonly name: string
 
-  /** @param name of the folder or the database */
-  constructor(name: string) {
-    this.name = name
+  constructor() {
     this.worker.onmessage = ({ data }: MessageEvent<FileAnswer>) => this.answered(data)
     this.worker.onerror = () => this.fail(new Error('the file worker did not start'))
   }
@@ -64,7 +61,7 @@ export class FileClient implements Omit<FileStore, 'add'> {
   }
 
   async open(): Promise<readonly FileRecord[]> {
-    const records = await this.ask<readonly RecordWords[]>({ type: 'open', name: this.name })
+    const records = await this.ask<readonly RecordWords[]>({ type: 'open' })
     return records.flatMap(({ content, wish, ...maps }) => {
       const held = Bitmap.ofBytes(chunkCount(content.size), maps.held)
       const blocks = Bitmap.ofBytes(blockCount(content.size), maps.blocks)

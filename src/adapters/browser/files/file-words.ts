@@ -12,7 +12,7 @@ export interface RecordWords {
 }
 
 export type FileCall =
-  | { readonly type: 'open'; readonly name: string }
+  | { readonly type: 'open' }
   | { readonly type: 'keep-file'; readonly content: Content; readonly wish: Wish }
   | { readonly type: 'keep-block'; readonly file: FileId; readonly block: number; readonly proof: Block }
   | { readonly type: 'read-block'; readonly file: FileId; readonly block: number }

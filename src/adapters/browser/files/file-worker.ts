@@ -35,7 +35,7 @@ async function* piecesOf(token: number, blob: Blob): AsyncGenerator<Uint8Array> 
 
 async function run(token: number, call: FileCall): Promise<FileResult> {
   if (call.type === 'open') {
-    store = new FolderFileStore(browserGround(call.name), Number.POSITIVE_INFINITY)
+    store = new FolderFileStore(browserGround(), Number.POSITIVE_INFINITY)
     const records = await store.open()
     return records.map(({ content, held, blocks, wish }) => ({
       content,

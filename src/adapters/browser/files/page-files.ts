@@ -24,8 +24,6 @@ export type FilesEvent =
   | { readonly type: 'file-removed'; readonly file: FileId }
 
 export interface FilesParts {
-  /** Folder or database that they are kept in. */
-  readonly place: string
   readonly self: PeerId
   readonly links: Pick<Links, 'send' | 'hangUp'>
   readonly runtime: Pick<Runtime, 'attach'>
@@ -46,7 +44,7 @@ export class PageFiles {
   }
 
   static async open(parts: FilesParts): Promise<PageFiles> {
-    const store = new FileClient(parts.place)
+    const store = new FileClient()
     const records = await store.open()
     const early: FileEvent[] = []
     const opened: { files?: PageFiles } = {}
