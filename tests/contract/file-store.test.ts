@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { NoRoom, type Folders } from '../../src/adapters/files/folder.ts'
 import { MemoryFileStore } from '../../src/adapters/files/memory-file-store.ts'
+import type { HashChunk } from '../../src/adapters/files/folder-file.ts'
 import { FolderFileStore } from '../../src/adapters/files/folder-file-store.ts'
 import { diskGround } from '../../src/adapters/node/files/disk-folders.ts'
 import { fileOf } from '../mesh/files/make-file.ts'
@@ -45,6 +46,30 @@ describe('files on disk', () => {
     } finally {
       await rm(folder, { recursive: true })
     }
+  })
+
+  it('leave nothing of what was being written when they were forgotten', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'meshchat-files-'))
+    const ground = diskGround(folder)
+    let finishHash = (): void => undefined
+    const hashing = new Promise<void>((done) => (finishHash = done))
+    const hash: HashChunk = async (chunk) => {
+      await hashing
+      return ground.hash(chunk)
+    }
+    const store = new FolderFileStore({ ...ground, hash }, Number.POSITIVE_INFINITY)
+    const { id, content, blocks, bytes } = fileOf(1, 60_000)
+    const [block] = blocks
+    if (block === undefined) throw new Error('no block')
+    await store.keepFile(content, 'carried')
+    await store.keepBlock(id, 0, block)
+    const writing = store.write(id, 1, bytes.slice(16_384, 32_768))
+    await store.forget(id)
+    finishHash()
+    expect(await writing).toBe('unknown')
+    await store.finish()
+    expect(await readdir(folder)).toEqual([])
+    await rm(folder, { recursive: true })
   })
 
   it('says that something is damaged before it says that it has no room', async () => {

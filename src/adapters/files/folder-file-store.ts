@@ -75,8 +75,9 @@ export class FolderFileStore implements FileStore {
   }
 
   async write(file: FileId, chunk: number, bytes: Uint8Array): Promise<WriteResult> {
+    let known: FolderFile | undefined
     try {
-      const known = await this.files.get(file)
+      known = await this.files.get(file)
       const verdict = (await known?.check(chunk, bytes)) ?? 'unknown'
       if (known === undefined || verdict !== 'right') return verdict === 'right' ? 'unknown' : verdict
       if (this.usedBytes + bytes.length > this.bytesMax) return 'full'
@@ -84,6 +85,7 @@ export class FolderFileStore implements FileStore {
       return 'stored'
     } catch (error) {
       if (!(error instanceof Error)) throw error
+      if (known?.isGone === true) return 'unknown'
       return error instanceof NoRoom ? 'full' : 'failed'
     }
   }

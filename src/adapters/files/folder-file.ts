@@ -53,6 +53,8 @@ export class FolderFile {
   private blocksFile: Promise<OpenFile> | undefined
   private timer: ReturnType<typeof setTimeout> | undefined
   private flushing: Promise<void> = Promise.resolve()
+  /** It is being removed: what is still under way must not make its folder again. */
+  isGone = false
 
   private constructor(ground: Ground, folder: string, content: Content, wish: Wish, maps?: Maps) {
     this.ground = ground
@@ -98,6 +100,7 @@ export class FolderFile {
   }
 
   private async writeAbout(): Promise<void> {
+    if (this.isGone) return
     const text = `${this.content.size} ${bytesToHex(this.content.root)} ${this.wish}`
     await this.ground.folders.replace(this.folder, 'about', encodeUtf8(text))
   }
@@ -168,6 +171,7 @@ export class FolderFile {
   }
 
   private flushLater(): void {
+    if (this.isGone) return
     this.timer ??= setTimeout(() => {
       // What could not be said now is said with the next change, or fetched again.
       this.flush().catch(() => undefined)
@@ -183,13 +187,15 @@ export class FolderFile {
   }
 
   private async writeMap(): Promise<void> {
+    if (this.isGone) return
     const map = new Writer().fixed(this.held.bytes).fixed(this.blocks.bytes).finish()
     await (await this.contentFile)?.sync()
     await (await this.blocksFile)?.sync()
     await this.ground.folders.replace(this.folder, 'map', map)
   }
 
-  private openContent(): Promise<OpenFile> {
+  private async openContent(): Promise<OpenFile> {
+    if (this.isGone) throw new Error('the file is gone')
     return (this.contentFile ??= this.ground.folders.open(this.folder, 'content').catch((error: unknown) => {
       // The next one tries again.
       this.contentFile = undefined
@@ -197,7 +203,8 @@ export class FolderFile {
     }))
   }
 
-  private openBlocks(): Promise<OpenFile> {
+  private async openBlocks(): Promise<OpenFile> {
+    if (this.isGone) throw new Error('the file is gone')
     return (this.blocksFile ??= this.ground.folders.open(this.folder, 'blocks').catch((error: unknown) => {
       this.blocksFile = undefined
       throw error
@@ -213,6 +220,7 @@ export class FolderFile {
   }
 
   async remove(): Promise<void> {
+    this.isGone = true
     clearTimeout(this.timer)
     this.timer = undefined
     const ignore = () => undefined
