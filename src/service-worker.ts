@@ -3,12 +3,13 @@
 /// <reference lib="webworker" />
 /// <reference types="@sveltejs/kit" />
 /**
- * Keeps the app, so that it opens with every node gone. Knows nothing of the mesh. What an update replaces is kept until
- * the new app has started once: one that does not start is taken back.
+ * Keeps the app, so that it opens with every node gone; hands out files that this device holds. Knows nothing of the mesh.
+ * What an update replaces is kept until the new app has started once: one that does not start is taken back.
  */
 import { build, files, prerendered, version } from '$service-worker'
 import { cleanupOutdatedCaches, PrecacheController, PrecacheRoute } from 'workbox-precaching'
 import { NavigationRoute, registerRoute } from 'workbox-routing'
+import { answerHeld, isHeldAddress } from '#adapters/browser/files/held-answers.ts'
 
 declare const self: ServiceWorkerGlobalScope
 
@@ -31,6 +32,11 @@ app.addToCacheList([
 ])
 cleanupOutdatedCaches()
 const openShell = app.createHandlerBoundToURL(shell)
+// Before the page, which is shown for every other address.
+registerRoute(
+  ({ url }) => isHeldAddress(url, self.registration.scope),
+  ({ request }) => answerHeld(request),
+)
 registerRoute(
   new NavigationRoute(
     async (options) => ((await isTakenBack()) ? await shellBefore() : undefined) ?? openShell(options),

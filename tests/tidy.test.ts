@@ -88,7 +88,10 @@ const layers: readonly { readonly of: RegExp; readonly may: readonly RegExp[] }[
     of: /^src\/copy\//,
     may: [/^src\/(copy|lib)\//, /^src\/routes\/\+page\.svelte$/, /^src\/app\.css$/, /^svelte/],
   },
-  { of: /^src\/service-worker\.ts$/, may: [/^\$service-worker$/, /^workbox-/] },
+  {
+    of: /^src\/service-worker\.ts$/,
+    may: [/^\$service-worker$/, /^workbox-/, /^src\/adapters\/browser\/files\/held-answers\.ts$/],
+  },
   {
     of: /^signal\//,
     may: [

@@ -21,6 +21,7 @@ import type { Retention } from '#mesh/effects.ts'
 import type { PeerId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
 import type { FileRecord } from '#mesh/files/file-state.ts'
+import { fileLimits } from '#mesh/files/limits.ts'
 import { startFiles } from '#runtime/files-runtime.ts'
 import type { FileStore, OpenedStore, Timers } from '#runtime/ports.ts'
 import { startRuntime, type Traffic } from '#runtime/runtime.ts'
@@ -107,7 +108,13 @@ export function startResident(parts: ResidentParts, kept: Kept): Resident {
   // Nobody looks at it.
   const runtime = startRuntime(platform, opened, () => undefined, traffic)
   const files = startFiles(
-    { self: self.key.peer, store: kept.files, timers: createTimers(), links },
+    {
+      self: self.key.peer,
+      store: kept.files,
+      timers: createTimers(),
+      links,
+      keptBytesMax: options.keepFilesBytes * fileLimits.keptShare,
+    },
     kept.records,
     () => undefined,
   )

@@ -23,6 +23,8 @@ export interface FilesPlatform {
   readonly store: Omit<FileStore, 'open' | 'add'>
   readonly timers: Timers
   readonly links: Pick<Links, 'send' | 'hangUp'>
+  /** C19: so much is kept as others ask; undefined: nothing. */
+  readonly keptBytesMax?: number
 }
 
 export interface FilesRuntime extends LinkListener {
@@ -49,7 +51,7 @@ export function startFiles(
   records: readonly FileRecord[],
   emit: (event: FileEvent) => void,
 ): FilesRuntime {
-  const engine = createFileEngine(platform.self)
+  const engine = createFileEngine(platform.self, platform.keptBytesMax)
   remember(engine, records)
   const state: State = {
     platform,

@@ -106,6 +106,8 @@ export class Scene {
       args: [...chromiumArgs, ...args],
       viewport,
       colorScheme: options.colorScheme ?? 'light',
+      hasTouch: options.isTouched ?? false,
+      isMobile: options.isTouched ?? false,
       env: { ...process.env, ...options.env },
     })
     this.onClose(() => context.close().catch(() => undefined))
@@ -145,6 +147,8 @@ export interface BrowserOptions {
   readonly viewport?: { readonly width: number; readonly height: number }
   readonly colorScheme?: 'light' | 'dark'
   readonly env?: Readonly<Record<string, string>>
+  /** A phone: fingers instead of a mouse. */
+  readonly isTouched?: boolean
 }
 
 export interface Browser {

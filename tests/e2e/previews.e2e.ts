@@ -54,6 +54,53 @@ describe('previews', () => {
     await bothSizes(bill, `file-played-${host === 'localhost' ? 'secure' : 'plain'}`)
   })
 
+  it('held files have an address of their own, which answers ranges and runs nothing', async () => {
+    const { ana, bill } = await two()
+    await bill.page.waitForFunction(() => navigator.serviceWorker.controller !== null, undefined, {
+      timeout: 60_000,
+    })
+    const moving = put('bridge.webm', Buffer.from(await ana.page.evaluate(film, 2_000), 'base64'))
+    const page = put('page.html', Buffer.from('<script>alert(1)</script>'))
+    await attach(ana, [moving.path])
+    await attach(ana, [page.path])
+    for (const made of [moving, page]) {
+      await get(bill, made)
+      await isWhole(bill, made)
+    }
+    const player = card(bill, moving).locator('video')
+    const address = await player.evaluate((video: HTMLVideoElement) => video.src)
+    expect(address).toContain('/held/')
+    expect(await player.evaluate(jump, 1)).toBeGreaterThanOrEqual(1)
+    const bytes = Buffer.from(await savedBytes(bill, moving))
+    const part = await bill.page.evaluate(ask, { address, range: 'bytes=100-199' })
+    expect(part).toMatchObject({ status: 206, range: `bytes 100-199/${bytes.length}`, type: 'video/webm' })
+    expect(Buffer.from(part.bytes, 'base64').equals(bytes.subarray(100, 200))).toBe(true)
+    // After a reload it is the same one.
+    await bill.page.reload()
+    await player.waitFor()
+    await expect.poll(() => player.evaluate((video: HTMLVideoElement) => video.src)).toBe(address)
+    // What could run is bytes, whatever the address says that it is; what is not held is not there.
+    const { id } = /held\/(?<id>[0-9a-f]{64})/.exec(address)?.groups ?? {}
+    const other = await bill.page.evaluate(async () => {
+      const top = await navigator.storage.getDirectory()
+      const folder = await top.getDirectoryHandle('meshchat-files')
+      const names: string[] = []
+      for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys())
+        names.push(name)
+      return names
+    })
+    const html = other.find((name) => name !== id) ?? ''
+    const asPage = await bill.page.evaluate(ask, { address: `held/${html}?type=text/html`, range: '' })
+    expect(asPage).toMatchObject({ status: 200, type: 'application/octet-stream' })
+    expect(asPage.policy).toContain('sandbox')
+    const nothing = await bill.page.evaluate(ask, {
+      address: `held/${'0'.repeat(64)}?type=image/png`,
+      range: '',
+    })
+    expect(nothing.status).toBe(404)
+    await bothSizes(bill, 'file-at-its-address')
+  })
+
   it('a photo goes smaller where its sender says so', async () => {
     const { ana, bill } = await two()
     const photo = put('IMG 0042.jpeg', Buffer.from(await ana.page.evaluate(photograph), 'base64'))
@@ -162,6 +209,19 @@ async function jump(player: HTMLElement, toSeconds: number): Promise<number> {
   media.currentTime = toSeconds
   await new Promise((done) => media.addEventListener('seeked', done, { once: true }))
   return media.currentTime
+}
+
+/** In the page. @returns what is answered, its bytes as base64 */
+async function ask({ address, range }: { readonly address: string; readonly range: string }) {
+  const answer = await fetch(address, range === '' ? {} : { headers: { range } })
+  const bytes = new Uint8Array(await answer.arrayBuffer())
+  return {
+    status: answer.status,
+    range: answer.headers.get('content-range'),
+    type: answer.headers.get('content-type'),
+    policy: answer.headers.get('content-security-policy'),
+    bytes: btoa(String.fromCharCode(...bytes.subarray(0, 10_000))),
+  }
 }
 
 /** @returns what the page's origin keeps, bytes */

@@ -1062,4 +1062,32 @@ export const bugs = [
     find: "    case 'unknown':\n      // Nobody",
     put: "    case 'unknown':\n      if (link !== undefined) ban(engine, link, 'bad-chunk', out)\n      // Nobody",
   },
+  {
+    name: 'who keeps files for others keeps as many bytes as anybody asks',
+    by: 'files/keeping',
+    file: 'files/keeping.ts',
+    find: ' && bytes + size <= engine.keptBytesMax',
+    put: '',
+  },
+  {
+    name: 'what a node was asked to keep makes room for what it carries',
+    by: 'files/keeping',
+    file: 'files/taking.ts',
+    find: 'other !== file && !other.isWanted &&',
+    put: 'other !== file && (!other.isWanted || other.isKept) &&',
+  },
+  {
+    name: 'a node that begins again does not know what it was asked to keep',
+    by: 'files/keeping',
+    file: 'files/file-engine.ts',
+    find: "    file.isKept = wish === 'kept'\n",
+    put: '',
+  },
+  {
+    name: 'anybody may say to keep what nobody asked it to',
+    by: 'files/keeping',
+    file: 'files/keeping.ts',
+    find: '!link.askedToKeep.delete(frame.file) || ',
+    put: '',
+  },
 ]

@@ -38,7 +38,7 @@ export interface Ground {
 
 /** What is none of ours is kept for others, and asked for by nobody. */
 function wishOf(text: string | undefined): Wish {
-  return text === 'wanted' || text === 'paused' ? text : 'carried'
+  return text === 'wanted' || text === 'paused' || text === 'kept' ? text : 'carried'
 }
 
 export class FolderFile {

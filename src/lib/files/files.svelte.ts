@@ -9,6 +9,7 @@ import { cleanFileName, cleanMime, type SharedFile } from '#mesh/timeline/file-b
 import type { MeshState } from '../state/mesh.svelte.ts'
 import type { RoomState } from '../state/room.svelte.ts'
 import { settings } from '../state/settings.svelte.ts'
+import { keepScreenOn } from '../browser/wake-lock.ts'
 import { declinedFiles, rememberDeclined, rememberName } from './file-memory.ts'
 import { lookAt } from './picture.ts'
 
@@ -28,6 +29,8 @@ export interface FileFacts extends Progress {
   readonly damagedBy: PeerId | undefined
   /** Everybody who has been heard to have all of it. */
   readonly everHeld: ReadonlySet<PeerId>
+  /** Nodes that were asked to keep it: undefined until they answer. */
+  readonly keepers: ReadonlyMap<PeerId, boolean | undefined>
 }
 
 /** What somebody has chosen to send. */
@@ -48,6 +51,8 @@ interface Preparing {
   readonly fault: 'full' | 'failed' | 'changed' | undefined
 }
 
+type TakenIn = SharedFile['content'] | NonNullable<Preparing['fault']> | 'stopped'
+
 export class FilesState {
   readonly #mesh: MeshState
   readonly facts = new SvelteMap<FileId, FileFacts>()
@@ -58,6 +63,8 @@ export class FilesState {
   readonly #declined = declinedFiles()
   /** Shared by this page in its life. */
   readonly #shared = new SvelteSet<FileId>()
+  /** What was here already when something was taken in: that it is called off is nothing to that. */
+  #heldBefore: ReadonlySet<FileId> = new Set()
   preparing = $state.raw<readonly Preparing[]>([])
   /** Shared here, and nobody else is known to have all of it: others could not get it any more. */
   readonly onlyHere = $derived(
@@ -65,8 +72,21 @@ export class FilesState {
       this.preparing.length,
   )
 
+  /** Wished for until what is under way now is done. */
+  keepsScreenOn = $state(false)
+  readonly #isBusy = $derived(
+    this.preparing.some(({ fault }) => fault === undefined) ||
+      [...this.facts.values()].some(({ progress }) => progress === 'fetching'),
+  )
+
   constructor(mesh: MeshState) {
     this.#mesh = mesh
+    $effect(() => {
+      if (!this.keepsScreenOn) return
+      if (this.#isBusy) return keepScreenOn()
+      this.keepsScreenOn = false
+      return
+    })
     mesh.isOnlyHolder = () => this.onlyHere > 0
     mesh.source.subscribe((event) => {
       switch (event.type) {
@@ -101,10 +121,24 @@ export class FilesState {
       if (before !== undefined) this.facts.set(event.file, { ...before, damagedBy: event.peer })
       return
     }
+    if (event.type === 'kept') return this.#noteKeeper(event.file, event.peer, event.isKept)
     if (event.progress === 'complete') this.#coming.delete(event.file)
     const everHeld = new Set([...(before?.everHeld ?? []), ...event.holders])
     const rate = event.progress === 'fetching' ? this.#rateOf(event) : undefined
-    this.facts.set(event.file, { ...event, rate, everHeld, damagedBy: before?.damagedBy })
+    const { damagedBy, keepers = new Map<PeerId, boolean>() } = before ?? {}
+    this.facts.set(event.file, { ...event, rate, everHeld, damagedBy, keepers })
+  }
+
+  #noteKeeper(file: FileId, peer: PeerId, isKept: boolean | undefined): void {
+    const before = this.facts.get(file)
+    if (before === undefined) return
+    this.facts.set(file, { ...before, keepers: new Map([...before.keepers, [peer, isKept]]) })
+  }
+
+  /** A node is to keep it, whoever else goes. */
+  askToKeep({ content }: SharedFile, peer: PeerId): void {
+    this.#noteKeeper(fileIdOf(content), peer, undefined)
+    this.#mesh.source.command({ type: 'file', command: { type: 'ask-to-keep', content, peer } })
   }
 
   #rateOf({ file, heldBytes }: Progress): number | undefined {
@@ -172,6 +206,12 @@ export class FilesState {
     return blobOf(fileIdOf(content), content.size, mime)
   }
 
+  /** @returns where it plays from, as far as the browser lets; undefined: its bytes are to be had as a blob */
+  async address({ content, mime }: SharedFile): Promise<string | undefined> {
+    const { heldAddress } = await this.#mesh.source.fileTools()
+    return heldAddress(fileIdOf(content), mime)
+  }
+
   /** Takes them in one after the other, and says each in the room when it is kept here. */
   send(room: RoomState, chosen: readonly Chosen[], text: string): void {
     const replyTo = room.composing.replyTo?.id
@@ -197,8 +237,11 @@ export class FilesState {
 
   #takeNext(): void {
     const next = this.#active
-    if (next !== undefined)
-      this.#mesh.source.command({ type: 'take-in', token: next.token, blob: next.chosen.blob })
+    if (next === undefined) return
+    this.#heldBefore = new Set(
+      [...this.facts.values()].flatMap(({ file, progress }) => (progress === 'complete' ? [file] : [])),
+    )
+    this.#mesh.source.command({ type: 'take-in', token: next.token, blob: next.chosen.blob })
   }
 
   /** Not wanted any more; or what went wrong has been read. */
@@ -220,16 +263,23 @@ export class FilesState {
     this.preparing = this.preparing.map((one) => (one.token === token ? { ...one, ...change } : one))
   }
 
-  async #takenIn(token: string, result: SharedFile['content'] | NonNullable<Preparing['fault']> | 'stopped') {
+  /** It was called off in the moment in which all of it was there. */
+  #leave(result: TakenIn): void {
+    if (typeof result === 'string') return
+    const id = fileIdOf(result)
+    if (!this.#heldBefore.has(id)) this.#mesh.source.command({ type: 'remove-file', file: id })
+  }
+
+  async #takenIn(token: string, result: TakenIn) {
     const one = this.preparing.find((other) => other.token === token)
-    if (one === undefined) return
+    if (one === undefined) return this.#leave(result)
     if (result === 'stopped') this.#drop(token)
     else if (typeof result === 'string') this.#change(token, { fault: result })
     else {
       const { name, blob, ofText } = one.chosen
       // What cannot be read any more has no preview; and it may have been called off meanwhile.
       const looked = blob.type.startsWith('image/') ? await lookAt(blob).catch(() => undefined) : undefined
-      if (!this.preparing.some((other) => other.token === token)) return
+      if (!this.preparing.some((other) => other.token === token)) return this.#leave(result)
       this.#shared.add(fileIdOf(result))
       rememberName(fileIdOf(result), cleanFileName(one.chosen.name))
       const file = { name: cleanFileName(name), mime: cleanMime(blob.type), content: result, ...looked }
@@ -245,7 +295,15 @@ export class FilesState {
 const made = new WeakMap<MeshState, FilesState>()
 
 export function filesOf(mesh: MeshState): FilesState {
-  const files = made.get(mesh) ?? new FilesState(mesh)
+  const known = made.get(mesh)
+  if (known !== undefined) return known
+  const holder: { files?: FilesState } = {}
+  // As long as the page: what is derived within the part of it that asks first would stand still when that part goes.
+  $effect.root(() => {
+    holder.files = new FilesState(mesh)
+  })
+  const { files } = holder
+  if (files === undefined) throw new Error('an effect that did not run')
   made.set(mesh, files)
   return files
 }

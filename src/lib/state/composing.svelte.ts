@@ -20,6 +20,8 @@ export class Composing {
   #mesh: Mesh
   #room: RoomId
   #draftTimer: ReturnType<typeof setTimeout> | undefined
+  /** What is typed was kept since something was sent last. */
+  #isKeptSince = false
   /** Clearing and typing race with the store; the newest wish counts. */
   #pending = new Map<string, string>()
   #stalled = new Set<string>()
@@ -67,13 +69,17 @@ export class Composing {
     this.#editedAtMs = Number.NEGATIVE_INFINITY
     this.#tellTyping(text)
     clearTimeout(this.#draftTimer)
-    this.#draftTimer = setTimeout(() => void this.#mesh.history.saveDraft(this.#room, text), draftDelayMs)
+    this.#draftTimer = setTimeout(() => {
+      this.#isKeptSince = true
+      void this.#mesh.history.saveDraft(this.#room, text)
+    }, draftDelayMs)
   }
 
   /** The engine says it on only so often; in another tab each word to it costs something too. */
   #tellTyping(text: string): void {
     const now = performance.now()
-    if (text === '' || !settings.choices.tellsTyping || now - this.#typedAtMs < typingPauseMs) return
+    const { tellsTyping, savesBandwidth } = settings.choices
+    if (text === '' || !tellsTyping || savesBandwidth || now - this.#typedAtMs < typingPauseMs) return
     this.#typedAtMs = now
     this.#mesh.command({ type: 'typing', room: this.#room })
   }
@@ -134,6 +140,7 @@ export class Composing {
     const token = this.#newToken()
     clearTimeout(this.#draftTimer)
     void this.#mesh.history.saveDraft(this.#room, text)
+    this.#isKeptSince = false
     this.#pending.set(token, text)
     this.#answered.set(token, this.replyTo)
     setTimeout(() => this.#stall(token), patienceMs)
@@ -179,8 +186,11 @@ export class Composing {
     // What was typed on meanwhile stays.
     if (this.draft === text) this.draft = ''
     else if (this.draft.startsWith(text)) this.draft = this.draft.slice(text.length).trimStart()
-    if (this.draft === '') clearTimeout(this.#draftTimer)
-    else if (this.editing === undefined) this.type(this.draft)
+    if (this.draft === '') {
+      clearTimeout(this.#draftTimer)
+      // It may have been kept behind the transaction that took it away.
+      if (this.#isKeptSince) void this.#mesh.history.saveDraft(this.#room, '')
+    } else if (this.editing === undefined) this.type(this.draft)
     const wantsMore = this.#wantsMore
     this.#wantsMore = false
     if (wantsMore && this.draft.trim() !== '') this.post()

@@ -10,10 +10,13 @@ import { messageText } from '#mesh/timeline/body.ts'
 import { sheetLanguage } from '../i18n/sheet-language.svelte.ts'
 import { space } from '../browser/storage.ts'
 import { askNode, compareVersions } from '../nodes.ts'
+import { filesOf } from '../files/files.svelte.ts'
 import { language } from '../i18n/language.svelte.ts'
 import type { PageSheet } from '../sheets.ts'
 import { timeOfDay } from '../words.ts'
 import type { MeshState } from './mesh.svelte.ts'
+import { settings } from './settings.svelte.ts'
+import { SlowLink } from './slow-link.ts'
 
 /** guess: others have given a device up that was silent for so long (links end after 20 to 25 s). */
 const sleptMinMs = 30_000
@@ -39,6 +42,8 @@ export interface Notice {
   /** What can be done about it, and where. */
   readonly sheet?: PageSheet
   readonly action?: string
+  /** Done here, where no sheet is needed for it. */
+  readonly run?: () => void
 }
 
 export class Conditions {
@@ -52,6 +57,9 @@ export class Conditions {
   #slept = $state.raw<{ readonly fromMs: number; readonly toMs: number } | undefined>()
   #missed = $state(0)
   #freeBytes = $state<number | undefined>()
+  readonly #link = new SlowLink()
+  /** Bytes per second. */
+  #slowRate = $state<number | undefined>()
   /** The node that this page speaks through, if its release is another one. */
   #skew = $state.raw<{ readonly name: string; readonly version: string; readonly atMs: number } | undefined>()
   /** Since when another tab of this browser runs the engine for this one. */
@@ -137,7 +145,15 @@ export class Conditions {
     if (this.#slept !== undefined && isOver(this.#slept.toMs)) this.#slept = undefined
     if (this.#merged !== undefined && isOver(this.#merged.atMs)) this.#merged = undefined
     if (this.#skew !== undefined && isOver(this.#skew.atMs)) this.#skew = undefined
+    this.#weigh(nowMs)
     void this.#askVersion()
+  }
+
+  #weigh(nowMs: number): void {
+    const files = [...filesOf(this.#mesh).facts.values()]
+    const isAwaited = this.#mesh.missing > 0 || files.some(({ progress }) => progress === 'fetching')
+    this.#link.look(nowMs, this.#mesh.source.traffic.bytesIn, isAwaited)
+    this.#slowRate = this.#link.rate(nowMs)
   }
 
   /** Once for each node that this page comes to speak through. */
@@ -171,6 +187,11 @@ export class Conditions {
     return sheetLanguage.words.conditions.splitChip(here, here + lost)
   }
 
+  /** A word beside who is in reach. */
+  get slow(): string | undefined {
+    return this.#slowRate === undefined ? undefined : sheetLanguage.words.files.slow.chip
+  }
+
   get notice(): Notice | undefined {
     const words = sheetLanguage.words.conditions
     const lost = this.#lost
@@ -196,6 +217,13 @@ export class Conditions {
     if (this.#freeBytes !== undefined && this.#freeBytes < lowBytes) {
       const strong = words.low(language.sizeOf(Math.max(0, this.#freeBytes)))
       return { strong, rest: words.lowMore, sheet: 'storage', action: words.lowAction }
+    }
+    if (this.#slowRate !== undefined) {
+      const said = sheetLanguage.words.files.slow
+      const strong = said.link(Math.max(1, Math.round((this.#slowRate * 8) / 1_000)))
+      if (settings.choices.savesBandwidth) return { strong, rest: said.saving }
+      const run = () => settings.set({ savesBandwidth: true })
+      return { strong, rest: said.more, run, action: said.action }
     }
     if (this.#skew !== undefined) {
       const { name, version: other } = this.#skew

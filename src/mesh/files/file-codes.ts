@@ -11,12 +11,14 @@ export const fileCodes = {
   hashes: 38,
   part: 39,
   got: 40,
+  keep: 41,
+  kept: 42,
 } as const
 
 /** C5: @returns whether a frame is about files */
 export function isFileFrame(bytes: Uint8Array): boolean {
   const code = bytes[0] ?? 0
-  return code >= fileCodes['want-files'] && code <= fileCodes.got
+  return code >= fileCodes['want-files'] && code <= fileCodes.kept
 }
 
 /** C17: content, and what is said of its arrival, may be lost and overtaken, and is not packed (F7). */

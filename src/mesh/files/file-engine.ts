@@ -20,6 +20,7 @@ import {
 import { giveAgain, giveAll, hearGot, takeAsk, takeBlockRead, takeChunkRead, takeStop } from './giving.ts'
 import { timeoutAtMs } from './congestion.ts'
 import { chunkCount, chunkLength } from './hash-tree.ts'
+import { askToKeep, hearKept, takeKeep } from './keeping.ts'
 import { isSilent, takeOffer, tellOffers } from './offers.ts'
 import { callOff, takeHashes, takeNone, takePart, takeWritten, tellGot } from './taking.ts'
 import {
@@ -43,6 +44,7 @@ export function remember(engine: FileEngine, records: readonly FileRecord[]): vo
     file.blocks.addAll(blocks)
     file.isWanted = wish !== 'carried'
     file.isPaused = wish === 'paused'
+    file.isKept = wish === 'kept'
   }
 }
 
@@ -131,6 +133,8 @@ function command(engine: FileEngine, wish: FileCommand, out: FileEffect[]): void
       }
       return callOff(engine, file, out)
     }
+    case 'ask-to-keep':
+      return askToKeep(engine, wish.content, wish.peer, out)
     default:
       unreachable(wish)
   }
@@ -138,6 +142,7 @@ function command(engine: FileEngine, wish: FileCommand, out: FileEffect[]): void
 
 function drop(file: FileState): void {
   file.isWanted = false
+  file.isKept = false
   for (const map of [file.held, file.blocks]) for (let index = 0; index < map.size; index++) map.delete(index)
   file.isOfferStale = true
 }
@@ -173,6 +178,8 @@ function receive(
     return
   }
   if (frame.type === 'got') return hearGot(link, frame, nowMs)
+  if (frame.type === 'keep') return takeKeep(engine, link, frame.content, out)
+  if (frame.type === 'kept') return hearKept(engine, link, frame, out)
   // Also what nobody waits for any more has arrived.
   if (frame.type === 'part') tellGot(link, frame.number, out)
   const file = engine.byName.get(frame.file)
@@ -183,7 +190,7 @@ function receiveOf(
   engine: FileEngine,
   link: FileLink,
   file: FileState,
-  frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' | 'got' }>,
+  frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' | 'got' | 'keep' | 'kept' }>,
   nowMs: number,
   out: FileEffect[],
 ): void {
@@ -237,6 +244,7 @@ function tellProgress(engine: FileEngine, nowMs: number, out: FileEffect[]): voi
     const peersOf = (links: Iterable<LinkId>) =>
       [...new Set([...links].flatMap((id) => engine.links.get(id)?.peer ?? []))].sort()
     const sources = peersOf(ids)
+    const takers = peersOf(file.wantedBy.keys())
     const holders = peersOf([...file.sources].flatMap(([id, { held }]) => (held.isFull ? [id] : [])))
     const event = {
       type: 'progress',
@@ -245,6 +253,7 @@ function tellProgress(engine: FileEngine, nowMs: number, out: FileEffect[]): voi
       heldBytes: heldBytes(file),
       sources,
       holders,
+      takers,
     } as const
     const key = `${progress} ${JSON.stringify(event)}`
     if (key === file.toldKey) continue

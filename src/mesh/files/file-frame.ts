@@ -80,6 +80,10 @@ export type FileFrame =
 
   /** Parts that have come. */
   | ({ readonly type: 'got' } & Got)
+  /** C19: whoever carries for others is asked to keep this one. */
+  | { readonly type: 'keep'; readonly content: Content }
+  /** C19: whether it does. */
+  | { readonly type: 'kept'; readonly file: FileName; readonly isKept: boolean }
 
 const nameBytesLength = 8
 
@@ -113,6 +117,7 @@ export function encodeFileFrame(frame: FileFrame): Uint8Array {
     for (const name of frame.files) writer.fixed(hexToBytes(name))
     return writer.finish()
   }
+  if (frame.type === 'keep') return writer.varint(frame.content.size).fixed(frame.content.root).finish()
   if (frame.type === 'got')
     return writer.varint(frame.newest).u32(frame.before[0]).u32(frame.before[1]).finish()
   writeAbout(writer.fixed(hexToBytes(frame.file)), frame)
@@ -121,7 +126,7 @@ export function encodeFileFrame(frame: FileFrame): Uint8Array {
 
 function writeAbout(
   writer: Writer,
-  frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' | 'got' }>,
+  frame: Exclude<FileFrame, { type: 'want-files' | 'leave-files' | 'got' | 'keep' }>,
 ): void {
   switch (frame.type) {
     case 'offer':
@@ -139,6 +144,9 @@ function writeAbout(
       return
     case 'part':
       writer.varint(frame.chunk).varint(frame.at).varint(frame.number).fixed(frame.bytes)
+      return
+    case 'kept':
+      writer.u8(frame.isKept ? 1 : 0)
       return
     default:
       unreachable(frame)
@@ -212,6 +220,10 @@ function readFrame(reader: Reader, code: number): FileFrame | undefined {
       const newest = reader.varint(Number.MAX_SAFE_INTEGER)
       return { type: 'got', newest, before: [reader.u32(), reader.u32()] }
     }
+    case fileCodes.keep:
+      return { type: 'keep', content: readContent(reader) }
+    case fileCodes.kept:
+      return { type: 'kept', file: readName(reader), isKept: readFlag(reader) }
     default:
       return undefined
   }
@@ -245,6 +257,12 @@ function readPart(reader: Reader): FileFrame {
   const bytes = reader.rest()
   if (bytes.length === 0 || at + bytes.length > fileLimits.chunkBytes) throw new Malformed('part')
   return { type: 'part', file, chunk, at, number, bytes }
+}
+
+function readFlag(reader: Reader): boolean {
+  const flag = reader.u8()
+  if (flag > 1) throw new Malformed('flag')
+  return flag === 1
 }
 
 function readName(reader: Reader): FileName {

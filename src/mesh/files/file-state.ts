@@ -17,8 +17,8 @@ export interface FileRecord {
   readonly wish: Wish
 }
 
-/** `paused`: wanted, and not fetched now. `carried`: kept for others. */
-export type Wish = 'wanted' | 'paused' | 'carried'
+/** `paused`: wanted, and not fetched now. `carried`: kept for others. `kept`: as somebody has asked (C19). */
+export type Wish = 'wanted' | 'paused' | 'carried' | 'kept'
 
 /** `damaged`: the bytes are not what the block's hashes say. `unknown`: its hashes are not there, or not any more. */
 export type WriteResult = 'stored' | 'damaged' | 'unknown' | 'full' | 'failed'
@@ -30,6 +30,8 @@ export type FileCommand =
   | { readonly type: 'pause'; readonly file: FileId }
   /** It is not in the store any more, and not wanted. */
   | { readonly type: 'drop'; readonly file: FileId }
+  /** C19: somebody whom this device is linked to, and who carries for others, is to keep it. */
+  | { readonly type: 'ask-to-keep'; readonly content: Content; readonly peer: PeerId }
 
 export type FileInput =
   /** @param isNear at one's own site: what is asked for there costs nobody else anything */
@@ -79,8 +81,12 @@ export type FileEvent =
       readonly sources: readonly PeerId[]
       /** Who holds all of it, of those who have said so. */
       readonly holders: readonly PeerId[]
+      /** Who wants it from here, for itself or for somebody behind it. */
+      readonly takers: readonly PeerId[]
     }
   | { readonly type: 'damaged'; readonly file: FileId; readonly peer: PeerId }
+  /** C19: somebody was asked to keep it, and does, or has no room for it. */
+  | { readonly type: 'kept'; readonly file: FileId; readonly peer: PeerId; readonly isKept: boolean }
 
 /** What a peer has said that can be had from it. */
 export interface Source {
@@ -123,6 +129,8 @@ export interface FileState {
   /** For this device; otherwise it is carried between others. */
   isWanted: boolean
   isPaused: boolean
+  /** C19: wanted since somebody has asked for it, and not for whoever looks at this device. */
+  isKept: boolean
   /** How often the store had not the hashes that it was given. */
   unknowns: number
   /** The store has refused: nothing is asked for until somebody says so. */
@@ -199,10 +207,14 @@ export interface FileLink {
   readonly congestion: Congestion
   readonly arrivals: Arrivals
   readonly coming: Map<string, Coming>
+  /** C19: what it was asked to keep, and has not answered. */
+  readonly askedToKeep: Set<FileName>
 }
 
 export interface FileEngine {
   readonly self: PeerId
+  /** C19: so much this device keeps as others ask; none in browsers. */
+  readonly keptBytesMax: number
   readonly files: Map<FileId, FileState>
   readonly byName: Map<FileName, FileState>
   readonly links: Map<LinkId, FileLink>
@@ -222,9 +234,10 @@ export interface FileEngine {
   isProgressDue: boolean
 }
 
-export function createFileEngine(self: PeerId): FileEngine {
+export function createFileEngine(self: PeerId, keptBytesMax = 0): FileEngine {
   return {
     self,
+    keptBytesMax,
     files: new Map(),
     byName: new Map(),
     links: new Map(),
@@ -248,6 +261,7 @@ export function createFile(id: FileId, name: FileName, content: Content): FileSt
     blocks: new Bitmap(blockCount(content.size)),
     isWanted: false,
     isPaused: false,
+    isKept: false,
     isFull: false,
     unknowns: 0,
     wantedBy: new Map(),
@@ -287,5 +301,6 @@ export function createFileLink(id: LinkId, peer: PeerId, isNear: boolean, nowMs:
     congestion: createCongestion(nowMs),
     arrivals: createArrivals(),
     coming: new Map(),
+    askedToKeep: new Set(),
   }
 }

@@ -96,6 +96,11 @@ export const fileLimits = {
   /** guess: files that this device carries between others. */
   relayedMax: 64,
   relayedPerLinkMax: 16,
+  /** guess: files that others may ask one device to keep; and the share of its room that they may take. */
+  keptMax: 256,
+  keptShare: 0.5,
+  /** guess: questions to one link that wait for their answer. */
+  askedToKeepMax: 64,
   /** guess: the longest names that file systems take have 255 bytes; a copy of it gets a number. */
   nameCharactersMax: 120,
   nameBytesMax: 240,

@@ -172,16 +172,28 @@ export function takeNone(
 /** C11: what somebody holds does not go as quickly as what others do. */
 const heldRefusals = 8
 
-/** C14: what was carried for others longest ago goes first; never what is wanted here. */
-function makeRoom(engine: FileEngine, file: FileState, out: FileEffect[]): void {
+/** C14: what was carried for others longest ago goes first; never what is wanted here. @returns whether anything could go */
+function makeRoom(engine: FileEngine, file: FileState, out: FileEffect[]): boolean {
   let oldest: FileState | undefined
   for (const other of engine.files.values()) {
     const isSpare = other !== file && !other.isWanted && other.held.count > 0 && other.wantedBy.size === 0
     if (isSpare && (oldest === undefined || other.touchedMs < oldest.touchedMs)) oldest = other
   }
-  if (oldest === undefined) return
+  if (oldest === undefined) return false
   forgetFile(engine, oldest, out)
   engine.roomToken = engine.lastToken
+  return true
+}
+
+/**
+ * What is carried or kept for others makes room. @returns whether it is asked for once more: what is only carried always,
+ * since who waits for it gets it without room, too
+ */
+function mayMakeRoom(engine: FileEngine, file: FileState, token: number, out: FileEffect[]): boolean {
+  if (file.isWanted && !file.isKept) return false
+  // What was given to the store before is refused for what was so before.
+  const isMade = token <= engine.roomToken || makeRoom(engine, file, out)
+  return isMade || !file.isWanted
 }
 
 /** The store has checked a chunk and keeps it, or says why not. */
@@ -198,8 +210,7 @@ export function takeWritten(engine: FileEngine, token: number, result: WriteResu
       out.push({ type: 'emit', event: { type: 'damaged', file: file.id, peer: from.peer } })
       return ban(engine, from, 'bad-chunk', out)
     case 'full':
-      file.isFull = file.isWanted
-      if (!file.isWanted && token > engine.roomToken) makeRoom(engine, file, out)
+      file.isFull = !mayMakeRoom(engine, file, token, out)
       // It is right: whoever waits for it gets it, and nothing is kept.
       return pass(engine, file, chunk, bytes)
     case 'unknown':

@@ -45,6 +45,7 @@ const golden: readonly (readonly [FileFrame, string])[] = [
     `27${file}ac02cc0882010102`,
   ],
   [{ type: 'got', newest: 300, before: [5, 0x8000_0000] }, '28ac020000000580000000'],
+  [{ type: 'kept', file, isKept: true }, `2a${file}01`],
 ]
 
 describe('frames about files', () => {
@@ -56,6 +57,9 @@ describe('frames about files', () => {
     const want: FileFrame = { type: 'want-files', files: [{ content: made.content, hops: 12, siteHops: 5 }] }
     expect(bytesToHex(encodeFileFrame(want))).toBe(`2001a09c01${bytesToHex(made.content.root)}c5`)
     expect(decodeFileFrame(encodeFileFrame(want))).toEqual(want)
+    const keep: FileFrame = { type: 'keep', content: made.content }
+    expect(bytesToHex(encodeFileFrame(keep))).toBe(`29a09c01${bytesToHex(made.content.root)}`)
+    expect(decodeFileFrame(encodeFileFrame(keep))).toEqual(keep)
     const [block] = made.blocks
     if (block === undefined) throw new Error('no block')
     const hashes: FileFrame = { type: 'hashes', file, block: 0, ...block }
@@ -64,7 +68,7 @@ describe('frames about files', () => {
 
   it('[C5] are told by their first byte, and content takes the bulk lane', () => {
     for (const [frame] of golden) expect(isFileFrame(encodeFileFrame(frame))).toBe(true)
-    for (const code of [0, 7, 31, 41, 255]) expect(isFileFrame(Uint8Array.of(code))).toBe(false)
+    for (const code of [0, 7, 31, 43, 255]) expect(isFileFrame(Uint8Array.of(code))).toBe(false)
     expect(isFileFrame(new Uint8Array())).toBe(false)
     expect(golden.filter(([frame]) => fileLaneOf(frame) === 'bulk').map(([{ type }]) => type)).toEqual([
       'part',
@@ -83,7 +87,7 @@ describe('frames about files', () => {
       }
     }
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 32, max: 41 }), (rest, code) => {
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 32, max: 43 }), (rest, code) => {
         const bytes = Uint8Array.of(code, ...rest)
         const frame = decodeFileFrame(bytes)
         if (typeof frame !== 'string') expect(encodeFileFrame(frame)).toEqual(bytes)
@@ -102,6 +106,8 @@ describe('frames about files', () => {
       `23${file}01050000`,
       `27${file}00ff7f000102`,
       `27${file}000000`,
+      `2900${'00'.repeat(32)}`,
+      `2a${file}02`,
     ])
       expect(decodeFileFrame(hexToBytes(hex))).toBe('malformed')
   })

@@ -84,14 +84,14 @@ export class Net {
   partBytes = 0
   storedBytes = 0
 
-  node(name: string, site: string): Node {
+  node(name: string, site: string, keptBytesMax = 0): Node {
     this.made += 1
     const peer = peerIdFromBytes(Uint8Array.from({ length: 32 }, (_, i) => (this.made * 37 + i * 11) & 255))
     const node: Node = {
       name,
       peer,
       site,
-      engine: createFileEngine(peer),
+      engine: createFileEngine(peer, keptBytesMax),
       store: new Disk(),
       events: [],
       ways: new Map(),
@@ -172,7 +172,7 @@ export class Net {
   /** Forgets what it was doing, keeps what it has stored; its links are gone. */
   restart(node: Node): void {
     for (const way of [...node.ways.values()]) this.unlink(node, way.to)
-    node.engine = createFileEngine(node.peer)
+    node.engine = createFileEngine(node.peer, node.engine.keptBytesMax)
     remember(node.engine, node.store.records())
   }
 

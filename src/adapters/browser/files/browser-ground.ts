@@ -1,6 +1,7 @@
 /** Where a browser keeps files, and how it hashes their chunks. For a worker. */
 import { chunkHash } from '#mesh/files/hash-tree.ts'
 import type { Ground, HashChunk } from '../../files/folder-file.ts'
+import { filesPlace, hasFileSystem } from './held-place.ts'
 import { IndexedDbFolders } from './indexeddb-folders.ts'
 import { OpfsFolders } from './opfs-folders.ts'
 
@@ -13,15 +14,6 @@ const fastHash: HashChunk = async (chunk) => {
   prefixed.set(chunk, 1)
   return new Uint8Array(await crypto.subtle.digest('SHA-256', prefixed))
 }
-
-/** Secure pages of browsers that have a file system; else IndexedDB. A page that is a file itself has none of its own. */
-export function hasFileSystem(): boolean {
-  const isServed = location.protocol.startsWith('http')
-  return isServed && isSecureContext && typeof navigator.storage.getDirectory === 'function'
-}
-
-/** The folder or the database that all files are in. */
-export const filesPlace = 'meshchat-files'
 
 export function browserGround(): Ground {
   const folders = hasFileSystem() ? new OpfsFolders(filesPlace) : new IndexedDbFolders(filesPlace)

@@ -2,8 +2,8 @@
 import { NoRoom, type Folders, type OpenFile } from '../../files/folder.ts'
 import { hash32 } from '#mesh/ids.ts'
 
-/** File System (WHATWG), as a worker has it: TypeScript's library for pages leaves it out. */
-interface FileHandle extends FileSystemFileHandle {
+/** File System (WHATWG), as a worker has it: TypeScript's library for pages leaves it out, and that for workers a part. */
+interface FileHandle extends Omit<FileSystemFileHandle, 'createSyncAccessHandle'> {
   createSyncAccessHandle(): Promise<Access>
   move(folder: FileSystemDirectoryHandle, name: string): Promise<void>
 }
@@ -13,6 +13,7 @@ interface Access {
   write(bytes: Uint8Array, place: { readonly at: number }): number
   truncate(length: number): void
   flush(): void
+  getSize(): number
   close(): void
 }
 
