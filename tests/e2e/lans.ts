@@ -131,7 +131,8 @@ export class Lans {
 
   /** Each direction of the link between the first two nodes carries so much, with a queue of 300 ms. */
   setRate(kbps: number): void {
-    const rate = `rate ${kbps}kbit burst 4kb latency 300ms`
+    // A bucket that is filled less often than it is emptied is slower than it says.
+    const rate = `rate ${kbps}kbit burst ${Math.max(4, Math.ceil(kbps / 800))}kb latency 300ms`
     run(`tc -n ${this.node('a')} qdisc replace dev right root tbf ${rate}`)
     run(`tc -n ${this.node('b')} qdisc replace dev left root tbf ${rate}`)
   }

@@ -148,6 +148,7 @@ export class FolderFileStore implements FileStore {
     await folders.rename(folder, id, 'about')
     const kept = await FolderFile.read(this.ground, id)
     if (kept === undefined) return undefined
+    kept.trust()
     this.have(id, kept)
     return content
   }

@@ -59,6 +59,8 @@ export const fileLimits = {
   windowParts: 3,
   lossyWindowParts: 8,
   untoldParts: 2,
+  /** guess: where fewer chunks are asked for at once, the end of each is answered. */
+  eachAnsweredDepth: 16,
   /** guess: of the last 64 so many are missing before each part is answered: one that was sent twice leaves a hole. */
   holesMin: 3,
   /** guess: so many parts count for how much is lost; above this share each part is one packet. */

@@ -47,7 +47,7 @@ export function takeHashes(
   for (const id of waiting ?? []) serveBlocks(engine, id, file, [block], out)
 }
 
-/** C16: whoever sends is told what has arrived, after every second part and at the end of a chunk. */
+/** C16: whoever sends is told what has arrived, after every second part, and more often where little is under way. */
 export function tellGot(link: FileLink, number: number, out: FileEffect[]): void {
   if (noteArrived(link.arrivals, number) || link.outstanding === 0) sayGot(link, out)
 }
@@ -87,7 +87,8 @@ export function takePart(
   link.coming.delete(key)
   hearGood(file, link, nowMs)
   settleAsk(engine, file, chunk, link.id)
-  if (link.arrivals.untold > 0) sayGot(link, out)
+  // Where much is under way every second one is soon enough, and each answer costs a packet.
+  if (link.arrivals.untold > 0 && link.depth < fileLimits.eachAnsweredDepth) sayGot(link, out)
   adaptDepth(link, nowMs - askedMs, nowMs)
   if (file.held.has(chunk) || file.writing.has(chunk)) return
   // Others who were asked for it too need not send it.

@@ -4,7 +4,7 @@ function several(n: number): string {
 }
 
 export const files = {
-  title: (n: number) => `Send ${several(n)}`,
+  title: (n: number) => (n === 0 ? 'Send files' : `Send ${several(n)}`),
   textName: 'message.txt',
   asText: 'Too long for a message: it goes as a file.',
   zip: {
