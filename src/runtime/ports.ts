@@ -91,6 +91,11 @@ export interface Store {
   close(): void
 }
 
+/** `wasKnown`: it was here before, or was to come: it is not there for this time alone. */
+export interface Added extends Content {
+  readonly wasKnown: boolean
+}
+
 /** Where the content of files is kept. Each chunk is checked before it counts. What is said counts in its order, awaited or not. */
 export interface FileStore {
   /** What is held, as far as it survived. */
@@ -111,9 +116,9 @@ export interface FileStore {
   /**
    * Takes in what this device has whole. The same content is kept once.
    * @param size of all of it, bytes @param bytes in order, in pieces of any length
-   * @returns what it is, or why it could not be kept: nothing of it is left then. `changed`: it had another size
+   * @returns what it is, and whether the store knew of it before; or why it could not be kept: nothing of it is left then. `changed`: it had another size
    */
-  add(size: number, bytes: AsyncIterable<Uint8Array>): Promise<Content | 'full' | 'failed' | 'changed'>
+  add(size: number, bytes: AsyncIterable<Uint8Array>): Promise<Added | 'full' | 'failed' | 'changed'>
   forget(file: FileId): Promise<void>
   close(): void
 }

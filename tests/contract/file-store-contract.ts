@@ -166,11 +166,13 @@ export const fileStoreContract: readonly ContractCase<FileStore>[] = [
         const content = await store.add(file.content.size, inPieces(file.bytes, length))
         if (typeof content === 'string') throw new Error(`not kept: ${content}`)
         equal(bytesToHex(content.root), bytesToHex(file.content.root), 'what it is')
+        equal(content.wasKnown, false, 'whether it was there')
         equal(await store.read(file.id, 69), chunkAt(file, 69), 'a chunk of it')
         equal(await store.readBlock(file.id, 1), file.blocks[1], 'hashes of it')
       }
       const file = fileOf(10, 70 * 16_384)
-      await store.add(file.content.size, inPieces(file.bytes, 5_000))
+      const once = await store.add(file.content.size, inPieces(file.bytes, 5_000))
+      equal(typeof once !== 'string' && once.wasKnown, true, 'whether it was there before')
       equal((await again(store)).length, 3, 'the same content is kept once')
       equal(await store.read(file.id, 69), chunkAt(file, 69), 'after opening')
     },

@@ -27,10 +27,10 @@ describe('file store contract: memory', () => {
   it('is full above what it may hold', async () => {
     const store = new MemoryFileStore(40_000)
     const [first, second] = [fileOf(1, 30_000), fileOf(2, 30_000)]
-    expect(await store.add(30_000, whole(first.bytes))).toEqual(first.content)
+    expect(await store.add(30_000, whole(first.bytes))).toEqual({ ...first.content, wasKnown: false })
     expect(await store.add(30_000, whole(second.bytes))).toBe('full')
     await store.forget(first.id)
-    expect(await store.add(30_000, whole(second.bytes))).toEqual(second.content)
+    expect(await store.add(30_000, whole(second.bytes))).toEqual({ ...second.content, wasKnown: false })
   })
 })
 
@@ -99,14 +99,14 @@ describe('a file that is shared once more', () => {
     const ground = diskGround(folder)
     const { id, content, bytes } = fileOf(1, 100_000)
     const first = new FolderFileStore(ground, Number.POSITIVE_INFINITY)
-    expect(await first.add(100_000, whole(bytes))).toEqual(content)
+    expect(await first.add(100_000, whole(bytes))).toEqual({ ...content, wasKnown: false })
     await first.finish()
     // From now on nothing can be put in its place.
     const rename = () => Promise.reject(new NoRoom('gone meanwhile'))
     const folders = { ...bound(ground.folders), rename }
     const store = new FolderFileStore({ ...ground, folders }, Number.POSITIVE_INFINITY)
     await store.open()
-    expect(await store.add(100_000, whole(bytes))).toEqual(content)
+    expect(await store.add(100_000, whole(bytes))).toEqual({ ...content, wasKnown: true })
     expect(await store.read(id, 1)).toEqual(bytes.slice(16_384, 32_768))
     await store.finish()
     expect(await readdir(folder)).toEqual([id])

@@ -1,48 +1,55 @@
 import { describe, expect, it } from 'vitest'
 import { SlowLink } from '../../src/lib/state/slow-link.ts'
 
-/** A second each: what comes in it, and whether anything is awaited. */
-function watch(seconds: readonly (readonly [bytes: number, isAwaited: boolean])[]) {
+interface Second {
+  /** What comes in it. */
+  readonly bytes: number
+  /** Nothing is awaited, it stands still, or goes on. */
+  readonly is: 'idle' | 'stuck' | 'moving'
+}
+
+function watch(seconds: readonly Second[]) {
   const link = new SlowLink()
-  let bytes = 0
-  return seconds.map(([more, isAwaited], i) => {
-    bytes += more
-    link.look(i * 1_000, bytes, isAwaited)
+  let [bytes, steps] = [0, 0]
+  return seconds.map((second, i) => {
+    bytes += second.bytes
+    if (second.is === 'moving') steps += 1
+    const moved = second.is === 'idle' ? undefined : String(steps)
+    link.look(i * 1_000, bytes, moved)
+    // Several things come in one moment.
+    link.look(i * 1_000, bytes, moved)
     return link.rate(i * 1_000)
   })
 }
-const times = <T>(n: number, one: T) => Array.from({ length: n }, () => one)
+const times = (n: number, bytes: number, is: Second['is']) => Array.from({ length: n }, () => ({ bytes, is }))
+const isSaid = (rate: number | undefined) => rate !== undefined
 
 describe('a slow link', () => {
-  it('is said once something was awaited for eight seconds and little came', () => {
-    const said = watch(times(12, [1_500, true] as const))
-    expect(said.slice(0, 8)).toEqual(times(8, undefined))
-    expect(said.slice(8)).toEqual(times(4, 1_500))
+  it('is said once something was awaited, came for 24 seconds, and little of it', () => {
+    const said = watch(times(28, 1_500, 'moving'))
+    expect(said.slice(0, 24).some(isSaid)).toBe(false)
+    expect(said.slice(24)).toEqual([1_500, 1_500, 1_500, 1_500])
   })
 
-  it('is not said of a quiet channel, of a fast link, nor of one that brings nothing', () => {
-    for (const seconds of [
-      times(20, [100, false] as const),
-      times(20, [50_000, true] as const),
-      times(20, [0, true] as const),
-    ])
-      expect(watch(seconds).every((rate) => rate === undefined)).toBe(true)
+  it('is not said of a quiet channel, of a fast link, nor where nothing of what is awaited comes', () => {
+    for (const seconds of [times(60, 100, 'idle'), times(60, 50_000, 'moving'), times(60, 300, 'stuck')])
+      expect(watch(seconds).some(isSaid)).toBe(false)
+  })
+
+  it('is not said of a fast link whose other end falls asleep, or stops for a while', () => {
+    const fast = times(30, 500_000, 'moving')
+    expect(watch([...fast, ...times(60, 300, 'stuck')]).some(isSaid)).toBe(false)
+    expect(watch([...fast, ...times(15, 300, 'stuck'), ...fast]).some(isSaid)).toBe(false)
   })
 
   it('is not measured across a pause', () => {
-    const seconds = [
-      ...times(6, [100, true] as const),
-      [100, false] as const,
-      ...times(6, [100, true] as const),
-    ]
-    expect(watch(seconds).every((rate) => rate === undefined)).toBe(true)
+    const seconds = [...times(20, 100, 'moving'), ...times(1, 100, 'idle'), ...times(20, 100, 'moving')]
+    expect(watch(seconds).some(isSaid)).toBe(false)
   })
 
-  it('stays said for half a minute, and ends at once when it was fast', () => {
-    const slow = times(9, [1_000, true] as const)
-    const after = watch([...slow, ...times(40, [0, false] as const)])
-    expect(after.findLastIndex((rate) => rate !== undefined)).toBe(8 + 29)
-    const fast = watch([...slow, ...times(9, [100_000, true] as const)])
-    expect(fast.at(-1)).toBeUndefined()
+  it('stays said for half a minute, and ends when it was fast', () => {
+    const slow = times(25, 1_000, 'moving')
+    expect(watch([...slow, ...times(40, 0, 'idle')]).findLastIndex(isSaid)).toBe(24 + 29)
+    expect(watch([...slow, ...times(9, 100_000, 'moving')]).at(-1)).toBeUndefined()
   })
 })

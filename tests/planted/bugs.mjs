@@ -1072,7 +1072,7 @@ export const bugs = [
   {
     name: 'what a node was asked to keep makes room for what it carries',
     by: 'files/keeping',
-    file: 'files/taking.ts',
+    file: 'files/room.ts',
     find: 'other !== file && !other.isWanted &&',
     put: 'other !== file && (!other.isWanted || other.isKept) &&',
   },

@@ -10,7 +10,7 @@ import {
   type FileId,
 } from '#mesh/files/hash-tree.ts'
 import { fileLimits } from '#mesh/files/limits.ts'
-import type { FileStore } from '#runtime/ports.ts'
+import type { Added, FileStore } from '#runtime/ports.ts'
 import { chunksOf } from './file-chunks.ts'
 import { FolderFile, type Ground } from './folder-file.ts'
 import { NoRoom, type OpenFile } from './folder.ts'
@@ -100,10 +100,7 @@ export class FolderFileStore implements FileStore {
     return (await this.files.get(file))?.readChunk(chunk)
   }
 
-  async add(
-    size: number,
-    bytes: AsyncIterable<Uint8Array>,
-  ): Promise<Content | 'full' | 'failed' | 'changed'> {
+  async add(size: number, bytes: AsyncIterable<Uint8Array>): Promise<Added | 'full' | 'failed' | 'changed'> {
     if (this.usedBytes + size > this.bytesMax) return 'full'
     // No name of a file: what is left of it after a kill goes at the next start.
     const folder = `new-${(++this.takenIn).toString(36)}`
@@ -124,7 +121,7 @@ export class FolderFileStore implements FileStore {
     folder: string,
     size: number,
     bytes: AsyncIterable<Uint8Array>,
-  ): Promise<Content | undefined> {
+  ): Promise<Added | undefined> {
     const { folders } = this.ground
     const open = await folders.open(folder, 'content')
     const hashes = await this.writeAll(open, size, bytes).finally(() => open.close())
@@ -137,7 +134,7 @@ export class FolderFileStore implements FileStore {
       // The copy that is there stays: it may be the only one anywhere.
       await folders.remove(folder)
       await known.setWish('wanted')
-      return content
+      return { ...content, wasKnown: true }
     }
     const file = await FolderFile.create(this.ground, folder, content, 'wanted')
     for (const [block, proof] of blocks.entries()) await file.keepBlock(block, proof)
@@ -150,7 +147,7 @@ export class FolderFileStore implements FileStore {
     if (kept === undefined) return undefined
     kept.trust()
     this.have(id, kept)
-    return content
+    return { ...content, wasKnown: known !== undefined }
   }
 
   /** @returns the hashes of the chunks; undefined when the length is another one */

@@ -13,7 +13,7 @@ import {
   type FileId,
 } from '#mesh/files/hash-tree.ts'
 import { fileLimits } from '#mesh/files/limits.ts'
-import type { FileStore } from '#runtime/ports.ts'
+import type { Added, FileStore } from '#runtime/ports.ts'
 import { chunksOf } from './file-chunks.ts'
 
 interface Kept {
@@ -76,10 +76,7 @@ export class MemoryFileStore implements FileStore {
     return this.files.get(file)?.chunks.get(chunk)
   }
 
-  async add(
-    size: number,
-    bytes: AsyncIterable<Uint8Array>,
-  ): Promise<Content | 'full' | 'failed' | 'changed'> {
+  async add(size: number, bytes: AsyncIterable<Uint8Array>): Promise<Added | 'full' | 'failed' | 'changed'> {
     if (this.bytes + size > this.bytesMax) return 'full'
     const chunks: Uint8Array[] = []
     const hashes = new Uint8Array(chunkCount(size) * hashBytesLength)
@@ -91,6 +88,7 @@ export class MemoryFileStore implements FileStore {
     const { root, blocks } = blocksOf(hashes)
     const content = { size, root }
     const id = fileIdOf(content)
+    const wasKnown = this.files.has(id)
     await this.forget(id)
     this.bytes += size
     this.files.set(id, {
@@ -99,7 +97,7 @@ export class MemoryFileStore implements FileStore {
       chunks: new Map(chunks.entries()),
       blocks: new Map(blocks.entries()),
     })
-    return content
+    return { ...content, wasKnown }
   }
 
   async forget(file: FileId): Promise<void> {

@@ -19,8 +19,12 @@ type Progress = Extract<FileEvent, { type: 'progress' }>
 const autoBytes = 262_144
 /** design (`ux.md` §4.10): over so long a rate is taken. */
 const rateMs = 5_000
+/** guess: longer without anything is over. */
+const pauseMs = 120_000
 /** guess: what comes by itself waits until less is on its way; a stranger may offer thousands. */
 const comingMax = 32
+
+export type Keeping = 'asked' | 'kept' | 'refused'
 
 export interface FileFacts extends Progress {
   /** Bytes per second of the last seconds; undefined while nobody can say. */
@@ -29,8 +33,8 @@ export interface FileFacts extends Progress {
   readonly damagedBy: PeerId | undefined
   /** Everybody who has been heard to have all of it. */
   readonly everHeld: ReadonlySet<PeerId>
-  /** Nodes that were asked to keep it: undefined until they answer. */
-  readonly keepers: ReadonlyMap<PeerId, boolean | undefined>
+  /** Nodes that were asked to keep it, and what they say. */
+  readonly keepers: ReadonlyMap<PeerId, Keeping>
 }
 
 /** What somebody has chosen to send. */
@@ -51,7 +55,10 @@ interface Preparing {
   readonly fault: 'full' | 'failed' | 'changed' | undefined
 }
 
-type TakenIn = SharedFile['content'] | NonNullable<Preparing['fault']> | 'stopped'
+type TakenIn = Extract<
+  Parameters<Parameters<MeshState['source']['subscribe']>[0]>[0],
+  { type: 'taken-in' }
+>['result']
 
 export class FilesState {
   readonly #mesh: MeshState
@@ -63,8 +70,8 @@ export class FilesState {
   readonly #declined = declinedFiles()
   /** Shared by this page in its life. */
   readonly #shared = new SvelteSet<FileId>()
-  /** What was here already when something was taken in: that it is called off is nothing to that. */
-  #heldBefore: ReadonlySet<FileId> = new Set()
+  /** Called off while they were being taken in, until word of them comes. */
+  readonly #calledOff = new Set<string>()
   preparing = $state.raw<readonly Preparing[]>([])
   /** Shared here, and nobody else is known to have all of it: others could not get it any more. */
   readonly onlyHere = $derived(
@@ -72,12 +79,22 @@ export class FilesState {
       this.preparing.length,
   )
 
+  /** Bytes per second, as something came last; undefined until something has. */
+  lastRate = $state<number | undefined>()
+  #movedMs = $state(Number.NEGATIVE_INFINITY)
   /** Wished for until what is under way now is done. */
   keepsScreenOn = $state(false)
   readonly #isBusy = $derived(
     this.preparing.some(({ fault }) => fault === undefined) ||
-      [...this.facts.values()].some(({ progress }) => progress === 'fetching'),
+      [...this.facts.values()].some(
+        ({ progress }) => progress === 'fetching' || (progress === 'waiting' && this.#hasMoved()),
+      ),
   )
+
+  /** A radio link that is gone for a moment is no reason to let the phone fall asleep. */
+  #hasMoved(): boolean {
+    return this.#mesh.nowMs - this.#movedMs < pauseMs
+  }
 
   constructor(mesh: MeshState) {
     this.#mesh = mesh
@@ -104,7 +121,10 @@ export class FilesState {
         case 'messages':
           return this.#fetchByItself(event.added)
         case 'tab':
-          // Another engine: it is asked what it has.
+          // Another engine: it is asked what it has, and nobody answers what the other one has asked.
+          for (const [file, { keepers }] of this.facts)
+            for (const [peer, said] of keepers)
+              if (said === 'asked') this.#noteKeeper(file, peer, 'unreached')
           mesh.source.command({ type: 'tell-files' })
           // What the other one was taking in is gone with it.
           return this.#takeNext()
@@ -121,23 +141,28 @@ export class FilesState {
       if (before !== undefined) this.facts.set(event.file, { ...before, damagedBy: event.peer })
       return
     }
-    if (event.type === 'kept') return this.#noteKeeper(event.file, event.peer, event.isKept)
+    if (event.type === 'kept') return this.#noteKeeper(event.file, event.peer, event.answer)
     if (event.progress === 'complete') this.#coming.delete(event.file)
     const everHeld = new Set([...(before?.everHeld ?? []), ...event.holders])
     const rate = event.progress === 'fetching' ? this.#rateOf(event) : undefined
-    const { damagedBy, keepers = new Map<PeerId, boolean>() } = before ?? {}
+    if (rate !== undefined && rate > 0) this.lastRate = rate
+    if (event.progress === 'fetching') this.#movedMs = Date.now()
+    const { damagedBy, keepers = new Map<PeerId, Keeping>() } = before ?? {}
     this.facts.set(event.file, { ...event, rate, everHeld, damagedBy, keepers })
   }
 
-  #noteKeeper(file: FileId, peer: PeerId, isKept: boolean | undefined): void {
+  #noteKeeper(file: FileId, peer: PeerId, said: Keeping | 'unreached'): void {
     const before = this.facts.get(file)
     if (before === undefined) return
-    this.facts.set(file, { ...before, keepers: new Map([...before.keepers, [peer, isKept]]) })
+    const others = [...before.keepers].filter(([one]) => one !== peer)
+    // Who did not answer can be asked again.
+    const keepers = new Map(said === 'unreached' ? others : [...others, [peer, said] as const])
+    this.facts.set(file, { ...before, keepers })
   }
 
   /** A node is to keep it, whoever else goes. */
   askToKeep({ content }: SharedFile, peer: PeerId): void {
-    this.#noteKeeper(fileIdOf(content), peer, undefined)
+    this.#noteKeeper(fileIdOf(content), peer, 'asked')
     this.#mesh.source.command({ type: 'file', command: { type: 'ask-to-keep', content, peer } })
   }
 
@@ -238,9 +263,6 @@ export class FilesState {
   #takeNext(): void {
     const next = this.#active
     if (next === undefined) return
-    this.#heldBefore = new Set(
-      [...this.facts.values()].flatMap(({ file, progress }) => (progress === 'complete' ? [file] : [])),
-    )
     this.#mesh.source.command({ type: 'take-in', token: next.token, blob: next.chosen.blob })
   }
 
@@ -251,6 +273,7 @@ export class FilesState {
     const isActive = one === this.#active
     this.#drop(token)
     if (!isActive) return
+    this.#calledOff.add(token)
     this.#mesh.source.command({ type: 'stop-taking-in', token })
     this.#takeNext()
   }
@@ -263,26 +286,30 @@ export class FilesState {
     this.preparing = this.preparing.map((one) => (one.token === token ? { ...one, ...change } : one))
   }
 
-  /** It was called off in the moment in which all of it was there. */
-  #leave(result: TakenIn): void {
-    if (typeof result === 'string') return
-    const id = fileIdOf(result)
-    if (!this.#heldBefore.has(id)) this.#mesh.source.command({ type: 'remove-file', file: id })
+  /** It was called off here in the moment in which all of it was there. What other tabs share is none of this one's. */
+  #leave(token: string, result: TakenIn): void {
+    if (!this.#calledOff.delete(token) || typeof result === 'string' || result.wasKnown) return
+    this.#mesh.source.command({ type: 'remove-file', file: fileIdOf(result) })
   }
 
   async #takenIn(token: string, result: TakenIn) {
     const one = this.preparing.find((other) => other.token === token)
-    if (one === undefined) return this.#leave(result)
+    if (one === undefined) return this.#leave(token, result)
     if (result === 'stopped') this.#drop(token)
     else if (typeof result === 'string') this.#change(token, { fault: result })
     else {
       const { name, blob, ofText } = one.chosen
       // What cannot be read any more has no preview; and it may have been called off meanwhile.
       const looked = blob.type.startsWith('image/') ? await lookAt(blob).catch(() => undefined) : undefined
-      if (!this.preparing.some((other) => other.token === token)) return this.#leave(result)
+      if (!this.preparing.some((other) => other.token === token)) return this.#leave(token, result)
       this.#shared.add(fileIdOf(result))
       rememberName(fileIdOf(result), cleanFileName(one.chosen.name))
-      const file = { name: cleanFileName(name), mime: cleanMime(blob.type), content: result, ...looked }
+      const file = {
+        name: cleanFileName(name),
+        mime: cleanMime(blob.type),
+        content: { size: result.size, root: result.root },
+        ...looked,
+      }
       const { room, text, replyTo } = one
       room.composing.say({ type: 'file', file, text, ...(replyTo === undefined ? {} : { replyTo }) })
       if (room.composing.text === ofText) room.composing.type('')

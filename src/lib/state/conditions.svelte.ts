@@ -150,9 +150,11 @@ export class Conditions {
   }
 
   #weigh(nowMs: number): void {
-    const files = [...filesOf(this.#mesh).facts.values()]
-    const isAwaited = this.#mesh.missing > 0 || files.some(({ progress }) => progress === 'fetching')
-    this.#link.look(nowMs, this.#mesh.source.traffic.bytesIn, isAwaited)
+    const { missing, source } = this.#mesh
+    const coming = [...filesOf(this.#mesh).facts.values()].filter(({ progress }) => progress === 'fetching')
+    const held = coming.reduce((sum, { heldBytes }) => sum + heldBytes, 0)
+    const isAwaited = missing > 0 || coming.length > 0
+    this.#link.look(nowMs, source.traffic.bytesIn, isAwaited ? `${missing} ${held}` : undefined)
     this.#slowRate = this.#link.rate(nowMs)
   }
 

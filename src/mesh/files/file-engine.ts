@@ -20,7 +20,7 @@ import {
 import { giveAgain, giveAll, hearGot, takeAsk, takeBlockRead, takeChunkRead, takeStop } from './giving.ts'
 import { timeoutAtMs } from './congestion.ts'
 import { chunkCount, chunkLength } from './hash-tree.ts'
-import { askToKeep, hearKept, takeKeep } from './keeping.ts'
+import { askToKeep, hearKept, loseKeeper, reviewKept, takeKeep } from './keeping.ts'
 import { isSilent, takeOffer, tellOffers } from './offers.ts'
 import { callOff, takeHashes, takeNone, takePart, takeWritten, tellGot } from './taking.ts'
 import {
@@ -54,6 +54,7 @@ export function handleFiles(engine: FileEngine, input: FileInput, nowMs: number)
   route(engine, input, nowMs, out)
   expireWants(engine, nowMs)
   giveUpSilent(engine, nowMs, out)
+  reviewKept(engine, nowMs, out)
   lookAround(engine, nowMs)
   tellWants(engine, nowMs, out)
   forgetUnwanted(engine, out)
@@ -72,7 +73,7 @@ function route(engine: FileEngine, input: FileInput, nowMs: number, out: FileEff
       engine.links.set(input.link, createFileLink(input.link, input.peer, input.isNear, nowMs))
       return
     case 'link-down':
-      return loseLink(engine, input.link)
+      return loseLink(engine, input.link, out)
     case 'received': {
       const link = engine.links.get(input.link)
       if (link !== undefined) receive(engine, link, input.frame, nowMs, out)
@@ -147,8 +148,9 @@ function drop(file: FileState): void {
   file.isOfferStale = true
 }
 
-function loseLink(engine: FileEngine, id: LinkId): void {
+function loseLink(engine: FileEngine, id: LinkId, out: FileEffect[]): void {
   const link = engine.links.get(id)
+  if (link !== undefined) loseKeeper(engine, link, out)
   for (const file of engine.files.values()) {
     loseWant(file, id)
     file.askedFor.delete(id)

@@ -85,8 +85,13 @@ export type FileEvent =
       readonly takers: readonly PeerId[]
     }
   | { readonly type: 'damaged'; readonly file: FileId; readonly peer: PeerId }
-  /** C19: somebody was asked to keep it, and does, or has no room for it. */
-  | { readonly type: 'kept'; readonly file: FileId; readonly peer: PeerId; readonly isKept: boolean }
+  /** C19: somebody was asked to keep it, and does; has no room for it; or cannot be asked, or did not answer. */
+  | {
+      readonly type: 'kept'
+      readonly file: FileId
+      readonly peer: PeerId
+      readonly answer: 'kept' | 'refused' | 'unreached'
+    }
 
 /** What a peer has said that can be had from it. */
 export interface Source {
@@ -131,6 +136,9 @@ export interface FileState {
   isPaused: boolean
   /** C19: wanted since somebody has asked for it, and not for whoever looks at this device. */
   isKept: boolean
+  /** Who has asked so in this life, and since when nothing of it has come, ms; undefined until it is looked at. */
+  keptFor: PeerId | undefined
+  keptSinceMs: number | undefined
   /** How often the store had not the hashes that it was given. */
   unknowns: number
   /** The store has refused: nothing is asked for until somebody says so. */
@@ -262,6 +270,8 @@ export function createFile(id: FileId, name: FileName, content: Content): FileSt
     isWanted: false,
     isPaused: false,
     isKept: false,
+    keptFor: undefined,
+    keptSinceMs: undefined,
     isFull: false,
     unknowns: 0,
     wantedBy: new Map(),

@@ -59,8 +59,6 @@ export const fileLimits = {
   windowParts: 3,
   lossyWindowParts: 8,
   untoldParts: 2,
-  /** guess: where fewer chunks are asked for at once, the end of each is answered. */
-  eachAnsweredDepth: 16,
   /** guess: of the last 64 so many are missing before each part is answered: one that was sent twice leaves a hole. */
   holesMin: 3,
   /** guess: so many parts count for how much is lost; above this share each part is one packet. */
@@ -100,7 +98,10 @@ export const fileLimits = {
   relayedPerLinkMax: 16,
   /** guess: files that others may ask one device to keep; and the share of its room that they may take. */
   keptMax: 256,
+  keptPerPeerMax: 32,
   keptShare: 0.5,
+  /** guess: of what is kept something comes within so long, or nobody has it. */
+  keptUnseenMs: 600_000,
   /** guess: questions to one link that wait for their answer. */
   askedToKeepMax: 64,
   /** guess: the longest names that file systems take have 255 bytes; a copy of it gets a number. */

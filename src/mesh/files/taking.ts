@@ -6,7 +6,8 @@ import { noteArrived } from './congestion.ts'
 import { refuse, serve, serveBlocks } from './giving.ts'
 import { chunkCount, chunkLength, isBlockOf } from './hash-tree.ts'
 import { fileLimits } from './limits.ts'
-import { fallSilent, forgetFile, send, settleAsk } from './wants.ts'
+import { mayMakeRoom } from './room.ts'
+import { fallSilent, send, settleAsk } from './wants.ts'
 
 type Frame<T extends FileFrame['type']> = Extract<FileFrame, { type: T }>
 
@@ -47,7 +48,7 @@ export function takeHashes(
   for (const id of waiting ?? []) serveBlocks(engine, id, file, [block], out)
 }
 
-/** C16: whoever sends is told what has arrived, after every second part, and more often where little is under way. */
+/** C16: whoever sends is told what has arrived, after every second part and at the end of a chunk. */
 export function tellGot(link: FileLink, number: number, out: FileEffect[]): void {
   if (noteArrived(link.arrivals, number) || link.outstanding === 0) sayGot(link, out)
 }
@@ -87,8 +88,7 @@ export function takePart(
   link.coming.delete(key)
   hearGood(file, link, nowMs)
   settleAsk(engine, file, chunk, link.id)
-  // Where much is under way every second one is soon enough, and each answer costs a packet.
-  if (link.arrivals.untold > 0 && link.depth < fileLimits.eachAnsweredDepth) sayGot(link, out)
+  if (link.arrivals.untold > 0) sayGot(link, out)
   adaptDepth(link, nowMs - askedMs, nowMs)
   if (file.held.has(chunk) || file.writing.has(chunk)) return
   // Others who were asked for it too need not send it.
@@ -173,30 +173,6 @@ export function takeNone(
 /** C11: what somebody holds does not go as quickly as what others do. */
 const heldRefusals = 8
 
-/** C14: what was carried for others longest ago goes first; never what is wanted here. @returns whether anything could go */
-function makeRoom(engine: FileEngine, file: FileState, out: FileEffect[]): boolean {
-  let oldest: FileState | undefined
-  for (const other of engine.files.values()) {
-    const isSpare = other !== file && !other.isWanted && other.held.count > 0 && other.wantedBy.size === 0
-    if (isSpare && (oldest === undefined || other.touchedMs < oldest.touchedMs)) oldest = other
-  }
-  if (oldest === undefined) return false
-  forgetFile(engine, oldest, out)
-  engine.roomToken = engine.lastToken
-  return true
-}
-
-/**
- * What is carried or kept for others makes room. @returns whether it is asked for once more: what is only carried always,
- * since who waits for it gets it without room, too
- */
-function mayMakeRoom(engine: FileEngine, file: FileState, token: number, out: FileEffect[]): boolean {
-  if (file.isWanted && !file.isKept) return false
-  // What was given to the store before is refused for what was so before.
-  const isMade = token <= engine.roomToken || makeRoom(engine, file, out)
-  return isMade || !file.isWanted
-}
-
 /** The store has checked a chunk and keeps it, or says why not. */
 export function takeWritten(engine: FileEngine, token: number, result: WriteResult, out: FileEffect[]): void {
   const write = engine.writes.get(token)
@@ -225,6 +201,8 @@ export function takeWritten(engine: FileEngine, token: number, result: WriteResu
       return
     case 'failed':
       file.isFull = true
+      // Room would not help.
+      file.unknowns = fileLimits.unknownsMax + 1
       for (const id of file.pending.get(chunk) ?? []) refuse(id, file, [chunk], [], out)
       file.pending.delete(chunk)
       return

@@ -21,7 +21,7 @@ describe('files that a node is asked to keep', () => {
     net.command(ana, { type: 'ask-to-keep', content: made.content, peer: box.peer })
     expect(net.run(minuteMs, () => net.has(box, made))).toBe(true)
     net.run(1_000)
-    expect(answersOf(ana)).toEqual([{ type: 'kept', file: made.id, peer: box.peer, isKept: true }])
+    expect(answersOf(ana)).toEqual([{ type: 'kept', file: made.id, peer: box.peer, answer: 'kept' }])
     const holders = ana.events.flatMap((event) => (event.type === 'progress' ? [event.holders] : [])).at(-1)
     expect(holders).toEqual([box.peer])
     net.kill(ana)
@@ -93,28 +93,57 @@ describe('files that a node is asked to keep', () => {
     net.run(5_000)
     net.command(ana, { type: 'ask-to-keep', content: made.content, peer: box.peer })
     net.run(5_000)
-    const answers = answersOf(ana).map(({ file, peer, isKept }) => [
+    const answers = answersOf(ana).map(({ file, peer, answer }) => [
       file === made.id,
       peer === box.peer,
-      isKept,
+      answer,
     ])
     expect(answers).toEqual([
-      [true, false, false],
-      [true, true, true],
-      [false, true, false],
-      [true, true, true],
+      [true, false, 'refused'],
+      [true, true, 'kept'],
+      [false, true, 'refused'],
+      [true, true, 'kept'],
     ])
     expect([bill.store.size, box.store.size]).toEqual([0, 1])
-    const [link] = box.ways.keys()
-    if (link === undefined) throw new Error('no link')
-    for (let seed = 10; seed < 10 + fileLimits.keptMax + 5; seed++)
-      net.feed(box, {
-        type: 'received',
-        link,
-        frame: { type: 'keep', content: fileOf(seed, 100).content },
-      })
-    net.run(5_000)
-    expect([...box.engine.files.values()].filter((one) => one.isKept)).toHaveLength(fileLimits.keptMax)
+    // Each may ask for some, and all together for so many.
+    const others = Array.from({ length: 10 }, (_, i) => net.node(`other-${i}`, 'a'))
+    for (const other of others) net.link(other, box)
+    for (const [i, link] of [...box.ways.keys()].entries())
+      for (let j = 0; j < fileLimits.keptPerPeerMax + 3; j++)
+        net.feed(box, {
+          type: 'received',
+          link,
+          frame: { type: 'keep', content: fileOf(100 * i + j + 10, 100).content },
+        })
+    const kept = [...box.engine.files.values()].filter((one) => one.isKept)
+    expect(kept).toHaveLength(fileLimits.keptMax)
+    expect(kept.filter((one) => one.keptFor === ana.peer)).toHaveLength(fileLimits.keptPerPeerMax)
+    // What nobody has is not waited for.
+    net.run(fileLimits.keptUnseenMs + minuteMs)
+    expect([...box.engine.files.values()].filter((one) => one.isKept).map(({ id }) => id)).toEqual([made.id])
+    expect([...box.store.keys()]).toEqual([made.id])
+  })
+
+  it('[C19] go on when something can make room that could not before', () => {
+    const net = new Net()
+    const [ana, box, bill] = [net.node('ana', 'a'), net.node('box', 'a', 2_000_000), net.node('bill', 'b')]
+    net.link(ana, box)
+    net.link(box, bill, 1_250_000, 5)
+    const second = fileOf(2, 1_000_000)
+    for (const one of [made, second]) net.put(ana, one)
+    // One chunk is nowhere, so that Bill waits for it as long as he is there.
+    ana.engine.files.get(second.id)?.held.delete(60)
+    net.command(ana, { type: 'pause', file: second.id })
+    const usedBytes = () => [...box.store.values()].reduce((sum, { chunks }) => sum + chunks.size, 0) * 16_384
+    const write = box.store.write.bind(box.store)
+    box.store.write = (file, chunk, bytes) => (usedBytes() > 1_500_000 ? 'full' : write(file, chunk, bytes))
+    net.command(bill, { type: 'get', content: second.content })
+    net.run(minuteMs)
+    net.command(ana, { type: 'ask-to-keep', content: made.content, peer: box.peer })
+    net.run(minuteMs)
+    expect([net.has(box, made), box.engine.files.get(made.id)?.isFull]).toEqual([false, true])
+    net.kill(bill)
+    expect(net.run(minuteMs, () => net.has(box, made))).toBe(true)
   })
 
   it('[C19] are believed to be kept by who was asked only', () => {
@@ -130,6 +159,11 @@ describe('files that a node is asked to keep', () => {
     expect(answersOf(ana)).toEqual([])
     net.unlink(ana, box)
     net.command(ana, { type: 'ask-to-keep', content: made.content, peer: box.peer })
-    expect(answersOf(ana).map(({ isKept }) => isKept)).toEqual([false])
+    expect(answersOf(ana).map(({ answer }) => answer)).toEqual(['unreached'])
+    // Nor is anybody waited for who is gone.
+    net.link(ana, box)
+    net.command(ana, { type: 'ask-to-keep', content: made.content, peer: box.peer })
+    net.unlink(ana, box)
+    expect(answersOf(ana).map(({ answer }) => answer)).toEqual(['unreached', 'unreached'])
   })
 })

@@ -3,7 +3,7 @@ import { Bitmap } from '#mesh/files/bitmap.ts'
 import type { FileRecord, Wish, WriteResult } from '#mesh/files/file-state.ts'
 import type { Content } from '#mesh/files/content.ts'
 import { blockCount, chunkCount, type Block, type FileId } from '#mesh/files/hash-tree.ts'
-import type { FileStore } from '#runtime/ports.ts'
+import type { Added, FileStore } from '#runtime/ports.ts'
 import type { FileAnswer, FileCall, FileRequest, FileResult, RecordWords } from './file-words.ts'
 
 interface Waiting {
@@ -13,7 +13,7 @@ interface Waiting {
 }
 
 /** `stopped`: whoever asked for it has called it off. */
-export type TakenIn = Content | 'full' | 'failed' | 'changed' | 'stopped'
+export type TakenIn = Added | 'full' | 'failed' | 'changed' | 'stopped'
 
 export interface TakingIn {
   readonly done: Promise<TakenIn>
@@ -97,7 +97,7 @@ export class FileClient implements Omit<FileStore, 'add'> {
   takeIn(blob: Blob, onProgress: (bytes: number) => void): TakingIn {
     const token = ++this.lastToken
     let isStopped = false
-    const done = this.ask<Content | 'full' | 'failed' | 'changed'>({ type: 'add', blob }, onProgress, token)
+    const done = this.ask<Added | 'full' | 'failed' | 'changed'>({ type: 'add', blob }, onProgress, token)
     return {
       done: done.then(
         (result) => (isStopped && result === 'changed' ? 'stopped' : result),

@@ -2,6 +2,7 @@
 import type { Wish, WriteResult } from '#mesh/files/file-state.ts'
 import type { Content } from '#mesh/files/content.ts'
 import type { Block, FileId } from '#mesh/files/hash-tree.ts'
+import type { Added } from '#runtime/ports.ts'
 
 /** A record whose maps travel as bytes. */
 export interface RecordWords {
@@ -28,7 +29,7 @@ export interface FileRequest {
 }
 
 export type FileResult =
-  readonly RecordWords[] | Block | Uint8Array | WriteResult | Content | 'changed' | undefined
+  readonly RecordWords[] | Block | Uint8Array | WriteResult | Added | 'changed' | undefined
 
 export type FileAnswer =
   | { readonly token: number; readonly type: 'done'; readonly result: FileResult }

@@ -86,7 +86,8 @@ export class PageFiles {
     this.takingIn.set(token, taking)
     void taking.done.then((result) => {
       this.takingIn.delete(token)
-      if (typeof result !== 'string') this.files.command({ type: 'hold', content: result })
+      if (typeof result !== 'string')
+        this.files.command({ type: 'hold', content: { size: result.size, root: result.root } })
       this.tell({ type: 'taken-in', token, result })
     })
   }

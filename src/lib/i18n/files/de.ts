@@ -6,7 +6,7 @@ const count = counter('de')
 const several = (n: number) => count(n, { one: '# Datei', other: '# Dateien' })
 
 export const files: FileMessages = {
-  title: (n) => `${several(n)} senden`,
+  title: (n) => (n === 0 ? 'Dateien senden' : `${several(n)} senden`),
   textName: 'Nachricht.txt',
   asText: 'Zu lang für eine Nachricht: Es geht als Datei.',
   zip: {
@@ -27,6 +27,7 @@ export const files: FileMessages = {
   quality: (name) => `Größe von ${name}`,
   original: (size) => `Wie sie ist, ${size}`,
   smaller: (size) => `Kleiner, etwa ${size}`,
+  takes: (time) => `etwa ${time} über diese Verbindung`,
   smallerWait: 'Kleiner, wird gemacht',
   tooMany: (n) => `Höchstens ${several(n)} auf einmal; der Rest wurde weggelassen.`,
   empty: (name) => `${name} ist leer.`,
@@ -54,14 +55,13 @@ export const files: FileMessages = {
   seconds: (n) => `${n} Sek.`,
   hours: (n) => `${n} Std.`,
   from: (who) => `von ${who}`,
-  sendingTo: (who: string) => `geht an ${who}`,
+  wantedBy: (who: string) => `gewünscht von ${who}`,
   keepsScreenOn: 'Bildschirm anlassen, bis sie da ist',
   share: 'Teilen',
-  shareOf: (name: string) => `${name} an eine andere App geben`,
   notShared: 'Keine andere App auf diesem Gerät nimmt sie an; speichern Sie sie stattdessen.',
   keep: (node: string) => `Auf ${node} aufheben`,
-  keepOf: (name: string, node: string) => `${name} auf dem Knoten ${node} aufheben`,
   keepAsked: (node: string) => `Der Knoten ${node} wird gebeten, sie aufzuheben.`,
+  keepComing: (node: string) => `Der Knoten ${node} holt sie. Er hebt sie auf, sobald er alles hat.`,
   keepTaken: (node: string) => `Der Knoten ${node} hebt sie auf, wer auch sonst geht.`,
   keepRefused: (node: string) => `Der Knoten ${node} hat keinen Platz, sie aufzuheben.`,
   choose: 'Dateien auswählen',
@@ -81,6 +81,9 @@ export const files: FileMessages = {
   held: (n, size) => `Dateien auf diesem Gerät: ${n}, ${size}`,
   unnamed: 'Eine Datei, die hier keinen Namen hat',
   maybeOnly: 'Niemand sonst hat sie, soweit bekannt. Hier entfernt, kann sie verloren sein.',
+  spareOnly:
+    'Sie liegen auf Geräten, die jetzt erreichbar sind. Noch einmal geholt, gehen sie noch einmal über die Verbindungen.',
+  removeSpare: (n, size) => `Entfernen, was mindestens zwei andere haben: ${several(n)}, ${size}`,
   removeOf: (name) => `${name} entfernen`,
   removeShort: 'Entfernen',
   removeAnyway: 'Trotzdem entfernen',

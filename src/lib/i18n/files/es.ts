@@ -6,7 +6,7 @@ const count = counter('es')
 const several = (n: number) => count(n, { one: '# archivo', other: '# archivos' })
 
 export const files: FileMessages = {
-  title: (n) => `Enviar ${several(n)}`,
+  title: (n) => (n === 0 ? 'Enviar archivos' : `Enviar ${several(n)}`),
   textName: 'mensaje.txt',
   asText: 'Demasiado largo para un mensaje: va como archivo.',
   zip: {
@@ -27,6 +27,7 @@ export const files: FileMessages = {
   quality: (name) => `Tamaño de ${name}`,
   original: (size) => `Tal cual, ${size}`,
   smaller: (size) => `Más pequeña, unos ${size}`,
+  takes: (time) => `unos ${time} por este enlace`,
   smallerWait: 'Más pequeña, en preparación',
   tooMany: (n) => `Como mucho ${several(n)} a la vez; el resto se dejó fuera.`,
   empty: (name) => `${name} está vacío.`,
@@ -54,14 +55,13 @@ export const files: FileMessages = {
   seconds: (n) => `${n} seg.`,
   hours: (n) => `${n} h.`,
   from: (who) => `de ${who}`,
-  sendingTo: (who: string) => `va hacia ${who}`,
+  wantedBy: (who: string) => `lo piden: ${who}`,
   keepsScreenOn: 'Mantener la pantalla encendida hasta que termine',
   share: 'Compartir',
-  shareOf: (name: string) => `Compartir ${name} con otra aplicación`,
   notShared: 'Ninguna otra aplicación de este dispositivo lo acepta; guárdelo.',
   keep: (node: string) => `Guardar en ${node}`,
-  keepOf: (name: string, node: string) => `Guardar ${name} en el nodo ${node}`,
   keepAsked: (node: string) => `Se pide al nodo ${node} que lo guarde.`,
+  keepComing: (node: string) => `El nodo ${node} lo está trayendo. Lo guarda cuando lo tenga entero.`,
   keepTaken: (node: string) => `El nodo ${node} lo guarda, se vaya quien se vaya.`,
   keepRefused: (node: string) => `El nodo ${node} no tiene espacio para guardarlo.`,
   choose: 'Elegir archivos',
@@ -80,6 +80,9 @@ export const files: FileMessages = {
   held: (n, size) => `Archivos en este dispositivo: ${n}, ${size}`,
   unnamed: 'Un archivo que aquí no tiene nombre',
   maybeOnly: 'No se sabe de nadie más que lo tenga. Si se quita aquí, puede perderse.',
+  spareOnly:
+    'Están en dispositivos que ahora están al alcance. Si se traen otra vez, cruzan los enlaces otra vez.',
+  removeSpare: (n, size) => `Quitar lo que tienen al menos otros dos: ${several(n)}, ${size}`,
   removeOf: (name) => `Quitar ${name}`,
   removeShort: 'Quitar',
   removeAnyway: 'Quitar de todos modos',

@@ -6,7 +6,7 @@ const count = counter('fr')
 const several = (n: number) => count(n, { one: '# fichier', other: '# fichiers' })
 
 export const files: FileMessages = {
-  title: (n) => `Envoyer ${several(n)}`,
+  title: (n) => (n === 0 ? 'Envoyer des fichiers' : `Envoyer ${several(n)}`),
   textName: 'texte.txt',
   asText: 'Trop long pour un message : il part comme fichier.',
   zip: {
@@ -27,6 +27,7 @@ export const files: FileMessages = {
   quality: (name) => `Taille de ${name}`,
   original: (size) => `Telle quelle, ${size}`,
   smaller: (size) => `Plus petite, environ ${size}`,
+  takes: (time) => `environ ${time} par cette liaison`,
   smallerWait: 'Plus petite, en préparation',
   tooMany: (n) => `Au plus ${several(n)} à la fois ; le reste a été laissé de côté.`,
   empty: (name) => `${name} est vide.`,
@@ -54,14 +55,13 @@ export const files: FileMessages = {
   seconds: (n) => `${n} sec.`,
   hours: (n) => `${n} h.`,
   from: (who) => `de ${who}`,
-  sendingTo: (who: string) => `va vers ${who}`,
+  wantedBy: (who: string) => `demandé par ${who}`,
   keepsScreenOn: "Garder l'écran allumé jusqu'à la fin",
   share: 'Partager',
-  shareOf: (name: string) => `Partager ${name} avec une autre application`,
   notShared: "Aucune autre application de cet appareil ne l'accepte ; enregistrez-le plutôt.",
   keep: (node: string) => `Garder sur ${node}`,
-  keepOf: (name: string, node: string) => `Garder ${name} sur le nœud ${node}`,
   keepAsked: (node: string) => `On demande au nœud ${node} de le garder.`,
+  keepComing: (node: string) => `Le nœud ${node} le récupère. Il le garde dès qu’il l’a en entier.`,
   keepTaken: (node: string) => `Le nœud ${node} le garde, qui que ce soit qui parte.`,
   keepRefused: (node: string) => `Le nœud ${node} n'a pas la place de le garder.`,
   choose: 'Choisir des fichiers',
@@ -81,6 +81,9 @@ export const files: FileMessages = {
   held: (n, size) => `Fichiers sur cet appareil : ${n}, ${size}`,
   unnamed: 'Un fichier sans nom ici',
   maybeOnly: 'Personne d’autre ne l’a, à ce que l’on sait. Retiré ici, il peut être perdu.',
+  spareOnly:
+    'Ils sont sur des appareils à portée en ce moment. Récupérés de nouveau, ils repassent par les liaisons.',
+  removeSpare: (n, size) => `Retirer ce qu’au moins deux autres ont : ${several(n)}, ${size}`,
   removeOf: (name) => `Retirer ${name}`,
   removeShort: 'Retirer',
   removeAnyway: 'Retirer quand même',
@@ -90,7 +93,7 @@ export const files: FileMessages = {
     more: 'Les messages passent devant ; les fichiers prennent du temps.',
     saving: "Les messages passent devant. Rien d'autre n'est récupéré de soi-même.",
     action: 'Ménager la liaison',
-    chip: 'lent',
+    chip: 'lente',
   },
   picture: (name) => `Image : ${name}`,
   page: {
