@@ -39,10 +39,8 @@ export interface Notice {
   readonly canRetry?: boolean
   readonly canSwitch?: boolean
   readonly isAlarm?: boolean
-  /** What can be done about it, and where. */
-  readonly sheet?: PageSheet
+  /** What can be done about it. */
   readonly action?: string
-  /** Done here, where no sheet is needed for it. */
   readonly run?: () => void
 }
 
@@ -191,7 +189,11 @@ export class Conditions {
 
   /** A word beside who is in reach. */
   get slow(): string | undefined {
-    return this.#slowRate === undefined ? undefined : sheetLanguage.words.files.slow.chip
+    return this.#slowRate === undefined ? undefined : ` · ${sheetLanguage.words.files.slow.chip}`
+  }
+
+  #opens(sheet: PageSheet): () => void {
+    return () => this.#mesh.over.open(sheet)
   }
 
   get notice(): Notice | undefined {
@@ -218,7 +220,7 @@ export class Conditions {
     }
     if (this.#freeBytes !== undefined && this.#freeBytes < lowBytes) {
       const strong = words.low(language.sizeOf(Math.max(0, this.#freeBytes)))
-      return { strong, rest: words.lowMore, sheet: 'storage', action: words.lowAction }
+      return { strong, rest: words.lowMore, run: this.#opens('storage'), action: words.lowAction }
     }
     if (this.#slowRate !== undefined) {
       const said = sheetLanguage.words.files.slow
@@ -234,7 +236,7 @@ export class Conditions {
       return {
         strong: isNewer ? words.newer(name, release) : words.older(name, release),
         rest: isNewer ? words.newerMore : words.olderMore,
-        sheet: 'nodes',
+        run: this.#opens('nodes'),
         action: words.skewAction,
       }
     }

@@ -7,7 +7,7 @@ import { unreachable } from '../effects.ts'
 import type { FrameFault, Lane } from '../frame.ts'
 import { bytesToHex, hexToBytes } from '../ids.ts'
 import type { Got } from './congestion.ts'
-import { fileCodes } from './file-codes.ts'
+import { gotCode, partCode } from './file-codes.ts'
 import { readRuns, writeRuns, type Runs } from './bitmap.ts'
 import { hashBytesLength, isContent, type Content } from './content.ts'
 import type { Block, FileId } from './hash-tree.ts'
@@ -84,6 +84,21 @@ export type FileFrame =
   | { readonly type: 'keep'; readonly content: Content }
   /** C19: whether it does. */
   | { readonly type: 'kept'; readonly file: FileName; readonly isKept: boolean }
+
+/** C4: the first byte of each. */
+const fileCodes = {
+  'want-files': 32,
+  'leave-files': 33,
+  offer: 34,
+  ask: 35,
+  stop: 36,
+  none: 37,
+  hashes: 38,
+  part: partCode,
+  got: gotCode,
+  keep: 41,
+  kept: 42,
+} as const
 
 const nameBytesLength = 8
 

@@ -1,6 +1,6 @@
 /** What is under way over a link whose queue nobody sees. */
 import { describe, expect, it } from 'vitest'
-import { fileCodes } from '../../../src/mesh/files/file-codes.ts'
+import { partCode } from '../../../src/mesh/files/file-codes.ts'
 import { fileNameOf } from '../../../src/mesh/files/file-frame.ts'
 import {
   createArrivals,
@@ -75,7 +75,7 @@ describe('parts of a chunk', () => {
     net.link(ana, bill)
     const file = fileOf(3, 16_384)
     net.put(ana, file)
-    ana.spoil = (bytes) => (bytes[0] === fileCodes.part ? undefined : bytes)
+    ana.spoil = (bytes) => (bytes[0] === partCode ? undefined : bytes)
     net.command(bill, { type: 'get', content: file.content })
     net.run(1_000)
     const [link] = bill.ways.keys()
