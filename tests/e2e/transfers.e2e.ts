@@ -59,8 +59,7 @@ describe.skipIf(namespacesMissing() !== undefined)('files between two LANs', () 
     const ratio = (crossed() - before) / map.bytes
     console.log(`20 MB to three on the other LAN: ${ratio.toFixed(3)} of its size crossed the link`)
     for (const one of others) expect(await savedHash(one, map)).toBe(map.hash)
-    // The goal is 1.1, and what it was is printed (RESULTS.md): where the machine is slow each chunk leaves alone, and its last
-    // packet is nearly empty. A second copy of a tenth of it would show.
+    // The goal is 1.1, and what it was is printed (RESULTS.md): 1.085 to 1.116, more on slow machines. A second copy of a tenth of it would show.
     expect(ratio).toBeLessThan(1.15)
   })
 
