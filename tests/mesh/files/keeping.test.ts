@@ -53,7 +53,7 @@ describe('files that a node is asked to keep', () => {
     const [ana, box, bill] = [net.node('ana', 'a'), net.node('box', 'a', 2_000_000), net.node('bill', 'b')]
     net.link(ana, box)
     net.link(box, bill, 1_250_000, 5)
-    const all = [made, ...[2, 3, 4].map((seed) => fileOf(seed, 1_000_000))]
+    const all = [made, ...[2, 3, 4, 5].map((seed) => fileOf(seed, 1_000_000))]
     for (const one of all) net.put(ana, one)
     // Room for two of them.
     const roomBytes = 2_100_000
@@ -68,14 +68,18 @@ describe('files that a node is asked to keep', () => {
       expect(net.run(minuteMs, () => net.has(bill, one))).toBe(true)
       net.run(1_000)
     }
-    const [, second, third, fourth] = all
-    if (second === undefined || third === undefined || fourth === undefined) throw new Error('no file')
+    const [, second, third, fourth, fifth] = all
+    if (second === undefined || third === undefined || fourth === undefined || fifth === undefined)
+      throw new Error('no file')
     carry(second)
     carry(third)
     net.command(ana, { type: 'ask-to-keep', content: made.content, peer: box.peer })
     expect(net.run(minuteMs, () => net.has(box, made))).toBe(true)
     carry(fourth)
+    // By now it is what moved longest ago.
+    carry(fifth)
     expect(net.has(box, made)).toBe(true)
+    expect(box.store.has(fourth.id)).toBe(false)
     expect(box.store.has(second.id)).toBe(false)
   })
 
