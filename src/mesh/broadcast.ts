@@ -10,7 +10,7 @@ import type { Run } from './event.ts'
 import { isKept } from './sync/carry.ts'
 import type { Engine } from './state.ts'
 import { isUrgent, itemOf, itemRoom, type Item, type ShortId } from './gossip/item.ts'
-import { enqueueNote, repeatWhole } from './gossip/lane.ts'
+import { answerWithinMs, enqueueNote, repeatWhole } from './gossip/lane.ts'
 import type { Note } from './gossip/note.ts'
 import { isAdmitted } from './gossip/admission.ts'
 import { dropRecord, putRecord } from './gossip/shelf.ts'
@@ -144,6 +144,8 @@ export function spreadDue(engine: Engine, nowMs: number): void {
 export function receiveNote(engine: Engine, link: Link, note: Note, nowMs: number, out: Effect[]): void {
   const { tree } = engine
   const send = (id: LinkId, answer: Note) => noteTo(engine, id, answer)
+  const has = (id: ShortId) => hasItem(engine, id)
+  const from = { link: link.id, answerMs: answerWithinMs(link.lane) }
   switch (note.type) {
     case 'item': {
       const isNew = acceptItem(tree, note.item, link.id, note.cost, nowMs, send)
@@ -152,9 +154,9 @@ export function receiveNote(engine: Engine, link: Link, note: Note, nowMs: numbe
       return
     }
     case 'ihave':
-      return receiveAnnouncements(tree, link.id, note.announcements, (id) => hasItem(engine, id), nowMs, send)
+      return receiveAnnouncements(tree, from, note.announcements, has, nowMs, send)
     case 'offer':
-      return receiveOffer(tree, link.id, note, (id) => hasItem(engine, id), nowMs)
+      return receiveOffer(tree, from, note, has, nowMs)
     case 'graft':
       return receiveGraft(tree, link.id, note.id === undefined ? undefined : findItem(engine, note.id), send)
     case 'fetch': {

@@ -8,10 +8,6 @@ const perSite = 4
 const count = 20
 /** Small enough to go out at once, in one packet. */
 const textBytes = 760
-/** Around a text: head and signature of the event, headers from SCTP to Ethernet. */
-const aroundBytes = 300
-/** How long the links are watched at rest. */
-const idleMs = 10_000
 /** The radio links, seen from the side of the author. */
 const ways = [
   ['a', 'right'],
@@ -39,15 +35,6 @@ describe.skipIf(missing !== undefined)('twelve browsers on three sites', () => {
 
   function sent(): number[] {
     return ways.map(([side, way]) => lans.sentBytes(side, way))
-  }
-
-  /** @returns what each radio link carries per second while nobody says anything: WebRTC keeps its links alive. */
-  async function idling(): Promise<number[]> {
-    const before = sent()
-    const startedMs = performance.now()
-    await new Promise((resolve) => setTimeout(resolve, idleMs))
-    const seconds = (performance.now() - startedMs) / 1_000
-    return sent().map((bytes, i) => (bytes - (before[i] ?? 0)) / seconds)
   }
 
   /** @returns bytes over each radio link until everybody has and has confirmed messages with this text. */
@@ -83,19 +70,17 @@ describe.skipIf(missing !== undefined)('twelve browsers on three sites', () => {
 
     // Some messages until the tree has found its shape.
     await crossing(people, 'first')
-    const idle = await idling()
-    const startedMs = performance.now()
-    const crossed = await crossing(people, 'x'.repeat(textBytes))
-    const seconds = (performance.now() - startedMs) / 1_000
-    const idleBytes = idle.map((rate) => Math.round(rate * seconds))
+    // What confirms messages and keeps links alive depends on the time that they take; it costs short ones the same.
+    const short = await crossing(people, 'short')
+    const long = await crossing(people, 'x'.repeat(textBytes))
+    const times = long.map((bytes, i) => (bytes - (short[i] ?? 0)) / (count * (textBytes - 'short'.length)))
     console.log(
-      `${count} messages of ${textBytes} B and what confirms them: ${crossed.join(' and ')} B in ${seconds.toFixed(1)} s, of which idle links ${idleBytes.join(' and ')} B`,
+      `${count} messages of ${textBytes} B and what confirms them: ${long.join(' and ')} B; of 5 B: ${short.join(' and ')} B; each text crossed ${times.map((ratio) => ratio.toFixed(2)).join(' and ')} times`,
     )
-    for (const [i, bytes] of crossed.entries()) {
-      expect(bytes).toBeGreaterThan(count * textBytes)
-      // A slow machine takes longer, and links cost while they wait.
-      expect(bytes - (idleBytes[i] ?? 0)).toBeLessThan(2 * count * (textBytes + aroundBytes))
-    }
+    for (const bytes of long) expect(bytes).toBeGreaterThan(count * textBytes)
+    // Twelve browsers on a machine of two processors answer so late that some copies go twice; how often a frame
+    // crosses is counted exactly in the simulator. Without the tree each would go over all of the two to three links.
+    expect(times.reduce((sum, ratio) => sum + ratio, 0) / times.length).toBeLessThan(1.8)
 
     lans.setRouting('m', false)
     await helpers.get('m')?.kill('SIGKILL')

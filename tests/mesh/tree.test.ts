@@ -84,7 +84,7 @@ describe('broadcast tree', () => {
     receivePrune(tree, 1)
     const { sent, send } = wire()
     acceptItem(tree, item, 2, 0, 0, send)
-    receiveAnnouncements(tree, 1, [{ id: item.id, cost: 40 }], nothing, 1, send)
+    receiveAnnouncements(tree, { link: 1, answerMs: 0 }, [{ id: item.id, cost: 40 }], nothing, 1, send)
     expect(sent).toEqual([
       { link: 1, note: { type: 'graft', id: undefined } },
       { link: 2, note: { type: 'prune' } },
@@ -146,7 +146,7 @@ describe('broadcast tree', () => {
     const { sent, send } = wire()
     acceptItem(tree, item, 1, 0, 0, send)
     spreadItem(tree, item, (link) => (link === 2 ? 'none' : 'now'), 0, send)
-    receiveAnnouncements(tree, 3, [{ id: item.id, cost: 0 }], nothing, 1, send)
+    receiveAnnouncements(tree, { link: 3, answerMs: 0 }, [{ id: item.id, cost: 0 }], nothing, 1, send)
     sendDue(tree, limits.announceMs, never, send)
     expect(sent).toEqual([])
   })
@@ -156,8 +156,8 @@ describe('broadcast tree', () => {
     receivePrune(tree, 1)
     receivePrune(tree, 2)
     const { sent, send } = wire()
-    receiveAnnouncements(tree, 1, [{ id: item.id, cost: 9 }], nothing, 0, send)
-    receiveAnnouncements(tree, 2, [{ id: item.id, cost: 3 }], nothing, 1, send)
+    receiveAnnouncements(tree, { link: 1, answerMs: 0 }, [{ id: item.id, cost: 9 }], nothing, 0, send)
+    receiveAnnouncements(tree, { link: 2, answerMs: 0 }, [{ id: item.id, cost: 3 }], nothing, 1, send)
     expect(nextTreeMs(tree)).toBe(limits.graftDelayMs)
     sendDue(tree, limits.graftDelayMs, never, send)
     expect(sent).toEqual([{ link: 2, note: { type: 'graft', id: item.id } }])
@@ -166,8 +166,25 @@ describe('broadcast tree', () => {
     expect(sent[1]).toEqual({ link: 1, note: { type: 'graft', id: item.id } })
     sendDue(tree, 10_000, never, send)
     expect(tree.missing.size).toBe(0)
-    receiveAnnouncements(tree, 1, [{ id: large.id, cost: 9 }], () => true, 0, send)
+    receiveAnnouncements(tree, { link: 1, answerMs: 0 }, [{ id: large.id, cost: 9 }], () => true, 0, send)
     expect(tree.missing.size).toBe(0)
+  })
+
+  it('[G5] where answers take long, copies do too: nothing is grafted before, nor from the next one', () => {
+    const tree = treeWith(1, 2)
+    receivePrune(tree, 1)
+    receivePrune(tree, 2)
+    const { sent, send } = wire()
+    receiveAnnouncements(tree, { link: 1, answerMs: 900 }, [{ id: item.id, cost: 3 }], nothing, 0, send)
+    receiveAnnouncements(tree, { link: 2, answerMs: 0 }, [{ id: item.id, cost: 9 }], nothing, 1, send)
+    sendDue(tree, 899, never, send)
+    expect(sent).toEqual([])
+    sendDue(tree, 900, never, send)
+    expect(sent).toEqual([{ link: 1, note: { type: 'graft', id: item.id } }])
+    sendDue(tree, 1_799, never, send)
+    expect(sent.length).toBe(1)
+    sendDue(tree, 1_800, never, send)
+    expect(sent[1]).toEqual({ link: 2, note: { type: 'graft', id: item.id } })
   })
 
   it('[G6] a graft makes the link eager and is answered from the cache; a prune makes it lazy', () => {
@@ -187,9 +204,23 @@ describe('broadcast tree', () => {
     const { sent, send } = wire()
     acceptItem(tree, item, 1, 20, 0, send)
     receivePrune(tree, 2)
-    receiveAnnouncements(tree, 2, [{ id: item.id, cost: 20 - limits.treeThreshold + 1 }], nothing, 1, send)
+    receiveAnnouncements(
+      tree,
+      { link: 2, answerMs: 0 },
+      [{ id: item.id, cost: 20 - limits.treeThreshold + 1 }],
+      nothing,
+      1,
+      send,
+    )
     expect(sent).toEqual([])
-    receiveAnnouncements(tree, 2, [{ id: item.id, cost: 20 - limits.treeThreshold }], nothing, 1, send)
+    receiveAnnouncements(
+      tree,
+      { link: 2, answerMs: 0 },
+      [{ id: item.id, cost: 20 - limits.treeThreshold }],
+      nothing,
+      1,
+      send,
+    )
     expect(sent).toEqual([
       { link: 2, note: { type: 'graft', id: undefined } },
       { link: 1, note: { type: 'prune' } },
@@ -204,8 +235,8 @@ describe('broadcast tree', () => {
     expect(offers).toMatchObject([{ link: 2, note: { type: 'offer', id: large.id } }])
     const other = treeWith(1, 2)
     const { sent, send } = wire()
-    receiveOffer(other, 1, { id: large.id, cost: 1 }, nothing, 0)
-    receiveOffer(other, 2, { id: large.id, cost: 1 }, nothing, 0)
+    receiveOffer(other, { link: 1, answerMs: 0 }, { id: large.id, cost: 1 }, nothing, 0)
+    receiveOffer(other, { link: 2, answerMs: 0 }, { id: large.id, cost: 1 }, nothing, 0)
     sendDue(other, 0, never, send)
     expect(sent).toEqual([{ link: 1, note: { type: 'fetch', id: large.id } }])
     acceptItem(other, large, 1, 0, 5, send)
@@ -227,7 +258,7 @@ describe('broadcast tree', () => {
     spreadFrom(tree, 1, { ...item, id: 'ffffffffffff' as Item['id'] }, 300 + limits.seenMs)
     expect(tree.seen.size).toBe(2)
     const { send } = wire()
-    receiveAnnouncements(tree, 2, [{ id: large.id, cost: 1 }], nothing, 0, send)
+    receiveAnnouncements(tree, { link: 2, answerMs: 0 }, [{ id: large.id, cost: 1 }], nothing, 0, send)
     removeBranch(tree, 2)
     expect(tree.missing.get(large.id)?.announcers).toEqual([])
   })

@@ -263,11 +263,16 @@ function settle(lane: Lane, seq: number, nowMs: number, isDirect: boolean): void
   lane.smoothedMs += (sampleMs - lane.smoothedMs) / 8
 }
 
+/** @returns within what nearly every answer comes over this link, ms; 0 until one was measured (RFC 6298 §2). */
+export function answerWithinMs(lane: Lane): number {
+  return Math.min(limits.laneTimeoutMaxMs, (lane.smoothedMs ?? 0) + 4 * lane.varianceMs)
+}
+
 function timeoutMs(lane: Lane): number {
   if (lane.smoothedMs === undefined) return limits.laneTimeoutFirstMs
   const leastMs =
     lane.losses > limits.laneLossyTimeoutFrom ? limits.laneTimeoutLossyMs : limits.laneTimeoutMinMs
-  const wishMs = Math.max(lane.heldMs, lane.smoothedMs + 4 * lane.varianceMs)
+  const wishMs = Math.max(lane.heldMs, answerWithinMs(lane))
   return Math.min(limits.laneTimeoutMaxMs, Math.max(leastMs, wishMs))
 }
 

@@ -43,8 +43,15 @@ interface Seen {
   readonly holders: LinkId[]
 }
 
+/** Who says to have something. */
+export interface Announcer {
+  readonly link: LinkId
+  /** Within what it answers, ms: where that is long, copies are under way for long, too. */
+  readonly answerMs: number
+}
+
 interface Missing {
-  announcers: { readonly link: LinkId; readonly cost: number; readonly isOffer: boolean }[]
+  announcers: (Announcer & { readonly cost: number; readonly isOffer: boolean })[]
   dueMs: number
   tries: number
 }
@@ -250,7 +257,7 @@ function remember(tree: Tree, item: Item, nowMs: number): void {
 /** G5, G7: the other side has these. @param has whether an item is held here although it was never spread here */
 export function receiveAnnouncements(
   tree: Tree,
-  link: LinkId,
+  from: Announcer,
   announcements: readonly Announcement[],
   has: (id: ShortId) => boolean,
   nowMs: number,
@@ -259,10 +266,11 @@ export function receiveAnnouncements(
   for (const { id, cost } of announcements) {
     const seen = tree.seen.get(id)
     if (seen === undefined && !has(id)) {
-      miss(tree, id, { link, cost, isOffer: false }, nowMs + limits.graftDelayMs)
+      const dueMs = nowMs + Math.max(limits.graftDelayMs, from.answerMs)
+      miss(tree, id, { ...from, cost, isOffer: false }, dueMs)
     } else if (seen !== undefined) {
-      addHolder(seen, link)
-      improve(tree, seen, link, cost, nowMs, send)
+      addHolder(seen, from.link)
+      improve(tree, seen, from.link, cost, nowMs, send)
     }
   }
 }
@@ -270,14 +278,14 @@ export function receiveAnnouncements(
 /** G8: what is offered is fetched at once from the first who offers it. */
 export function receiveOffer(
   tree: Tree,
-  link: LinkId,
+  from: Announcer,
   offer: Announcement,
   has: (id: ShortId) => boolean,
   nowMs: number,
 ): void {
   const seen = tree.seen.get(offer.id)
-  if (seen !== undefined) addHolder(seen, link)
-  else if (!has(offer.id)) miss(tree, offer.id, { link, cost: offer.cost, isOffer: true }, nowMs)
+  if (seen !== undefined) addHolder(seen, from.link)
+  else if (!has(offer.id)) miss(tree, offer.id, { ...from, cost: offer.cost, isOffer: true }, nowMs)
 }
 
 function miss(tree: Tree, id: ShortId, announcer: Missing['announcers'][number], dueMs: number): void {
@@ -350,7 +358,7 @@ function ask(tree: Tree, id: ShortId, missing: Missing, nowMs: number, send: Sen
     return
   }
   missing.tries += 1
-  missing.dueMs = nowMs + limits.graftRetryMs
+  missing.dueMs = nowMs + Math.max(limits.graftRetryMs, next.answerMs)
   if (next.isOffer) return send(next.link, { type: 'fetch', id })
   const branch = tree.branches.get(next.link)
   if (branch !== undefined) branch.mode = 'eager'
