@@ -141,6 +141,8 @@ export type Command =
       readonly nonce: string
       readonly purpose?: string
     }
+  /** Q1: this device's direct messages, and those of others, travel over it from now on. */
+  | { readonly type: 'join-direct' }
   | { readonly type: 'leave'; readonly room: RoomId }
   /** M11: what a room that others are in is called. */
   | { readonly type: 'ask-room'; readonly room: RoomId }

@@ -29,6 +29,7 @@ import {
   create,
   enter,
   join,
+  joinDirect,
   mayPost,
   obeyOwners,
   roomsChanged,
@@ -153,6 +154,7 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
     case 'compare':
     case 'tell-gaps':
     case 'tell-sizes':
+    case 'join-direct':
       return lesserCommand(engine, wish, nowMs, out)
     case 'set-visible':
       own.stale ||= own.visible !== wish.visible
@@ -181,10 +183,10 @@ function command(engine: Engine, wish: Command, nowMs: number, out: Effect[]): v
 
 type LesserCommand = Extract<
   Command,
-  { type: 'set-profile' | 'typing' | 'compare' | 'tell-gaps' | 'tell-sizes' }
+  { type: 'set-profile' | 'typing' | 'compare' | 'tell-gaps' | 'tell-sizes' | 'join-direct' }
 >
 
-/** What a screen wants to know or to have said, and nothing is stored for. */
+/** What a screen wants to know or to have said. */
 function lesserCommand(engine: Engine, wish: LesserCommand, nowMs: number, out: Effect[]): void {
   const { own } = engine.presence
   switch (wish.type) {
@@ -198,6 +200,8 @@ function lesserCommand(engine: Engine, wish: LesserCommand, nowMs: number, out: 
       return sayTyping(engine, wish.room, nowMs)
     case 'compare':
       return compareAll(engine, out)
+    case 'join-direct':
+      return joinDirect(engine, nowMs, out)
     case 'tell-gaps':
       return emit(out, { type: 'gaps', room: wish.room, gaps: gapsOf(engine.log, wish.room) })
     case 'tell-sizes':

@@ -12,6 +12,7 @@ import {
   ownedRoomId,
   type RoomId,
 } from './ids.ts'
+import { directRoom } from './direct/sealed-body.ts'
 import { limits } from './limits.ts'
 import { feedsOf } from './log.ts'
 import { enqueue } from './outbox.ts'
@@ -44,6 +45,13 @@ export function join(engine: Engine, name: string, nowMs: number, out: Effect[])
   if (shown === '' || engine.rooms.has(room) || engine.rooms.size >= limits.roomsMax) return
   engine.rooms.set(room, { room, name: shown, joinedAtMs: nowMs })
   entered(engine, room, out)
+}
+
+/** Q1: like any other room, but that no screen shows it. */
+export function joinDirect(engine: Engine, nowMs: number, out: Effect[]): void {
+  if (engine.rooms.has(directRoom)) return
+  engine.rooms.set(directRoom, { room: directRoom, name: '', joinedAtMs: nowMs })
+  entered(engine, directRoom, out)
 }
 
 /** M7: the room begins with the event that says so. */

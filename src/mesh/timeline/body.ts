@@ -35,6 +35,8 @@ export const eventKinds = {
   settings: 10,
   reply: 11,
   file: 12,
+  prekey: 13,
+  sealed: 14,
 } as const
 
 /** How far somebody had seen a feed of a moderator when it was dismissed. */
@@ -76,6 +78,9 @@ export type Body =
       readonly maxAgeMs: number
     }
 
+  /** Q2, Q3: in the direct room only; what it says is read by `direct/`. */
+  | { readonly type: 'prekey' | 'sealed'; readonly bytes: Uint8Array }
+
 /** Why something cannot be said. The composer asks the same function as the engine. */
 export type BodyFault = 'empty' | 'too-long'
 
@@ -114,6 +119,9 @@ export function checkBody(body: Body): BodyFault | undefined {
       return checkRoomWords(body)
     case 'appoint':
       return body.seen.length > limits.feedsPerDeviceMax ? 'too-long' : undefined
+    case 'prekey':
+    case 'sealed':
+      return body.bytes.length > limits.bodyBytesMax ? 'too-long' : undefined
     default:
       return unreachable(body)
   }
@@ -181,6 +189,9 @@ export function encodeBody(body: Body): { readonly kind: number; readonly bytes:
       return { kind, bytes: withTarget(body.target).finish() }
     case 'settings':
       return { kind, bytes: writeWords(withTarget(body.target).varint(body.maxAgeMs), body).finish() }
+    case 'prekey':
+    case 'sealed':
+      return { kind, bytes: body.bytes }
     default:
       return unreachable(body)
   }

@@ -1,0 +1,152 @@
+/**
+ * Direct messages of one device: an engine of its own beside that of the chat, which carries what is sealed like any other
+ * event. Writes, seals, opens and confirms letters, and seals anew what its addressee cannot open. Rules Q1–Q10 in PROTOCOL.md.
+ *
+ * Pure and synchronous like the others. No state rolls back: what was written is kept in the clear on this device until it
+ * is confirmed, and each letter opens by itself (`reliability.md` §5.3 says why there is no ratchet).
+ */
+import { unreachable } from '../effects.ts'
+import { confirm, sayConfirms } from './confirming.ts'
+import {
+  nextPrekeyMs,
+  type DirectEffect,
+  type DirectEngine,
+  type DirectInput,
+  type Letter,
+  type LetterState,
+} from './direct-state.ts'
+import { directLimits } from './limits.ts'
+import { openNext, opened, stood } from './reading.ts'
+import { encodePrekey } from './sealed-body.ts'
+import { begin, emit, isUnderWay, takeStep } from './steps.ts'
+import { posted, sealNext, sealed, takeBack, write } from './writing.ts'
+
+/** @returns what is to be done now, in this order. */
+export function handleDirect(engine: DirectEngine, input: DirectInput, nowMs: number): DirectEffect[] {
+  const out: DirectEffect[] = []
+  route(engine, input, nowMs, out)
+  evaluate(engine, nowMs, out)
+  return out
+}
+
+function route(engine: DirectEngine, input: DirectInput, nowMs: number, out: DirectEffect[]): void {
+  switch (input.type) {
+    case 'stood':
+      return stood(engine, input.event, input.isSeen)
+    case 'write':
+      return write(engine, input, nowMs, out)
+    case 'read':
+      for (const id of input.letters) confirm(engine, input.author, id, 'read', nowMs)
+      return
+    case 'prekey-made':
+      if (takeStep(engine, input.token, 'make-prekey') === undefined) return
+      engine.prekeys.push({ publicKey: input.publicKey, madeMs: nowMs, isPublished: false })
+      return
+    case 'sealed':
+      return sealed(engine, input, nowMs, out)
+    case 'opened':
+      return opened(engine, input, nowMs, out)
+    case 'posted':
+      return posted(engine, input.token, input.event, out)
+    case 'kept':
+      return kept(engine, input.token, nowMs, out)
+    case 'failed':
+      return failed(engine, input.token, nowMs, out)
+    case 'tick':
+      return
+    default:
+      unreachable(input)
+  }
+}
+
+/** What is durable counts, and is told. */
+function kept(engine: DirectEngine, token: number, nowMs: number, out: DirectEffect[]): void {
+  const step = takeStep(engine, token, 'keep')
+  if (step === undefined) return
+  for (const letter of step.letters) {
+    engine.kept.add(letter.id)
+    const isOpen = letter.author === engine.self && !isConfirmed(letter.state)
+    if (isOpen) engine.unconfirmed.set(letter.id, letter)
+    else engine.unconfirmed.delete(letter.id)
+    const written = engine.writing.get(letter.id)
+    engine.writing.delete(letter.id)
+    if (written !== undefined) emit(out, { type: 'written', token: written, id: letter.id })
+    // Q7: only what is durable here is confirmed.
+    if (letter.state === 'received') {
+      engine.received.set(letter.id, letter)
+      confirm(engine, letter.author, letter.id, 'delivered', nowMs)
+    } else engine.received.delete(letter.id)
+  }
+  if (step.letters.length > 0) emit(out, { type: 'letters', letters: step.letters })
+}
+
+function isConfirmed(state: LetterState): boolean {
+  return state === 'delivered' || state === 'read'
+}
+
+/** What could not be done is begun again later; what a person wrote goes back to its composer. */
+function failed(engine: DirectEngine, token: number, nowMs: number, out: DirectEffect[]): void {
+  const step = engine.steps.get(token)
+  engine.steps.delete(token)
+  if (step === undefined) return
+  engine.retryAtMs = nowMs + directLimits.retryMs
+  switch (step.type) {
+    case 'make-prekey':
+    case 'post-prekey':
+      return
+    case 'open':
+      engine.unopened.set(step.of.event, step.of)
+      return
+    case 'seal':
+    case 'post':
+      return takeBack(engine, step.of, nowMs)
+    case 'keep':
+      for (const letter of step.letters) giveBack(engine, letter, out)
+      return
+    default:
+      unreachable(step)
+  }
+}
+
+/** Nothing of it is durable: it is a text in the composer again, or a letter that has not been opened. */
+function giveBack(engine: DirectEngine, { id, author, event, atMs }: Letter, out: DirectEffect[]): void {
+  const written = engine.writing.get(id)
+  engine.writing.delete(id)
+  if (written !== undefined) emit(out, { type: 'write-failed', token: written, cause: 'not-stored' })
+  if (author !== engine.self && event !== undefined && !engine.kept.has(id))
+    engine.unopened.set(event, { event, author, atMs })
+}
+
+function evaluate(engine: DirectEngine, nowMs: number, out: DirectEffect[]): void {
+  if (nowMs >= engine.retryAtMs) {
+    renewPrekey(engine, nowMs, out)
+    openNext(engine, out)
+    sealNext(engine, out)
+    sayConfirms(engine, nowMs, out)
+  }
+  scheduleNext(engine, nowMs, out)
+}
+
+/** Q2: the next one in time, and no secret longer than it may be needed. */
+function renewPrekey(engine: DirectEngine, nowMs: number, out: DirectEffect[]): void {
+  const madeBeforeMs = nowMs - directLimits.prekeyKeptMs
+  if (engine.prekeys.some(({ madeMs }) => madeMs < madeBeforeMs)) {
+    engine.prekeys = engine.prekeys.filter(({ madeMs }) => madeMs >= madeBeforeMs)
+    out.push({ type: 'destroy-prekeys', madeBeforeMs })
+  }
+  if (nowMs >= nextPrekeyMs(engine) && !isUnderWay(engine, 'make-prekey'))
+    out.push({ type: 'make-prekey', token: begin(engine, { type: 'make-prekey' }) })
+  const newest = engine.prekeys.at(-1)
+  if (newest === undefined || newest.isPublished || isUnderWay(engine, 'post-prekey')) return
+  const { publicKey } = newest
+  const token = begin(engine, { type: 'post-prekey', publicKey })
+  out.push({ type: 'post', token, body: { type: 'prekey', bytes: encodePrekey(publicKey) } })
+}
+
+function scheduleNext(engine: DirectEngine, nowMs: number, out: DirectEffect[]): void {
+  let next = engine.retryAtMs > nowMs ? engine.retryAtMs : Number.POSITIVE_INFINITY
+  for (const [person, { dueMs }] of engine.confirms)
+    if (dueMs > nowMs && engine.known.get(person) !== undefined) next = Math.min(next, dueMs)
+  if (engine.prekeys.length > 0) next = Math.min(next, nextPrekeyMs(engine))
+  if (next < Number.POSITIVE_INFINITY) out.push({ type: 'schedule', delayMs: Math.max(1, next - nowMs) })
+}

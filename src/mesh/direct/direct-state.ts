@@ -1,0 +1,229 @@
+/** What an engine of direct messages knows, what can happen to it and what it decides. Rules Q1–Q10 in PROTOCOL.md. */
+import type { EventId, FeedId, PeerId } from '../ids.ts'
+import { directLimits } from './limits.ts'
+import type { Confirm, Said } from './letter.ts'
+
+/** A prekey of this device; its secret part stays where keys are kept. */
+export interface OwnPrekey {
+  /** 32 bytes */
+  readonly publicKey: Uint8Array
+  readonly madeMs: number
+  /** Its event is durable here, and goes around. */
+  readonly isPublished: boolean
+}
+
+/** Q2: the newest prekey of a device, by (effective time, id) of its event. */
+export interface KnownPrekey {
+  readonly feed: FeedId
+  readonly publicKey: Uint8Array
+  readonly effective: number
+  readonly id: EventId
+}
+
+/**
+ * Own ones: `written`: durable here. `sealed`: handed to the mesh. `delivered`, `read`: its addressee says so.
+ * Those of others: `received`: durable here. `confirmed`: its author has been told.
+ */
+export type LetterState = 'written' | 'sealed' | 'delivered' | 'read' | 'received' | 'confirmed'
+
+/** A letter in the clear, as it is kept on the devices of both people. */
+export interface Letter {
+  readonly id: EventId
+  readonly author: PeerId
+  readonly to: PeerId
+  /** 24 bytes */
+  readonly nonce: Uint8Array
+  readonly said: Said
+  /** When it was written; of others' letters what their event's stamp says, ms. */
+  readonly atMs: number
+  readonly state: LetterState
+  /** Q8: own ones: which prekey of the addressee it was sealed to last. */
+  readonly sealedTo: Pick<KnownPrekey, 'feed' | 'id' | 'effective'> | undefined
+  /** The event that carried it last. */
+  readonly event: EventId | undefined
+}
+
+/** An event of the direct room that may be a letter for this device. */
+interface Unopened {
+  readonly event: EventId
+  readonly author: PeerId
+  readonly atMs: number
+}
+
+/** What is being done; each step waits for the one before. */
+export type Step =
+  | { readonly type: 'keep'; readonly letters: readonly Letter[]; readonly looked: readonly EventId[] }
+  | { readonly type: 'open'; readonly of: Unopened }
+  | { readonly type: 'seal'; readonly of: Outgoing; readonly to: KnownPrekey }
+  | { readonly type: 'post'; readonly of: Outgoing; readonly to: KnownPrekey }
+  | { readonly type: 'make-prekey' }
+  | { readonly type: 'post-prekey'; readonly publicKey: Uint8Array }
+
+/** What is sealed: what a person wrote, or what confirms letters of somebody. */
+export type Outgoing =
+  | { readonly type: 'letter'; readonly letter: Letter }
+  | {
+      readonly type: 'confirm'
+      readonly to: PeerId
+      readonly confirm: Confirm
+      readonly of: readonly Letter[]
+    }
+
+/** Letters that are to be confirmed to their author. */
+interface Confirming {
+  readonly letters: Map<EventId, Confirm['state']>
+  /** They wait for company until then, ms. */
+  readonly dueMs: number
+}
+
+export interface DirectEngine {
+  readonly self: PeerId
+  /** The newest last. */
+  prekeys: OwnPrekey[]
+  readonly known: Map<PeerId, KnownPrekey>
+  /** Letters of this device that nobody has confirmed. */
+  readonly unconfirmed: Map<EventId, Letter>
+  /** Letters that are kept here: the same one may come again, sealed anew. */
+  readonly kept: Set<EventId>
+  /** Being written, and not durable yet, with what the composer knows them by. */
+  readonly writing: Map<EventId, string>
+  readonly unopened: Map<EventId, Unopened>
+  /** By whose letters they are. */
+  readonly confirms: Map<PeerId, Confirming>
+  /** Q7: letters of others that are kept and not confirmed. */
+  readonly received: Map<EventId, Letter>
+  readonly steps: Map<number, Step>
+  lastToken: number
+  /** After a failure nothing new is begun before this, ms. */
+  retryAtMs: number
+}
+
+export interface StoredDirect {
+  readonly prekeys: readonly OwnPrekey[]
+  /** All own letters that are not confirmed, and the ids of all others that are kept. */
+  readonly unconfirmed: readonly Letter[]
+  /** Letters of others that are not confirmed. */
+  readonly received: readonly Letter[]
+  readonly kept: readonly EventId[]
+}
+
+/** Something that stands in the direct room. */
+export interface DirectEvent {
+  readonly id: EventId
+  readonly feed: FeedId
+  readonly kind: number
+  readonly body: Uint8Array
+  readonly effective: number
+  readonly atMs: number
+}
+
+export type DirectInput =
+  /** @param isSeen it was looked at in an earlier life: only prekeys in it count */
+  | { readonly type: 'stood'; readonly event: DirectEvent; readonly isSeen: boolean }
+  | {
+      readonly type: 'write'
+      readonly token: string
+      readonly to: PeerId
+      readonly said: Said
+      /** 24 bytes of chance. */
+      readonly nonce: Uint8Array
+    }
+  /** A person has read these letters of another one, and lets it be known. */
+  | { readonly type: 'read'; readonly author: PeerId; readonly letters: readonly EventId[] }
+  | { readonly type: 'prekey-made'; readonly token: number; readonly publicKey: Uint8Array }
+  | { readonly type: 'sealed'; readonly token: number; readonly body: Uint8Array | 'too-long' | 'bad-key' }
+  | {
+      readonly type: 'opened'
+      readonly token: number
+      /** `nonce` and what it says; or it is for others, or damaged; `gone`: the store has let go of it. */
+      readonly letter:
+        { readonly nonce: Uint8Array; readonly bytes: Uint8Array } | 'other' | 'damaged' | 'gone'
+    }
+  /** The event is durable, and goes around. */
+  | { readonly type: 'posted'; readonly token: number; readonly event: EventId }
+  | { readonly type: 'kept'; readonly token: number }
+  | { readonly type: 'failed'; readonly token: number }
+  | { readonly type: 'tick' }
+
+export type DirectEffect =
+  /** Make a prekey; its secret is durable before it is answered. */
+  | { readonly type: 'make-prekey'; readonly token: number }
+  /** P2: secrets of prekeys that are as old are destroyed. */
+  | { readonly type: 'destroy-prekeys'; readonly madeBeforeMs: number }
+  | {
+      readonly type: 'seal'
+      readonly token: number
+      readonly letter: Uint8Array
+      /** 24 bytes; undefined where any will do. */
+      readonly nonce: Uint8Array | undefined
+      /** X25519 public keys. */
+      readonly recipients: readonly Uint8Array[]
+    }
+  | { readonly type: 'open'; readonly token: number; readonly event: EventId; readonly author: PeerId }
+  | {
+      readonly type: 'post'
+      readonly token: number
+      /** In the direct room. */
+      readonly body: { readonly type: 'prekey' | 'sealed'; readonly bytes: Uint8Array }
+    }
+  /** One durable transaction: letters as they are now, and events that need not be looked at again. */
+  | {
+      readonly type: 'keep'
+      readonly token: number
+      readonly letters: readonly Letter[]
+      readonly looked: readonly EventId[]
+    }
+  /** This prekey of one's own goes around: to be kept. */
+  | { readonly type: 'published'; readonly publicKey: Uint8Array }
+  | { readonly type: 'schedule'; readonly delayMs: number }
+  | { readonly type: 'emit'; readonly event: DirectNews }
+
+export type DirectNews =
+  /** The composer clears. */
+  | { readonly type: 'written'; readonly token: string; readonly id: EventId }
+  | {
+      readonly type: 'write-failed'
+      readonly token: string
+      readonly cause: 'too-long' | 'busy' | 'not-stored'
+    }
+  /** New letters, or letters whose state has changed; all of them are kept. */
+  | { readonly type: 'letters'; readonly letters: readonly Letter[] }
+
+export function createDirect(self: PeerId, stored: StoredDirect): DirectEngine {
+  return {
+    self,
+    prekeys: [...stored.prekeys],
+    known: new Map(),
+    unconfirmed: new Map(stored.unconfirmed.map((letter) => [letter.id, letter])),
+    kept: new Set([...stored.kept, ...stored.unconfirmed, ...stored.received].map(idOf)),
+    received: new Map(stored.received.map((letter) => [letter.id, letter])),
+    writing: new Map(),
+    unopened: new Map(),
+    confirms: confirmsOf(stored.received),
+    steps: new Map(),
+    lastToken: 0,
+    retryAtMs: Number.NEGATIVE_INFINITY,
+  }
+}
+
+/** Q7: what was not confirmed in the life before is confirmed in this one. */
+function confirmsOf(received: readonly Letter[]): Map<PeerId, Confirming> {
+  const confirms = new Map<PeerId, Confirming>()
+  for (const { author, id } of received) {
+    const entry = confirms.get(author) ?? { letters: new Map(), dueMs: 0 }
+    if (entry.letters.size < directLimits.confirmsMax) entry.letters.set(id, 'delivered')
+    confirms.set(author, entry)
+  }
+  return confirms
+}
+
+function idOf(letter: EventId | Letter): EventId {
+  return typeof letter === 'string' ? letter : letter.id
+}
+
+/** Q2: @returns when the next one is due, ms */
+export function nextPrekeyMs({ prekeys }: DirectEngine): number {
+  const { prekeyValidMs, prekeyEarlyMs } = directLimits
+  const current = prekeys.at(-1)
+  return current === undefined ? Number.NEGATIVE_INFINITY : current.madeMs + prekeyValidMs - prekeyEarlyMs
+}

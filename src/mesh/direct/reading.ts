@@ -1,0 +1,76 @@
+/** What stands in the direct room: prekeys of others, and letters, which are opened one by one. Rules Q2 and Q4 in PROTOCOL.md. */
+import { Malformed } from '../bytes.ts'
+import { feedAuthor, type PeerId } from '../ids.ts'
+import { eventKinds } from '../timeline/body.ts'
+import { confirm, confirmedBy } from './confirming.ts'
+import type { DirectEffect, DirectEngine, DirectEvent, DirectInput } from './direct-state.ts'
+import { decodeLetter, letterIdOf } from './letter.ts'
+import { directLimits } from './limits.ts'
+import { decodePrekey } from './sealed-body.ts'
+import { begin, isUnderWay, keep, takeStep } from './steps.ts'
+
+/** Q2, Q4: something in the direct room: a prekey, or a letter that may be for this device. */
+export function stood(engine: DirectEngine, event: DirectEvent, isSeen: boolean): void {
+  const author = feedAuthor(event.feed)
+  if (event.kind === eventKinds.prekey) return learnPrekey(engine, author, event)
+  const isForeign = event.kind === eventKinds.sealed && author !== engine.self
+  if (!isForeign || isSeen || engine.unopened.size >= directLimits.openingMax) return
+  engine.unopened.set(event.id, { event: event.id, author, atMs: event.atMs })
+}
+
+export function opened(
+  engine: DirectEngine,
+  { token, letter }: Extract<DirectInput, { type: 'opened' }>,
+  nowMs: number,
+  out: DirectEffect[],
+): void {
+  const step = takeStep(engine, token, 'open')
+  if (step === undefined) return
+  const { event, author, atMs } = step.of
+  const looked = letter === 'gone' ? [] : [event]
+  if (typeof letter === 'string') return keep(engine, [], looked, out)
+  const read = readLetter(letter.bytes)
+  // Whoever says that it is for somebody else has sent it on.
+  if (read === undefined || !read.isFor(engine.self)) return keep(engine, [], looked, out)
+  const { content } = read
+  if (content.type === 'confirm') return keep(engine, confirmedBy(engine, author, content), looked, out)
+  const id = letterIdOf(author, letter.nonce)
+  if (engine.kept.has(id)) {
+    // Q8: sealed anew, since its author has not heard that it came.
+    confirm(engine, author, id, 'delivered', nowMs)
+    return keep(engine, [], looked, out)
+  }
+  const { nonce } = letter
+  const whole = { id, author, to: engine.self, nonce, said: content, atMs, state: 'received' } as const
+  keep(engine, [{ ...whole, sealedTo: undefined, event }], looked, out)
+}
+
+/** Q4: one at a time: each takes a while. */
+export function openNext(engine: DirectEngine, out: DirectEffect[]): void {
+  const [next] = engine.unopened.values()
+  if (next === undefined || isUnderWay(engine, 'open')) return
+  engine.unopened.delete(next.event)
+  const token = begin(engine, { type: 'open', of: next })
+  out.push({ type: 'open', token, event: next.event, author: next.author })
+}
+
+/** Q2: of several the last in the order counts, on every device the same one. */
+function learnPrekey(engine: DirectEngine, author: PeerId, { feed, id, effective, body }: DirectEvent): void {
+  const publicKey = decodePrekey(body)
+  if (publicKey === undefined || author === engine.self) return
+  const before = engine.known.get(author)
+  const isLater =
+    before === undefined || effective > before.effective || (effective === before.effective && id > before.id)
+  if (!isLater) return
+  if (before === undefined && engine.known.size >= directLimits.devicesMax) return
+  engine.known.set(author, { feed, publicKey, effective, id })
+}
+
+function readLetter(bytes: Uint8Array) {
+  try {
+    return decodeLetter(bytes)
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error
+    return undefined
+  }
+}

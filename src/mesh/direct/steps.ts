@@ -1,0 +1,60 @@
+/** Steps of an engine of direct messages that others do and answer: keeping, sealing, opening, posting. */
+import type { EventId } from '../ids.ts'
+import type {
+  DirectEffect,
+  DirectEngine,
+  DirectNews,
+  KnownPrekey,
+  Letter,
+  Outgoing,
+  Step,
+} from './direct-state.ts'
+import { encodeLetter } from './letter.ts'
+
+export function begin(engine: DirectEngine, step: Step): number {
+  engine.lastToken += 1
+  engine.steps.set(engine.lastToken, step)
+  return engine.lastToken
+}
+
+export function takeStep<T extends Step['type']>(
+  engine: DirectEngine,
+  token: number,
+  type: T,
+): Extract<Step, { type: T }> | undefined {
+  const step = engine.steps.get(token)
+  if (step?.type !== type) return undefined
+  engine.steps.delete(token)
+  return step as Extract<Step, { type: T }>
+}
+
+export function isUnderWay(engine: DirectEngine, ...types: readonly Step['type'][]): boolean {
+  for (const { type } of engine.steps.values()) if (types.includes(type)) return true
+  return false
+}
+
+export function keep(
+  engine: DirectEngine,
+  letters: readonly Letter[],
+  looked: readonly EventId[],
+  out: DirectEffect[],
+): void {
+  const token = begin(engine, { type: 'keep', letters, looked })
+  out.push({ type: 'keep', token, letters, looked })
+}
+
+export function emit(out: DirectEffect[], event: DirectNews): void {
+  out.push({ type: 'emit', event })
+}
+
+export function startSealing(engine: DirectEngine, of: Outgoing, to: KnownPrekey, out: DirectEffect[]): void {
+  const token = begin(engine, { type: 'seal', of, to })
+  const isLetter = of.type === 'letter'
+  out.push({
+    type: 'seal',
+    token,
+    letter: isLetter ? encodeLetter(of.letter.to, of.letter.said) : encodeLetter(of.to, of.confirm),
+    nonce: isLetter ? of.letter.nonce : undefined,
+    recipients: [to.publicKey],
+  })
+}

@@ -1,0 +1,118 @@
+/** Letters of this device: kept first, then sealed and posted, and sealed anew where that is needed. Rules Q4, Q6 and Q8 in PROTOCOL.md. */
+import { stampToMs } from '../clock.ts'
+import { feedAuthor, type EventId } from '../ids.ts'
+import { confirm } from './confirming.ts'
+import type {
+  DirectEffect,
+  DirectEngine,
+  DirectInput,
+  KnownPrekey,
+  Letter,
+  Outgoing,
+} from './direct-state.ts'
+import { encodeLetter, letterIdOf } from './letter.ts'
+import { directLimits } from './limits.ts'
+import { sealedBytes } from './sealed-body.ts'
+import { begin, emit, isUnderWay, keep, startSealing, takeStep } from './steps.ts'
+
+/** Q6: kept here first; the composer clears when it is durable. */
+export function write(
+  engine: DirectEngine,
+  wish: Extract<DirectInput, { type: 'write' }>,
+  nowMs: number,
+  out: DirectEffect[],
+): void {
+  const { token, to, said, nonce } = wish
+  const length = encodeLetter(to, said).length
+  if (sealedBytes(length, 1) === undefined)
+    return emit(out, { type: 'write-failed', token, cause: 'too-long' })
+  if (engine.unconfirmed.size + engine.writing.size >= directLimits.unconfirmedMax)
+    return emit(out, { type: 'write-failed', token, cause: 'busy' })
+  const id = letterIdOf(engine.self, nonce)
+  const letter: Letter = {
+    id,
+    author: engine.self,
+    to,
+    nonce,
+    said,
+    atMs: nowMs,
+    state: 'written',
+    sealedTo: undefined,
+    event: undefined,
+  }
+  engine.writing.set(id, token)
+  keep(engine, [letter], [], out)
+}
+
+export function sealed(
+  engine: DirectEngine,
+  { token, body }: Extract<DirectInput, { type: 'sealed' }>,
+  nowMs: number,
+  out: DirectEffect[],
+): void {
+  const step = takeStep(engine, token, 'seal')
+  if (step === undefined) return
+  if (typeof body === 'string') {
+    // Q4: a key that cannot be sealed to is none; a later one of that device may be.
+    engine.known.delete(feedAuthor(step.to.feed))
+    return takeBack(engine, step.of, nowMs)
+  }
+  const next = begin(engine, { type: 'post', of: step.of, to: step.to })
+  out.push({ type: 'post', token: next, body: { type: 'sealed', bytes: body } })
+}
+
+/** What could not be said is said later. */
+export function takeBack(engine: DirectEngine, of: Outgoing, nowMs: number): void {
+  if (of.type === 'letter') return
+  for (const { id } of of.of) confirm(engine, of.to, id, of.confirm.state, nowMs)
+}
+
+export function posted(engine: DirectEngine, token: number, event: EventId, out: DirectEffect[]): void {
+  const key = takeStep(engine, token, 'post-prekey')
+  if (key !== undefined) {
+    engine.prekeys = engine.prekeys.map((one) =>
+      one.publicKey === key.publicKey ? { ...one, isPublished: true } : one,
+    )
+    out.push({ type: 'published', publicKey: key.publicKey })
+    return
+  }
+  const step = takeStep(engine, token, 'post')
+  if (step === undefined) return
+  const { of, to } = step
+  if (of.type === 'confirm') {
+    const letters = of.of.map((letter): Letter => ({ ...letter, state: 'confirmed' }))
+    return letters.length > 0 ? keep(engine, letters, [], out) : undefined
+  }
+  // A confirmation may have come meanwhile, of an earlier sealing.
+  const letter = engine.unconfirmed.get(of.letter.id)
+  if (letter === undefined) return
+  const { feed, id, effective } = to
+  keep(engine, [{ ...letter, state: 'sealed', sealedTo: { feed, id, effective }, event }], [], out)
+}
+
+/** Q8: what was never sealed, and what its addressee cannot open any more. One at a time. */
+export function sealNext(engine: DirectEngine, out: DirectEffect[]): void {
+  if (isUnderWay(engine, 'seal', 'post')) return
+  for (const letter of engine.unconfirmed.values()) {
+    const to = engine.known.get(letter.to)
+    if (to === undefined || !needsSealing(letter, to) || isBeingKept(engine, letter)) continue
+    return startSealing(engine, { type: 'letter', letter }, to, out)
+  }
+}
+
+function isBeingKept(engine: DirectEngine, letter: Letter): boolean {
+  for (const step of engine.steps.values())
+    if (step.type === 'keep' && step.letters.some(({ id }) => id === letter.id)) return true
+  return false
+}
+
+/**
+ * Q8: its device has begun another life, which has none of the earlier keys, or has destroyed this one by the time of its
+ * next but some; both times are that device's own, whatever clocks say here.
+ */
+function needsSealing({ sealedTo }: Letter, to: KnownPrekey): boolean {
+  if (sealedTo === undefined) return true
+  const { prekeyKeptMs, prekeyValidMs } = directLimits
+  const laterMs = stampToMs(to.effective) - stampToMs(sealedTo.effective)
+  return sealedTo.feed !== to.feed || laterMs >= prekeyKeptMs - prekeyValidMs
+}

@@ -1,0 +1,312 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { open } from '../../../src/adapters/sealing.ts'
+import { Malformed } from '../../../src/mesh/bytes.ts'
+import {
+  confirmedName,
+  conversationOf,
+  decodeLetter,
+  encodeLetter,
+  letterIdOf,
+} from '../../../src/mesh/direct/letter.ts'
+import { directLimits } from '../../../src/mesh/direct/limits.ts'
+import { bytesToHex, feedAuthor } from '../../../src/mesh/ids.ts'
+import { encodeBody, eventKinds, readBody } from '../../../src/mesh/timeline/body.ts'
+import { keyOf } from '../make.ts'
+import { Device, Office } from './post-office.ts'
+
+const dayMs = 86_400_000
+
+function two(): { readonly office: Office; readonly ana: Device; readonly bill: Device } {
+  const office = new Office()
+  const [ana, bill] = [new Device(office, 1), new Device(office, 2)]
+  return { office, ana, bill }
+}
+
+/** Until nothing is said any more. */
+function settle(...devices: readonly Device[]): void {
+  for (let i = 0; i < 6; i++) {
+    for (const device of devices) {
+      device.hearAll()
+      device.sleep(directLimits.confirmDelayMs)
+    }
+  }
+}
+
+describe('letters', () => {
+  const [ana, bill] = [keyOf(1).peer, keyOf(2).peer]
+
+  it('[Q6] say whom they are for, and what; whatever else they are is malformed', () => {
+    const { kind, bytes } = encodeBody({ type: 'message', text: 'hello' })
+    const letter = decodeLetter(encodeLetter(bill, { type: 'said', kind, body: bytes }))
+    expect([letter.isFor(bill), letter.isFor(ana)]).toEqual([true, false])
+    expect(letter.content).toEqual({ type: 'said', kind, body: bytes })
+    const confirm = { type: 'confirm', state: 'read', letters: ['ab'.repeat(16)] } as const
+    expect(decodeLetter(encodeLetter(ana, confirm)).content).toEqual(confirm)
+    expect(() => decodeLetter(Uint8Array.of(...new Uint8Array(8), 128, 2, 0))).toThrow(Malformed)
+    expect(() => decodeLetter(Uint8Array.of(...new Uint8Array(8), 129))).toThrow(Malformed)
+    expect(() => decodeLetter(Uint8Array.of(...new Uint8Array(8), 128, 0, 15))).toThrow(Malformed)
+    expect(() => decodeLetter(new Uint8Array(8))).toThrow(Malformed)
+  })
+
+  it('[Q6] have an id of their author and nonce, a conversation one of both people, in either order', () => {
+    const nonce = new Uint8Array(24).fill(9)
+    expect(letterIdOf(ana, nonce)).toBe('38ff240f05e72d6ce46dfbcd57df5de5f10cb0eea7337db7dcbf6b5381c9437f')
+    expect(letterIdOf(bill, nonce)).not.toBe(letterIdOf(ana, nonce))
+    expect(confirmedName(letterIdOf(ana, nonce))).toHaveLength(32)
+    expect(conversationOf(ana, bill)).toBe('5fc6991ef94e6ffcdf82d76c6ae9d4bc')
+    expect(conversationOf(bill, ana)).toBe(conversationOf(ana, bill))
+  })
+
+  it('[Q3] in a room their events are nothing that can be shown', () => {
+    expect(readBody({ kind: eventKinds.sealed, body: new Uint8Array(400), epoch: 0 })).toBeUndefined()
+    expect(readBody({ kind: eventKinds.prekey, body: new Uint8Array(33), epoch: 0 })).toBeUndefined()
+  })
+})
+
+describe('direct messages', () => {
+  it('[Q6] arrive, each once, and are confirmed', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    const token = ana.write(bill, 'hello')
+    expect(ana.news.at(-1)).toMatchObject({ type: 'letters', letters: [{ state: 'sealed' }] })
+    expect(ana.news).toContainEqual(expect.objectContaining({ type: 'written', token }))
+    settle(ana, bill)
+    bill.write(ana, 'hello yourself')
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual(['hello'])
+    expect(ana.textsOf(bill)).toEqual(['hello yourself'])
+    expect([...ana.states(), ...bill.states()]).toEqual(['delivered', 'delivered'])
+    // Two letters, and what confirms them: nothing goes round and round.
+    expect(office.letters().length).toBe(4)
+    settle(ana, bill)
+    expect(office.letters().length).toBe(4)
+  })
+
+  it('[Q6] wait here until a prekey of their addressee comes, and over a restart', () => {
+    const { office, ana, bill } = two()
+    settle(ana)
+    ana.write(bill, 'are you there?')
+    settle(ana)
+    expect([ana.states(), office.letters().length]).toEqual([['written'], 0])
+    ana.restart()
+    settle(ana, bill)
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual(['are you there?'])
+    expect(ana.states()).toEqual(['delivered'])
+  })
+
+  it('[Q6] are never online together with their author: a carrier brings them', () => {
+    const { ana, bill } = two()
+    settle(bill)
+    settle(ana)
+    ana.write(bill, 'by mule')
+    settle(bill)
+    expect(bill.textsOf(ana)).toEqual(['by mule'])
+    settle(ana)
+    expect(ana.states()).toEqual(['delivered'])
+  })
+
+  it('[Q4] nobody else opens them, and nobody passes them off as his own', () => {
+    const { office, ana, bill } = two()
+    const eve = new Device(office, 3)
+    settle(ana, bill, eve)
+    ana.write(bill, 'secret')
+    const [letter] = office.letters()
+    if (letter === undefined) throw new Error('no letter')
+    // Eve posts the same bytes under her name.
+    office.post(eve, { type: 'sealed', bytes: letter.body })
+    settle(ana, bill, eve)
+    expect([eve.textsOf(ana), bill.textsOf(eve), bill.textsOf(ana)]).toEqual([[], [], ['secret']])
+    expect(open(letter.body, ana.self, eve.secrets)).toBe('other')
+  })
+
+  it('[Q7] nobody but its addressee confirms a letter, no state goes back, and reading is said', () => {
+    const { ana, bill, office } = two()
+    const eve = new Device(office, 3)
+    settle(ana, bill, eve)
+    ana.write(bill, 'x')
+    const [id] = ana.letters.keys()
+    if (id === undefined) throw new Error('no letter')
+    eve.tell({ type: 'read', author: ana.self, letters: [id] })
+    settle(ana, eve)
+    expect(ana.states()).toEqual(['sealed'])
+    settle(ana, bill)
+    bill.tell({ type: 'read', author: ana.self, letters: [id] })
+    settle(ana, bill)
+    expect(ana.states()).toEqual(['delivered'])
+  })
+
+  it('[Q7] many are confirmed together', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    for (let i = 0; i < 30; i++) ana.write(bill, `${i}`)
+    settle(ana, bill)
+    expect(ana.states()).toEqual(Array.from({ length: 30 }, () => 'delivered'))
+    expect(office.letters().length).toBeLessThanOrEqual(30 + 4)
+  })
+
+  it('[Q8] a device that was wiped gets again what it had not confirmed, without being asked', () => {
+    const { ana, bill } = two()
+    settle(ana, bill)
+    ana.write(bill, 'lost with the phone')
+    bill.wipe()
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual(['lost with the phone'])
+    expect(ana.states()).toEqual(['delivered'])
+  })
+
+  it('[Q8] one that was away for longer than its keys are kept does, too; and the letter is the same one', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    ana.write(bill, 'after the expedition')
+    ana.sleep(40 * dayMs)
+    bill.sleep(40 * dayMs)
+    expect(bill.secrets.length).toBe(1)
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual(['after the expedition'])
+    expect(ana.states()).toEqual(['delivered'])
+    expect(office.letters().length).toBe(3)
+  })
+
+  it('[Q2] prekeys follow one another before they end, and their secrets end after 30 days', () => {
+    const { ana } = two()
+    settle(ana)
+    for (let day = 0; day < 60; day++) {
+      ana.sleep(dayMs)
+      expect(ana.secrets.length).toBeLessThanOrEqual(6)
+    }
+    expect(ana.secrets.length).toBeGreaterThanOrEqual(5)
+    const oldestMs = Math.min(...ana.secrets.map(({ madeMs }) => madeMs))
+    expect(ana.nowMs - oldestMs).toBeLessThanOrEqual(directLimits.prekeyKeptMs)
+  })
+
+  it('[P2] 31 days later no key of all devices together opens what a carrier has kept', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    ana.write(bill, 'old')
+    settle(ana, bill)
+    const secrets = () => [...ana.secrets, ...bill.secrets]
+    const opens = () =>
+      office.letters().some(({ body, feed }) => typeof open(body, feedAuthor(feed), secrets()) !== 'string')
+    expect(opens()).toBe(true)
+    for (let day = 0; day < 31; day++) for (const device of [ana, bill]) device.sleep(dayMs)
+    expect(opens()).toBe(false)
+  })
+
+  it('[Q2] a device whose clock is years behind is written to like any other', () => {
+    const { ana, bill } = two()
+    bill.clockMs = -3 * 365 * dayMs
+    settle(ana, bill)
+    ana.write(bill, 'what year is it?')
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual(['what year is it?'])
+  })
+
+  it('[Q4] a prekey of small order is sealed to by nobody, and the next one is taken', () => {
+    const { office, ana, bill } = two()
+    settle(ana)
+    office.post(bill, { type: 'prekey', bytes: Uint8Array.of(1, ...new Uint8Array(32)) })
+    ana.write(bill, 'x')
+    settle(ana)
+    expect(office.letters()).toEqual([])
+    bill.sleep(1_000)
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual(['x'])
+  })
+
+  it('what the disk refuses goes back to the composer, and nothing is sent of it', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    ana.faults = ({ type }) => type === 'keep'
+    const token = ana.write(bill, 'x')
+    expect(ana.news.at(-1)).toEqual({ type: 'write-failed', token, cause: 'not-stored' })
+    expect(office.letters()).toEqual([])
+    ana.faults = () => false
+    settle(ana, bill)
+    expect(office.letters()).toEqual([])
+  })
+
+  it('a text that is too long for a letter is refused at once', () => {
+    const { ana, bill } = two()
+    const token = ana.write(bill, 'x'.repeat(14_000))
+    expect(ana.news.at(-1)).toEqual({ type: 'write-failed', token, cause: 'too-long' })
+  })
+
+  it('[Q6, Q7, Q8] whatever fails, restarts, is wiped or comes out of order: each letter arrives once', () => {
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.record({
+            who: fc.nat(2),
+            what: fc.constantFrom(
+              'write',
+              'write',
+              'write',
+              'hear',
+              'hear',
+              'sleep',
+              'restart',
+              'wipe',
+              'fail',
+            ),
+            to: fc.nat(2),
+            mix: fc.nat(1_000),
+          }),
+          { minLength: 5, maxLength: 40 },
+        ),
+        (steps) => {
+          const office = new Office()
+          const devices = [1, 2, 3].map((seed) => new Device(office, seed))
+          const written: { readonly by: Device; readonly to: Device; readonly text: string; life: number }[] =
+            []
+          const lives = new Map(devices.map((device) => [device, 0]))
+          for (const [i, { who, what, to, mix }] of steps.entries()) {
+            const [device, other] = [devices[who], devices[to]]
+            if (device === undefined || other === undefined) throw new Error('three devices')
+            device.nowMs += mix
+            if (what === 'write' && device !== other) {
+              const token = device.write(other, `${i}`)
+              const isKept = device.news.some((news) => news.type === 'written' && news.token === token)
+              if (isKept) written.push({ by: device, to: other, text: `${i}`, life: lives.get(device) ?? 0 })
+            } else if (what === 'hear') {
+              const ids = office.events.map(({ id }) => id)
+              device.hear(
+                ids.sort((a, b) => ((Number(`0x${a}`) * mix) % 17) - ((Number(`0x${b}`) * mix) % 17)),
+              )
+            } else if (what === 'sleep') device.sleep(mix * 1_000)
+            else if (what === 'restart') device.restart()
+            else if (what === 'wipe') {
+              device.wipe()
+              lives.set(device, (lives.get(device) ?? 0) + 1)
+            } else if (what === 'fail') {
+              let left = mix % 4
+              device.faults = () => left-- > 0
+            }
+          }
+          for (const device of devices) {
+            device.faults = () => false
+            device.sleep(directLimits.retryMs)
+          }
+          for (let i = 0; i < 4; i++) {
+            settle(...devices)
+            for (const device of devices) device.sleep(directLimits.retryMs)
+          }
+          for (const { by, to, text, life } of written) {
+            // What was lost with its author's device before it was sealed, or with its addressee's after it was confirmed, is lost.
+            if (lives.get(by) !== life || (lives.get(to) ?? 0) > 0) continue
+            const count = to.textsOf(by).filter((one) => one === text).length
+            if (count !== 1) throw new Error(`"${text}" came ${count} times`)
+            const letter = [...by.letters.values()].find(
+              (one) =>
+                bytesToHex(one.said.body) === bytesToHex(new TextEncoder().encode(text)) &&
+                one.author === by.self,
+            )
+            if (letter?.state !== 'delivered') throw new Error(`"${text}" is ${letter?.state ?? 'gone'}`)
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+})
