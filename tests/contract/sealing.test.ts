@@ -195,11 +195,14 @@ describe('letters', () => {
     expect(directRoom).toBe('2f11aed15afb4b23155566b86200c2df')
   })
 
-  it('[Q2] a prekey is one suite and 32 bytes; others are not sealed to', () => {
+  it('[Q2] a prekey is a generation, the first that its device can open, and 32 bytes; others are not sealed to', () => {
     const { publicKey } = pairOf(5)
-    expect(decodePrekey(encodePrekey(publicKey))).toEqual(publicKey)
-    expect(decodePrekey(Uint8Array.of(2, ...publicKey))).toBeUndefined()
-    expect(decodePrekey(Uint8Array.of(1, ...publicKey, 0))).toBeUndefined()
+    const prekey = { generation: 300, first: 297, publicKey }
+    expect(bytesToHex(encodePrekey(prekey))).toBe(`01ac0203${bytesToHex(publicKey)}`)
+    expect(decodePrekey(encodePrekey(prekey))).toEqual(prekey)
+    expect(decodePrekey(Uint8Array.of(2, 1, 0, ...publicKey))).toBeUndefined()
+    expect(decodePrekey(Uint8Array.of(1, 1, 2, ...publicKey))).toBeUndefined()
+    expect(decodePrekey(Uint8Array.of(1, 1, 0, ...publicKey, 0))).toBeUndefined()
     expect(decodePrekey(new Uint8Array(0))).toBeUndefined()
     expect(admitsPrekey(publicKey)).toBe(true)
     expect(admitsPrekey(publicKey.slice(1))).toBe(false)

@@ -39,9 +39,7 @@ function route(engine: DirectEngine, input: DirectInput, nowMs: number, out: Dir
       for (const id of input.letters) confirm(engine, input.author, id, 'read', nowMs)
       return
     case 'prekey-made':
-      if (takeStep(engine, input.token, 'make-prekey') === undefined) return
-      engine.prekeys.push({ publicKey: input.publicKey, madeMs: nowMs, isPublished: false })
-      return
+      return takePrekey(engine, input, nowMs)
     case 'sealed':
       return sealed(engine, input, nowMs, out)
     case 'opened':
@@ -134,13 +132,16 @@ function renewPrekey(engine: DirectEngine, nowMs: number, out: DirectEffect[]): 
     engine.prekeys = engine.prekeys.filter(({ madeMs }) => madeMs >= madeBeforeMs)
     out.push({ type: 'destroy-prekeys', madeBeforeMs })
   }
-  if (nowMs >= nextPrekeyMs(engine) && !isUnderWay(engine, 'make-prekey'))
-    out.push({ type: 'make-prekey', token: begin(engine, { type: 'make-prekey' }) })
+  if (nowMs >= nextPrekeyMs(engine) && !isUnderWay(engine, 'make-prekey')) makePrekey(engine, out)
   const newest = engine.prekeys.at(-1)
   if (newest === undefined || newest.isPublished || isUnderWay(engine, 'post-prekey')) return
-  const { publicKey } = newest
+  const { publicKey, generation } = newest
   const token = begin(engine, { type: 'post-prekey', publicKey })
-  out.push({ type: 'post', token, body: { type: 'prekey', bytes: encodePrekey(publicKey) } })
+  out.push({
+    type: 'post',
+    token,
+    body: { type: 'prekey', bytes: encodePrekey({ publicKey, generation, first: firstGeneration(engine) }) },
+  })
 }
 
 function scheduleNext(engine: DirectEngine, nowMs: number, out: DirectEffect[]): void {
@@ -149,4 +150,33 @@ function scheduleNext(engine: DirectEngine, nowMs: number, out: DirectEffect[]):
     if (dueMs > nowMs && engine.known.get(person) !== undefined) next = Math.min(next, dueMs)
   if (engine.prekeys.length > 0) next = Math.min(next, nextPrekeyMs(engine))
   if (next < Number.POSITIVE_INFINITY) out.push({ type: 'schedule', delayMs: Math.max(1, next - nowMs) })
+}
+
+/** Q2: one more than any that was ever met. */
+function nextGeneration({ metGeneration, madeGeneration }: DirectEngine): number {
+  return Math.max(metGeneration, madeGeneration) + 1
+}
+
+/** Q2: from which on this device has the secret of each, without a hole. */
+function firstGeneration({ prekeys, metGeneration }: DirectEngine): number {
+  let first = prekeys.at(-1)?.generation ?? 0
+  for (const { generation } of [...prekeys].reverse())
+    if (generation === first - 1 && generation > metGeneration) first = generation
+  return first
+}
+
+function makePrekey(engine: DirectEngine, out: DirectEffect[]): void {
+  const generation = nextGeneration(engine)
+  out.push({ type: 'make-prekey', token: begin(engine, { type: 'make-prekey', generation }), generation })
+}
+
+function takePrekey(
+  engine: DirectEngine,
+  { token, publicKey }: Extract<DirectInput, { type: 'prekey-made' }>,
+  nowMs: number,
+): void {
+  const step = takeStep(engine, token, 'make-prekey')
+  if (step === undefined) return
+  engine.madeGeneration = step.generation
+  engine.prekeys.push({ publicKey, generation: step.generation, madeMs: nowMs, isPublished: false })
 }

@@ -1,5 +1,6 @@
 /** What an engine of direct messages knows, what can happen to it and what it decides. Rules Q1–Q10 in PROTOCOL.md. */
 import type { EventId, FeedId, PeerId } from '../ids.ts'
+import type { PrekeyBody } from './sealed-body.ts'
 import { directLimits } from './limits.ts'
 import type { Confirm, Said } from './letter.ts'
 
@@ -7,16 +8,15 @@ import type { Confirm, Said } from './letter.ts'
 export interface OwnPrekey {
   /** 32 bytes */
   readonly publicKey: Uint8Array
+  readonly generation: number
   readonly madeMs: number
   /** Its event is durable here, and goes around. */
   readonly isPublished: boolean
 }
 
-/** Q2: the newest prekey of a device, by (effective time, id) of its event. */
-export interface KnownPrekey {
-  readonly feed: FeedId
-  readonly publicKey: Uint8Array
-  readonly effective: number
+/** Q2: of a device's prekeys the one with the largest generation; of two of one generation the one whose event has the larger id. */
+export interface KnownPrekey extends PrekeyBody {
+  readonly device: PeerId
   readonly id: EventId
 }
 
@@ -37,8 +37,8 @@ export interface Letter {
   /** When it was written; of others' letters what their event's stamp says, ms. */
   readonly atMs: number
   readonly state: LetterState
-  /** Q8: own ones: which prekey of the addressee it was sealed to last. */
-  readonly sealedTo: Pick<KnownPrekey, 'feed' | 'id' | 'effective'> | undefined
+  /** Q8: own ones: the generation of the addressee's prekey that it was sealed to last. */
+  readonly sealedTo: number | undefined
   /** The event that carried it last. */
   readonly event: EventId | undefined
 }
@@ -56,7 +56,7 @@ export type Step =
   | { readonly type: 'open'; readonly of: Unopened }
   | { readonly type: 'seal'; readonly of: Outgoing; readonly to: KnownPrekey }
   | { readonly type: 'post'; readonly of: Outgoing; readonly to: KnownPrekey }
-  | { readonly type: 'make-prekey' }
+  | { readonly type: 'make-prekey'; readonly generation: number }
   | { readonly type: 'post-prekey'; readonly publicKey: Uint8Array }
 
 /** What is sealed: what a person wrote, or what confirms letters of somebody. */
@@ -80,6 +80,10 @@ export interface DirectEngine {
   readonly self: PeerId
   /** The newest last. */
   prekeys: OwnPrekey[]
+  /** Q2: the largest generation of this device that was met in the room and is not here: of a life that it forgot, or destroyed. */
+  metGeneration: number
+  /** The largest one that was made here, also when its secret is destroyed. */
+  madeGeneration: number
   readonly known: Map<PeerId, KnownPrekey>
   /** Letters of this device that nobody has confirmed. */
   readonly unconfirmed: Map<EventId, Letter>
@@ -113,7 +117,6 @@ export interface DirectEvent {
   readonly feed: FeedId
   readonly kind: number
   readonly body: Uint8Array
-  readonly effective: number
   readonly atMs: number
 }
 
@@ -147,7 +150,7 @@ export type DirectInput =
 
 export type DirectEffect =
   /** Make a prekey; its secret is durable before it is answered. */
-  | { readonly type: 'make-prekey'; readonly token: number }
+  | { readonly type: 'make-prekey'; readonly token: number; readonly generation: number }
   /** P2: secrets of prekeys that are as old are destroyed. */
   | { readonly type: 'destroy-prekeys'; readonly madeBeforeMs: number }
   | {
@@ -193,6 +196,8 @@ export function createDirect(self: PeerId, stored: StoredDirect): DirectEngine {
   return {
     self,
     prekeys: [...stored.prekeys],
+    metGeneration: 0,
+    madeGeneration: stored.prekeys.at(-1)?.generation ?? 0,
     known: new Map(),
     unconfirmed: new Map(stored.unconfirmed.map((letter) => [letter.id, letter])),
     kept: new Set([...stored.kept, ...stored.unconfirmed, ...stored.received].map(idOf)),
@@ -222,8 +227,12 @@ function idOf(letter: EventId | Letter): EventId {
 }
 
 /** Q2: @returns when the next one is due, ms */
-export function nextPrekeyMs({ prekeys }: DirectEngine): number {
+export function nextPrekeyMs({ prekeys, metGeneration }: DirectEngine): number {
   const { prekeyValidMs, prekeyEarlyMs } = directLimits
   const current = prekeys.at(-1)
-  return current === undefined ? Number.NEGATIVE_INFINITY : current.madeMs + prekeyValidMs - prekeyEarlyMs
+  // A later one of this device is out of which it has nothing: it was wiped, or restored.
+  const isOutdone = current !== undefined && current.generation <= metGeneration
+  return current === undefined || isOutdone
+    ? Number.NEGATIVE_INFINITY
+    : current.madeMs + prekeyValidMs - prekeyEarlyMs
 }

@@ -9,6 +9,8 @@ export const directLimits = {
   prekeyEarlyMs: 86_400_000,
   /** design (reliability §5.2): the longest way of a letter by foot; its secret part is destroyed then. */
   prekeyKeptMs: 30 * 86_400_000,
+  /** guess: a device never makes as many. */
+  generationMax: 2 ** 40,
   /** guess: letters that wait to be tried; those beyond are tried after the next start. */
   openingMax: 65_536,
   /** guess: letters of this device that nobody has confirmed; more are refused. */

@@ -1,5 +1,5 @@
 /** What stands in the direct room: prekeys of others, and letters, which are opened one by one. Rules Q2 and Q4 in PROTOCOL.md. */
-import { Malformed } from '../bytes.ts'
+import { Malformed, bytesEqual } from '../bytes.ts'
 import { feedAuthor, type PeerId } from '../ids.ts'
 import { eventKinds } from '../timeline/body.ts'
 import { confirm, confirmedBy } from './confirming.ts'
@@ -54,16 +54,22 @@ export function openNext(engine: DirectEngine, out: DirectEffect[]): void {
   out.push({ type: 'open', token, event: next.event, author: next.author })
 }
 
-/** Q2: of several the last in the order counts, on every device the same one. */
-function learnPrekey(engine: DirectEngine, author: PeerId, { feed, id, effective, body }: DirectEvent): void {
-  const publicKey = decodePrekey(body)
-  if (publicKey === undefined || author === engine.self) return
-  const before = engine.known.get(author)
+/** Q2: the later generation counts, whatever clocks say. */
+function learnPrekey(engine: DirectEngine, device: PeerId, { id, body }: DirectEvent): void {
+  const prekey = decodePrekey(body)
+  if (prekey === undefined) return
+  if (device === engine.self) {
+    const isHere = engine.prekeys.some(({ publicKey }) => bytesEqual(publicKey, prekey.publicKey))
+    if (!isHere) engine.metGeneration = Math.max(engine.metGeneration, prekey.generation)
+    return
+  }
+  const before = engine.known.get(device)
   const isLater =
-    before === undefined || effective > before.effective || (effective === before.effective && id > before.id)
-  if (!isLater) return
-  if (before === undefined && engine.known.size >= directLimits.devicesMax) return
-  engine.known.set(author, { feed, publicKey, effective, id })
+    before === undefined ||
+    prekey.generation > before.generation ||
+    (prekey.generation === before.generation && id > before.id)
+  if (!isLater || (before === undefined && engine.known.size >= directLimits.devicesMax)) return
+  engine.known.set(device, { ...prekey, device, id })
 }
 
 function readLetter(bytes: Uint8Array) {

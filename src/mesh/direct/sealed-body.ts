@@ -49,15 +49,39 @@ export interface SealedBody {
   readonly ciphertext: Uint8Array
 }
 
-/** Q2: the body of a prekey. @param key 32 bytes */
-export function encodePrekey(key: Uint8Array): Uint8Array {
-  return new Writer().u8(suite).fixed(key).finish()
+/** Q2: what a device tells of itself, so that others can seal to it. */
+export interface PrekeyBody {
+  /** Counts its prekeys, over all its lives. */
+  readonly generation: number
+  /** From here on it has the secret part of each. */
+  readonly first: number
+  /** X25519, 32 bytes */
+  readonly publicKey: Uint8Array
 }
 
-/** @returns the X25519 public key, 32 bytes, or undefined for what this version cannot seal to */
-export function decodePrekey(body: Uint8Array): Uint8Array | undefined {
-  const isOurs = body.length === 1 + prekeyBytesLength && body[0] === suite
-  return isOurs ? body.slice(1) : undefined
+export function encodePrekey({ generation, first, publicKey }: PrekeyBody): Uint8Array {
+  return new Writer()
+    .u8(suite)
+    .varint(generation)
+    .varint(generation - first)
+    .fixed(publicKey)
+    .finish()
+}
+
+/** @returns undefined for what this version cannot seal to */
+export function decodePrekey(body: Uint8Array): PrekeyBody | undefined {
+  try {
+    const reader = new Reader(body)
+    if (reader.u8() !== suite) return undefined
+    const generation = reader.varint(directLimits.generationMax)
+    const first = generation - reader.varint(generation)
+    const publicKey = reader.fixed(prekeyBytesLength)
+    reader.end()
+    return { generation, first, publicKey }
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error
+    return undefined
+  }
 }
 
 /** Q3: everything in front of the nonce: who can open it. The ciphertext is bound to it. */

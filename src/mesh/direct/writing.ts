@@ -1,6 +1,5 @@
 /** Letters of this device: kept first, then sealed and posted, and sealed anew where that is needed. Rules Q4, Q6 and Q8 in PROTOCOL.md. */
-import { stampToMs } from '../clock.ts'
-import { feedAuthor, type EventId } from '../ids.ts'
+import type { EventId } from '../ids.ts'
 import { confirm } from './confirming.ts'
 import type {
   DirectEffect,
@@ -54,7 +53,7 @@ export function sealed(
   if (step === undefined) return
   if (typeof body === 'string') {
     // Q4: a key that cannot be sealed to is none; a later one of that device may be.
-    engine.known.delete(feedAuthor(step.to.feed))
+    engine.known.delete(step.to.device)
     return takeBack(engine, step.of, nowMs)
   }
   const next = begin(engine, { type: 'post', of: step.of, to: step.to })
@@ -86,8 +85,7 @@ export function posted(engine: DirectEngine, token: number, event: EventId, out:
   // A confirmation may have come meanwhile, of an earlier sealing.
   const letter = engine.unconfirmed.get(of.letter.id)
   if (letter === undefined) return
-  const { feed, id, effective } = to
-  keep(engine, [{ ...letter, state: 'sealed', sealedTo: { feed, id, effective }, event }], [], out)
+  keep(engine, [{ ...letter, state: 'sealed', sealedTo: to.generation, event }], [], out)
 }
 
 /** Q8: what was never sealed, and what its addressee cannot open any more. One at a time. */
@@ -106,13 +104,7 @@ function isBeingKept(engine: DirectEngine, letter: Letter): boolean {
   return false
 }
 
-/**
- * Q8: its device has begun another life, which has none of the earlier keys, or has destroyed this one by the time of its
- * next but some; both times are that device's own, whatever clocks say here.
- */
-function needsSealing({ sealedTo }: Letter, to: KnownPrekey): boolean {
-  if (sealedTo === undefined) return true
-  const { prekeyKeptMs, prekeyValidMs } = directLimits
-  const laterMs = stampToMs(to.effective) - stampToMs(sealedTo.effective)
-  return sealedTo.feed !== to.feed || laterMs >= prekeyKeptMs - prekeyValidMs
+/** Q8: its device has not, or not any more, what opens it. */
+function needsSealing({ sealedTo }: Letter, { first, generation }: KnownPrekey): boolean {
+  return sealedTo === undefined || sealedTo < first || sealedTo > generation
 }

@@ -163,6 +163,7 @@ describe('direct messages', () => {
     ana.sleep(40 * dayMs)
     bill.sleep(40 * dayMs)
     expect(bill.secrets.length).toBe(1)
+    expect(bill.secrets[0]?.madeMs).toBe(bill.nowMs)
     settle(ana, bill)
     expect(bill.textsOf(ana)).toEqual(['after the expedition'])
     expect(ana.states()).toEqual(['delivered'])
@@ -206,13 +207,29 @@ describe('direct messages', () => {
   it('[Q4] a prekey of small order is sealed to by nobody, and the next one is taken', () => {
     const { office, ana, bill } = two()
     settle(ana)
-    office.post(bill, { type: 'prekey', bytes: Uint8Array.of(1, ...new Uint8Array(32)) })
+    office.post(bill, { type: 'prekey', bytes: Uint8Array.of(1, 9, 0, ...new Uint8Array(32)) })
     ana.write(bill, 'x')
     settle(ana)
     expect(office.letters()).toEqual([])
+    // Bill finds that he has outdone himself, and makes a later one.
     bill.sleep(1_000)
     settle(ana, bill)
+    settle(ana, bill)
     expect(bill.textsOf(ana)).toEqual(['x'])
+  })
+
+  it('[Q2, Q8] a device that comes back from an old backup has what it lost sealed to a new prekey', () => {
+    const { ana, bill } = two()
+    settle(ana, bill)
+    const backup = bill.backup()
+    bill.sleep(7 * dayMs)
+    settle(ana, bill)
+    ana.write(bill, 'to a key that is in no backup')
+    bill.restore(backup)
+    settle(ana, bill)
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual(['to a key that is in no backup'])
+    expect(ana.states()).toEqual(['delivered'])
   })
 
   it('what the disk refuses goes back to the composer, and nothing is sent of it', () => {

@@ -1,6 +1,5 @@
 /** Devices with engines of direct messages, real sealing, and a room between them that brings what they post in any order. */
 import { makePrekey, drawChance, open, seal, type KeyPair } from '../../../src/adapters/sealing.ts'
-import { stampFromMs } from '../../../src/mesh/clock.ts'
 import { handleDirect } from '../../../src/mesh/direct/direct-engine.ts'
 import {
   createDirect,
@@ -27,7 +26,7 @@ export class Office {
     const id = this.events.length.toString(16).padStart(64, '0') as EventId
     const { kind, bytes } = encodeBody(body)
     const atMs = device.nowMs + device.clockMs
-    this.events.push({ id, feed: device.feed, kind, body: bytes, effective: stampFromMs(atMs), atMs })
+    this.events.push({ id, feed: device.feed, kind, body: bytes, atMs })
     return id
   }
 
@@ -102,6 +101,24 @@ export class Device {
     this.restart()
   }
 
+  /** @returns everything that is on the disk: a backup */
+  backup(): Pick<Device, 'letters' | 'looked' | 'secrets' | 'prekeys'> {
+    const { letters, looked, secrets, prekeys } = this
+    return {
+      letters: new Map(letters),
+      looked: new Set(looked),
+      secrets: [...secrets],
+      prekeys: [...prekeys],
+    }
+  }
+
+  /** An old backup comes back. */
+  restore(backup: ReturnType<Device['backup']>): void {
+    Object.assign(this, backup)
+    this.stood = new Set()
+    this.restart()
+  }
+
   /** Events come to this device, in this order. */
   hear(ids: Iterable<EventId>): void {
     for (const id of ids) {
@@ -157,7 +174,8 @@ export class Device {
       case 'make-prekey': {
         const pair = makePrekey()
         this.secrets.push({ ...pair, madeMs: this.nowMs })
-        this.prekeys.push({ publicKey: pair.publicKey, madeMs: this.nowMs, isPublished: false })
+        const { generation } = effect
+        this.prekeys.push({ publicKey: pair.publicKey, generation, madeMs: this.nowMs, isPublished: false })
         return [{ type: 'prekey-made', token: effect.token, publicKey: pair.publicKey }]
       }
       case 'destroy-prekeys':
