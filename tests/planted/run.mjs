@@ -70,7 +70,11 @@ async function bySeeds(name, index) {
   const url = await bundleWorker(`planted-${index}`, [plant(name)])
   const seeds = [
     ...keptSeeds(),
-    ...Array.from({ length: seedsMax }, (_, i) => ({ seed: i + 1, hasFiles: i % 4 === 0 })),
+    ...Array.from({ length: seedsMax }, (_, i) => ({
+      seed: i + 1,
+      hasFiles: i % 4 === 0,
+      hasDirect: i % 4 === 2,
+    })),
   ]
   return new Promise((resolve) => {
     const worker = new Worker(url)

@@ -147,7 +147,9 @@ export function checkAllConfirmed(world: World): string[] {
   const problems: string[] = []
   const honest = new Set(world.honest.map((peer) => peer.self))
   for (const peer of world.honest) {
-    const own = [...peer.tables.feeds.values()].filter((record) => record.feed.startsWith(peer.self))
+    const own = [...peer.tables.feeds.values()].filter(
+      (record) => record.room === general && record.feed.startsWith(peer.self),
+    )
     for (const record of own) {
       const last = record.ranges.at(-1)?.last
       if (last === undefined) continue

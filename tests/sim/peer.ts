@@ -9,6 +9,7 @@ import { peerIdFromBytes, type EventId, type PeerId } from '../../src/mesh/ids.t
 import { createEngine, type Engine } from '../../src/mesh/state.ts'
 import type { Disk } from '../mesh/files/disk.ts'
 import type { Attacker } from './attackers.ts'
+import type { DirectDisk } from './direct.ts'
 import type { Prng } from './prng.ts'
 import type { Wire } from './wire.ts'
 
@@ -52,6 +53,7 @@ export interface Backup {
   readonly tables: MemoryTables
   readonly incarnation: Uint8Array
   readonly files: Disk | undefined
+  readonly direct: DirectDisk | undefined
 }
 
 /** A link between two peers, as both ends know it. */

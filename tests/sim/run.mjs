@@ -5,6 +5,7 @@
  *   npm run sim -- --seeds 20000        more of them
  *   npm run sim -- --from 441 --seeds 1 one again
  *   npm run sim -- --files all          with files in every world, not in every fourth; `none`: in none
+ *   npm run sim -- --direct all         with direct messages in every world, not in every sixteenth; `none`: in none
  *   npm run sim -- --seeds 20000 --ledger   also writes the line down in tests/sim/LEDGER.md
  */
 import { spawnSync } from 'node:child_process'
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '2000' },
     from: { type: 'string' },
     files: { type: 'string' },
+    direct: { type: 'string' },
     ledger: { type: 'boolean', default: false },
   },
 })
@@ -49,16 +51,26 @@ const count = Number(values.seeds)
 /** Files are exchanged in every fourth world: those of other seeds, and of what was found before, stay what they were. */
 const hasFiles = (/** @type {number} */ seed) =>
   values.files === undefined ? seed % 4 === 0 : values.files === 'all'
-const fresh = Array.from({ length: count }, (_, i) => ({ seed: from + i, hasFiles: hasFiles(from + i) }))
+/** And direct messages in some of the others. */
+const hasDirect = (/** @type {number} */ seed) =>
+  values.direct === undefined ? seed % 16 === 2 : values.direct === 'all'
+const worldOf = (/** @type {number} */ seed) => ({
+  seed,
+  hasFiles: hasFiles(seed),
+  hasDirect: hasDirect(seed),
+})
+const fresh = Array.from({ length: count }, (_, i) => worldOf(from + i))
 const queue = values.from === undefined ? [...keptSeeds(), ...fresh] : fresh
 const total = queue.length
-const counts = { passed: 0, failed: 0, posted: 0, fetched: 0 }
+const counts = { passed: 0, failed: 0, posted: 0, fetched: 0, letters: 0 }
 let taken = 0
 
 /** What a seed needs to be the same world again. @returns {string} */
-function filesAgain(/** @type {number} */ seed) {
-  const { hasFiles: had } = queue.find((one) => one.seed === seed) ?? { hasFiles: false }
-  return had === (seed % 4 === 0) ? '' : ` --files ${had ? 'all' : 'none'}`
+function worldAgain(/** @type {number} */ seed) {
+  const had = queue.find((one) => one.seed === seed) ?? worldOf(seed)
+  const files = had.hasFiles === (seed % 4 === 0) ? '' : ` --files ${had.hasFiles ? 'all' : 'none'}`
+  const direct = had.hasDirect === (seed % 16 === 2) ? '' : ` --direct ${had.hasDirect ? 'all' : 'none'}`
+  return files + direct
 }
 
 /** @returns {Promise<void>} */
@@ -74,16 +86,19 @@ function work() {
     worker.on('error', reject)
     worker.on(
       'message',
-      (/** @type {{ seed: number, problems: string[], posted: number, fetched: number }[]} */ outcomes) => {
-        for (const { seed, problems, posted, fetched } of outcomes) {
+      (
+        /** @type {{ seed: number, problems: string[], posted: number, fetched: number, letters: number }[]} */ outcomes,
+      ) => {
+        for (const { seed, problems, posted, fetched, letters } of outcomes) {
           counts.posted += posted
           counts.fetched += fetched
+          counts.letters += letters
           if (problems.length === 0) counts.passed += 1
           else {
             counts.failed += 1
             if (counts.failed <= failuresShown) {
               console.log(
-                `seed ${seed}: ${problems.join('; ')}\n  again: npm run sim -- --from ${seed} --seeds 1${filesAgain(seed)}`,
+                `seed ${seed}: ${problems.join('; ')}\n  again: npm run sim -- --from ${seed} --seeds 1${worldAgain(seed)}`,
               )
             }
           }
@@ -100,7 +115,7 @@ function work() {
 await Promise.all(Array.from({ length: availableParallelism() }, work))
 
 const seconds = Math.round((Date.now() - startMs) / 1_000)
-const line = `${count} fresh seeds from ${from}, ${total - count} kept; ${counts.posted} messages, ${counts.fetched} chunks of files; ${counts.failed} violations; ${seconds} s`
+const line = `${count} fresh seeds from ${from}, ${total - count} kept; ${counts.posted} messages, ${counts.fetched} chunks of files, ${counts.letters} direct messages; ${counts.failed} violations; ${seconds} s`
 console.log(line)
 if (values.ledger) {
   const date = new Date().toISOString().slice(0, 10)

@@ -14,6 +14,7 @@ import {
   transcript,
 } from './checks.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
+import { checkDirect, SimDirect } from './direct.ts'
 import { checkFiles, SimFiles } from './files.ts'
 import { keepAll } from '../../src/mesh/sync/retention.ts'
 import { Attacker, attacks, type Attack } from './attackers.ts'
@@ -39,6 +40,8 @@ export interface Outcome {
   readonly posted: number
   /** Chunks of files that were stored by those who fetched them. */
   readonly fetched: number
+  /** Direct messages that left a composer. */
+  readonly letters: number
   readonly frames: number
   readonly bytes: number
   readonly steps: number
@@ -54,6 +57,8 @@ export interface ScenarioOptions {
   readonly attack?: Attack
   /** Files are shared and fetched meanwhile. */
   readonly hasFiles?: boolean
+  /** Direct messages are written meanwhile. */
+  readonly hasDirect?: boolean
   /** Gets the world before it begins. */
   readonly seen?: (world: World) => void
 }
@@ -76,6 +81,10 @@ export function runScenario(seed: number, options: ScenarioOptions = {}): Outcom
   if (options.hasFiles === true) {
     mesh.files = new SimFiles(mesh, seed)
     mesh.files.plan(troubleMs)
+  }
+  if (options.hasDirect === true) {
+    mesh.direct = new SimDirect(mesh, seed)
+    mesh.direct.plan(troubleMs)
   }
   seen?.(mesh)
   return play(mesh, seed, options.attack)
@@ -178,6 +187,7 @@ function play(world: World, seed: number, attack: Attack | undefined): Outcome {
     problems,
     posted: world.peers.reduce((sum, peer) => sum + peer.posted.length, 0),
     fetched: world.files?.written ?? 0,
+    letters: world.direct?.written.length ?? 0,
     frames: world.counters.frames,
     bytes: world.counters.bytes,
     steps: schedule.steps,
@@ -224,6 +234,7 @@ const checks = [
   checkBounds,
   checkAgreement,
   checkFiles,
+  checkDirect,
 ]
 
 /** Half of what is said is a message; the rest is about one that the speaker has. */
@@ -258,7 +269,8 @@ function trouble(world: World, mayRestore: boolean): void {
     world.setClock(peer, random.between(-1, 1) * random.between(0, 86_400_000))
   } else if (kind === 8 && peer.backup === undefined && mayRestore) {
     const files = world.files?.diskOf(peer).copy()
-    peer.backup = { tables: peer.tables.copy(), incarnation: peer.incarnation, files }
+    const direct = world.direct?.diskOf(peer).copy()
+    peer.backup = { tables: peer.tables.copy(), incarnation: peer.incarnation, files, direct }
   } else {
     world.crash(peer)
     if (kind === 5) world.wipe(peer, random.chance(0.5))

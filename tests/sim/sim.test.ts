@@ -22,6 +22,16 @@ describe('simulation', () => {
     },
   )
 
+  it('[Q6, Q7, Q8] has letters with their addressee once, and its author knows', { timeout: 60_000 }, () => {
+    let letters = 0
+    for (let seed = 700; seed < 712; seed++) {
+      const outcome = runScenario(seed, { hasDirect: true })
+      expect(outcome.problems).toEqual([])
+      letters += outcome.letters
+    }
+    expect(letters).toBeGreaterThan(80)
+  })
+
   it.each([
     ['[T2] breaks frames', 'garbage'],
     ['[T4] passes nothing on', 'withhold'],

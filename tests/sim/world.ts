@@ -9,11 +9,13 @@ import { unclearFrame } from '../../src/mesh/gossip/complete.ts'
 import type { Effect, Input, LinkId, MeshEvent, StoreWrite } from '../../src/mesh/effects.ts'
 import { encodeFrame, frameClaims, laneOf, type Frame, type Lane } from '../../src/mesh/frame.ts'
 import { keepAll } from '../../src/mesh/sync/retention.ts'
+import { directRoom } from '../../src/mesh/direct/sealed-body.ts'
 import type { Body } from '../../src/mesh/timeline/body.ts'
 import { peerIdFromBytes, type PeerId, type RoomId } from '../../src/mesh/ids.ts'
 import { Disk } from '../mesh/files/disk.ts'
 import { Counters } from './counters.ts'
 import { Mixer } from './mixing.ts'
+import { DirectDisk, type SimDirect } from './direct.ts'
 import type { SimFiles } from './files.ts'
 import { SimPeer, type Backup, type Conduit, type SimSite } from './peer.ts'
 import { Prng } from './prng.ts'
@@ -74,6 +76,8 @@ export class World {
   forks = 0
   /** Where files are exchanged, too. */
   files: SimFiles | undefined
+  /** Where direct messages are written, too. */
+  direct: SimDirect | undefined
   private lastLink = 0
   private readonly cuts = new Set<string>()
   private readonly siteCuts = new Set<string>()
@@ -114,6 +118,7 @@ export class World {
     peer.disk += 1
     peer.isRestored = true
     if (backup.files !== undefined) this.files?.setDisk(peer, backup.files.copy())
+    if (backup.direct !== undefined) this.direct?.setDisk(peer, backup.direct.copy())
     // What the backup has is still to be there in the end.
     for (const [i, posted] of peer.posted.entries()) {
       if (peer.tables.byId.has(posted.id)) peer.posted[i] = { ...posted, life: peer.disk }
@@ -144,6 +149,7 @@ export class World {
       const command = { type: 'set-retention', retention } as const
       this.input(peer, { type: 'command', command })
     }
+    this.direct?.start(peer)
     if (peer.site.helperAlive) this.meetHelper(peer)
   }
 
@@ -151,6 +157,7 @@ export class World {
   crash(peer: SimPeer): void {
     peer.engine = undefined
     this.files?.crash(peer)
+    this.direct?.crash(peer)
     peer.life += 1
     for (const conduit of [...peer.conduits.values()]) this.closeConduit(conduit, true)
     const { life } = peer
@@ -184,6 +191,7 @@ export class World {
   wipe(peer: SimPeer, keepKey: boolean): void {
     peer.tables = new MemoryTables()
     this.files?.setDisk(peer, new Disk())
+    this.direct?.setDisk(peer, new DirectDisk())
     peer.disk += 1
     peer.incarnation = this.random.bytes(16)
     if (keepKey || peer.box) return
@@ -385,9 +393,10 @@ export class World {
   private emitted(peer: SimPeer, event: MeshEvent): void {
     if (event.type === 'posted') peer.posted.push({ id: event.id, by: peer.index, life: peer.disk })
     if (event.type === 'post-failed') peer.failedPosts.push(event.cause)
-    if (event.type === 'holders') peer.lastHolders = event
+    if (event.type === 'holders' && event.room !== directRoom) peer.lastHolders = event
     if (event.type === 'people') peer.lastPeople = event
     if (event.type === 'fork') this.noteFork(peer, event.author)
+    this.direct?.hear(peer, event)
   }
 
   /** Only who came back from a backup, or says different things to different people, forks. */

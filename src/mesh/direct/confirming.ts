@@ -1,34 +1,36 @@
 /** Letters that have come are confirmed to their authors, and what others confirm is noted. Rule Q7 in PROTOCOL.md. */
-import type { EventId, PeerId } from '../ids.ts'
-import type { DirectEffect, DirectEngine, Letter } from './direct-state.ts'
+import type { Confirming, DirectEffect, DirectEngine, Letter, Unopened } from './direct-state.ts'
 import { confirmedName, type Confirm } from './letter.ts'
 import { directLimits } from './limits.ts'
-import { isUnderWay, startSealing } from './steps.ts'
+import { isUnderWay, keep, startSealing } from './steps.ts'
 
 /** Q7: said in company. */
 export function confirm(
   engine: DirectEngine,
-  author: PeerId,
-  letter: EventId,
+  { author, id, sealedAs = 0 }: Pick<Letter, 'id' | 'author' | 'sealedAs'>,
   state: Confirm['state'],
   nowMs: number,
 ): void {
   if (author === engine.self) return
   const dueMs = nowMs + directLimits.confirmDelayMs
-  const entry = engine.confirms.get(author) ?? { letters: new Map(), dueMs }
+  const entry: Confirming = engine.confirms.get(author) ?? { letters: new Map(), dueMs }
   // The rest is confirmed after the next start: it is kept as not confirmed.
   if (entry.letters.size >= directLimits.confirmsMax) return
-  if (entry.letters.get(letter) !== 'read') entry.letters.set(letter, state)
+  if (entry.letters.get(id)?.state !== 'read') entry.letters.set(id, { state, generation: sealedAs })
   engine.confirms.set(author, entry)
 }
 
-/** Q7: only the addressee of a letter confirms it, and no state goes back. */
-export function confirmedBy(engine: DirectEngine, by: PeerId, { letters, state }: Confirm): Letter[] {
-  const names = new Set(letters)
-  const found = [...engine.unconfirmed.values()].filter(
-    ({ id, to }) => to === by && names.has(confirmedName(id)),
-  )
-  return found.map((letter) => ({ ...letter, state }))
+/** Q7: only the addressee of a letter confirms it; nothing more is done about it from now on. */
+export function takeConfirm(
+  engine: DirectEngine,
+  confirm: Confirm,
+  source: Unopened,
+  out: DirectEffect[],
+): void {
+  const names = new Set(confirm.letters)
+  for (const { id, to } of engine.unconfirmed.values())
+    if (to === source.author && names.has(confirmedName(id))) engine.unconfirmed.delete(id)
+  keep(engine, { confirmed: { ...confirm, by: source.author } }, source, out)
 }
 
 /** Q7: of one person's letters as many as fit. */
@@ -37,13 +39,14 @@ export function sayConfirms(engine: DirectEngine, nowMs: number, out: DirectEffe
   for (const [person, { letters, dueMs }] of engine.confirms) {
     const to = engine.known.get(person)
     if (to === undefined || (dueMs > nowMs && letters.size < directLimits.confirmedMax)) continue
-    const state = [...letters.values()].includes('delivered') ? 'delivered' : 'read'
-    const ids = [...letters].filter(([, one]) => one === state).map(([id]) => id)
-    const said = ids.slice(0, directLimits.confirmedMax)
-    for (const id of said) letters.delete(id)
+    // The prekey that some were to be confirmed to is still on its way.
+    const due = [...letters].filter(([, { generation }]) => generation <= to.generation)
+    const state = due.some(([, one]) => one.state === 'delivered') ? 'delivered' : 'read'
+    const said = due.filter(([, one]) => one.state === state).slice(0, directLimits.confirmedMax)
+    if (said.length === 0) continue
+    for (const [id] of said) letters.delete(id)
     if (letters.size === 0) engine.confirms.delete(person)
-    const of = said.flatMap((id) => engine.received.get(id) ?? [])
-    const confirm: Confirm = { type: 'confirm', state, letters: said.map(confirmedName) }
-    return startSealing(engine, { type: 'confirm', to: person, confirm, of }, to, out)
+    const confirm: Confirm = { type: 'confirm', state, letters: said.map(([id]) => confirmedName(id)) }
+    return startSealing(engine, { type: 'confirm', to: person, confirm, of: new Map(said) }, to, out)
   }
 }

@@ -6,14 +6,15 @@
  * is confirmed, and each letter opens by itself (`reliability.md` §5.3 says why there is no ratchet).
  */
 import { unreachable } from '../effects.ts'
+import type { EventId } from '../ids.ts'
 import { confirm, sayConfirms } from './confirming.ts'
 import {
+  firstGeneration,
   nextPrekeyMs,
   type DirectEffect,
   type DirectEngine,
   type DirectInput,
   type Letter,
-  type LetterState,
 } from './direct-state.ts'
 import { directLimits } from './limits.ts'
 import { openNext, opened, stood } from './reading.ts'
@@ -36,7 +37,7 @@ function route(engine: DirectEngine, input: DirectInput, nowMs: number, out: Dir
     case 'write':
       return write(engine, input, nowMs, out)
     case 'read':
-      for (const id of input.letters) confirm(engine, input.author, id, 'read', nowMs)
+      for (const letter of input.letters) confirm(engine, letter, 'read', nowMs)
       return
     case 'prekey-made':
       return takePrekey(engine, input, nowMs)
@@ -61,25 +62,26 @@ function route(engine: DirectEngine, input: DirectInput, nowMs: number, out: Dir
 function kept(engine: DirectEngine, token: number, nowMs: number, out: DirectEffect[]): void {
   const step = takeStep(engine, token, 'keep')
   if (step === undefined) return
-  for (const letter of step.letters) {
-    engine.kept.add(letter.id)
-    const isOpen = letter.author === engine.self && !isConfirmed(letter.state)
-    if (isOpen) engine.unconfirmed.set(letter.id, letter)
-    else engine.unconfirmed.delete(letter.id)
-    const written = engine.writing.get(letter.id)
-    engine.writing.delete(letter.id)
-    if (written !== undefined) emit(out, { type: 'written', token: written, id: letter.id })
-    // Q7: only what is durable here is confirmed.
-    if (letter.state === 'received') {
-      engine.received.set(letter.id, letter)
-      confirm(engine, letter.author, letter.id, 'delivered', nowMs)
-    } else engine.received.delete(letter.id)
-  }
+  for (const letter of step.letters) noteKept(engine, letter, nowMs, out)
   if (step.letters.length > 0) emit(out, { type: 'letters', letters: step.letters })
+  if (step.confirmed === undefined) return
+  const { by, state, letters } = step.confirmed
+  emit(out, { type: 'confirmed', by, state, letters })
 }
 
-function isConfirmed(state: LetterState): boolean {
-  return state === 'delivered' || state === 'read'
+function noteKept(engine: DirectEngine, letter: Letter, nowMs: number, out: DirectEffect[]): void {
+  const { id, state } = letter
+  engine.kept.add(id)
+  const written = engine.writing.get(id)
+  engine.writing.delete(id)
+  if (written !== undefined) emit(out, { type: 'written', token: written, id })
+  // What was confirmed while this was being written stays so.
+  if (written !== undefined || engine.unconfirmed.has(id)) engine.unconfirmed.set(id, letter)
+  if (state === 'confirmed') engine.received.delete(id)
+  if (state !== 'received') return
+  // Q7: only what is durable here is confirmed.
+  engine.received.set(id, letter)
+  confirm(engine, letter, 'delivered', nowMs)
 }
 
 /** What could not be done is begun again later; what a person wrote goes back to its composer. */
@@ -99,20 +101,19 @@ function failed(engine: DirectEngine, token: number, nowMs: number, out: DirectE
     case 'post':
       return takeBack(engine, step.of, nowMs)
     case 'keep':
-      for (const letter of step.letters) giveBack(engine, letter, out)
+      if (step.source !== undefined) engine.unopened.set(step.source.event, step.source)
+      for (const { id } of step.letters) giveBack(engine, id, out)
       return
     default:
       unreachable(step)
   }
 }
 
-/** Nothing of it is durable: it is a text in the composer again, or a letter that has not been opened. */
-function giveBack(engine: DirectEngine, { id, author, event, atMs }: Letter, out: DirectEffect[]): void {
+/** Nothing of it is durable: it is a text in the composer again. */
+function giveBack(engine: DirectEngine, id: EventId, out: DirectEffect[]): void {
   const written = engine.writing.get(id)
   engine.writing.delete(id)
   if (written !== undefined) emit(out, { type: 'write-failed', token: written, cause: 'not-stored' })
-  if (author !== engine.self && event !== undefined && !engine.kept.has(id))
-    engine.unopened.set(event, { event, author, atMs })
 }
 
 function evaluate(engine: DirectEngine, nowMs: number, out: DirectEffect[]): void {
@@ -155,14 +156,6 @@ function scheduleNext(engine: DirectEngine, nowMs: number, out: DirectEffect[]):
 /** Q2: one more than any that was ever met. */
 function nextGeneration({ metGeneration, madeGeneration }: DirectEngine): number {
   return Math.max(metGeneration, madeGeneration) + 1
-}
-
-/** Q2: from which on this device has the secret of each, without a hole. */
-function firstGeneration({ prekeys, metGeneration }: DirectEngine): number {
-  let first = prekeys.at(-1)?.generation ?? 0
-  for (const { generation } of [...prekeys].reverse())
-    if (generation === first - 1 && generation > metGeneration) first = generation
-  return first
 }
 
 function makePrekey(engine: DirectEngine, out: DirectEffect[]): void {

@@ -39,20 +39,32 @@ export interface Letter {
   readonly state: LetterState
   /** Q8: own ones: the generation of the addressee's prekey that it was sealed to last. */
   readonly sealedTo: number | undefined
+  /** Q8: and the newest generation of its author then, which it is confirmed to. */
+  readonly sealedAs: number | undefined
   /** The event that carried it last. */
   readonly event: EventId | undefined
 }
 
 /** An event of the direct room that may be a letter for this device. */
-interface Unopened {
+export interface Unopened {
   readonly event: EventId
   readonly author: PeerId
   readonly atMs: number
 }
 
+/** One durable transaction. */
+export interface Keeping {
+  /** As they are now; the state of one that is kept goes forward only, from `written` over `sealed` and `delivered` to `read`. */
+  readonly letters: readonly Letter[]
+  /** Q7: states of own letters to this person, named as confirmations name them. */
+  readonly confirmed: (Confirm & { readonly by: PeerId }) | undefined
+  /** An event that need not be looked at again. */
+  readonly looked: EventId | undefined
+}
+
 /** What is being done; each step waits for the one before. */
 export type Step =
-  | { readonly type: 'keep'; readonly letters: readonly Letter[]; readonly looked: readonly EventId[] }
+  | ({ readonly type: 'keep'; readonly source: Unopened | undefined } & Keeping)
   | { readonly type: 'open'; readonly of: Unopened }
   | { readonly type: 'seal'; readonly of: Outgoing; readonly to: KnownPrekey }
   | { readonly type: 'post'; readonly of: Outgoing; readonly to: KnownPrekey }
@@ -66,12 +78,18 @@ export type Outgoing =
       readonly type: 'confirm'
       readonly to: PeerId
       readonly confirm: Confirm
-      readonly of: readonly Letter[]
+      readonly of: ReadonlyMap<EventId, Confirmable>
     }
 
+/** Q7: what is said of a letter, sealed to this generation of its author or a later one: earlier ones may be lost. */
+export interface Confirmable {
+  readonly state: Confirm['state']
+  readonly generation: number
+}
+
 /** Letters that are to be confirmed to their author. */
-interface Confirming {
-  readonly letters: Map<EventId, Confirm['state']>
+export interface Confirming {
+  readonly letters: Map<EventId, Confirmable>
   /** They wait for company until then, ms. */
   readonly dueMs: number
 }
@@ -132,7 +150,7 @@ export type DirectInput =
       readonly nonce: Uint8Array
     }
   /** A person has read these letters of another one, and lets it be known. */
-  | { readonly type: 'read'; readonly author: PeerId; readonly letters: readonly EventId[] }
+  | { readonly type: 'read'; readonly letters: readonly Pick<Letter, 'id' | 'author' | 'sealedAs'>[] }
   | { readonly type: 'prekey-made'; readonly token: number; readonly publicKey: Uint8Array }
   | { readonly type: 'sealed'; readonly token: number; readonly body: Uint8Array | 'too-long' | 'bad-key' }
   | {
@@ -169,13 +187,7 @@ export type DirectEffect =
       /** In the direct room. */
       readonly body: { readonly type: 'prekey' | 'sealed'; readonly bytes: Uint8Array }
     }
-  /** One durable transaction: letters as they are now, and events that need not be looked at again. */
-  | {
-      readonly type: 'keep'
-      readonly token: number
-      readonly letters: readonly Letter[]
-      readonly looked: readonly EventId[]
-    }
+  | ({ readonly type: 'keep'; readonly token: number } & Keeping)
   /** This prekey of one's own goes around: to be kept. */
   | { readonly type: 'published'; readonly publicKey: Uint8Array }
   | { readonly type: 'schedule'; readonly delayMs: number }
@@ -191,6 +203,8 @@ export type DirectNews =
     }
   /** New letters, or letters whose state has changed; all of them are kept. */
   | { readonly type: 'letters'; readonly letters: readonly Letter[] }
+  /** Q7 */
+  | ({ readonly type: 'confirmed'; readonly by: PeerId } & Pick<Confirm, 'state' | 'letters'>)
 
 export function createDirect(self: PeerId, stored: StoredDirect): DirectEngine {
   return {
@@ -214,9 +228,10 @@ export function createDirect(self: PeerId, stored: StoredDirect): DirectEngine {
 /** Q7: what was not confirmed in the life before is confirmed in this one. */
 function confirmsOf(received: readonly Letter[]): Map<PeerId, Confirming> {
   const confirms = new Map<PeerId, Confirming>()
-  for (const { author, id } of received) {
+  for (const { author, id, sealedAs = 0 } of received) {
     const entry = confirms.get(author) ?? { letters: new Map(), dueMs: 0 }
-    if (entry.letters.size < directLimits.confirmsMax) entry.letters.set(id, 'delivered')
+    if (entry.letters.size < directLimits.confirmsMax)
+      entry.letters.set(id, { state: 'delivered', generation: sealedAs })
     confirms.set(author, entry)
   }
   return confirms
@@ -224,6 +239,14 @@ function confirmsOf(received: readonly Letter[]): Map<PeerId, Confirming> {
 
 function idOf(letter: EventId | Letter): EventId {
   return typeof letter === 'string' ? letter : letter.id
+}
+
+/** Q2: @returns from which generation on this device has the secret of each, without a hole */
+export function firstGeneration({ prekeys, metGeneration }: DirectEngine): number {
+  let first = prekeys.at(-1)?.generation ?? 0
+  for (const { generation } of [...prekeys].reverse())
+    if (generation === first - 1 && generation > metGeneration) first = generation
+  return first
 }
 
 /** Q2: @returns when the next one is due, ms */

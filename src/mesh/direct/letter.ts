@@ -49,8 +49,9 @@ function addresseeOf(person: PeerId): Uint8Array {
   return sha256(concatBytes(addresseeDomain, peerIdToBytes(person))).subarray(0, addresseeBytesLength)
 }
 
-export function encodeLetter(to: PeerId, content: Content): Uint8Array {
-  const writer = new Writer().fixed(addresseeOf(to))
+/** @param generation of its author's newest prekey: what answers it is sealed to that one or a later one */
+export function encodeLetter(to: PeerId, generation: number, content: Content): Uint8Array {
+  const writer = new Writer().fixed(addresseeOf(to)).varint(generation)
   if (content.type === 'said') return writer.u8(content.kind).fixed(content.body).finish()
   writer
     .u8(confirmKind)
@@ -63,6 +64,7 @@ export function encodeLetter(to: PeerId, content: Content): Uint8Array {
 /** An opened letter: for `isFor` it is checked who that is. */
 export interface OpenedLetter {
   readonly isFor: (person: PeerId) => boolean
+  readonly generation: number
   readonly content: Content
 }
 
@@ -71,15 +73,20 @@ export function decodeLetter(bytes: Uint8Array): OpenedLetter {
   const reader = new Reader(bytes)
   const addressee = reader.fixed(addresseeBytesLength)
   const isFor = (person: PeerId) => bytesEqual(addressee, addresseeOf(person))
+  const generation = reader.varint(directLimits.generationMax)
   const kind = reader.u8()
-  if (kind < confirmKind) return { isFor, content: { type: 'said', kind, body: reader.rest() } }
+  if (kind < confirmKind) return { isFor, generation, content: { type: 'said', kind, body: reader.rest() } }
   if (kind !== confirmKind) throw new Malformed('kind of letter')
   const state = reader.u8()
   if (state > 1) throw new Malformed('state of letters')
   const read = () => bytesToHex(reader.fixed(confirmedIdBytesLength))
   const letters = reader.list(directLimits.confirmedMax, read)
   reader.end()
-  return { isFor, content: { type: 'confirm', state: state === 1 ? 'read' : 'delivered', letters } }
+  return {
+    isFor,
+    generation,
+    content: { type: 'confirm', state: state === 1 ? 'read' : 'delivered', letters },
+  }
 }
 
 /** Q6: a letter's id, the same however often it is sealed. @param nonce 24 bytes, of chance, drawn when it was written */

@@ -2,7 +2,7 @@
 import { Malformed, bytesEqual } from '../bytes.ts'
 import { feedAuthor, type PeerId } from '../ids.ts'
 import { eventKinds } from '../timeline/body.ts'
-import { confirm, confirmedBy } from './confirming.ts'
+import { confirm, takeConfirm } from './confirming.ts'
 import type { DirectEffect, DirectEngine, DirectEvent, DirectInput } from './direct-state.ts'
 import { decodeLetter, letterIdOf } from './letter.ts'
 import { directLimits } from './limits.ts'
@@ -27,22 +27,24 @@ export function opened(
   const step = takeStep(engine, token, 'open')
   if (step === undefined) return
   const { event, author, atMs } = step.of
-  const looked = letter === 'gone' ? [] : [event]
-  if (typeof letter === 'string') return keep(engine, [], looked, out)
+  // Let go of meanwhile.
+  if (letter === 'gone') return
+  if (typeof letter === 'string') return keep(engine, {}, step.of, out)
   const read = readLetter(letter.bytes)
   // Whoever says that it is for somebody else has sent it on.
-  if (read === undefined || !read.isFor(engine.self)) return keep(engine, [], looked, out)
+  if (read === undefined || !read.isFor(engine.self)) return keep(engine, {}, step.of, out)
   const { content } = read
-  if (content.type === 'confirm') return keep(engine, confirmedBy(engine, author, content), looked, out)
+  if (content.type === 'confirm') return takeConfirm(engine, content, step.of, out)
   const id = letterIdOf(author, letter.nonce)
+  const sealedAs = read.generation
   if (engine.kept.has(id)) {
     // Q8: sealed anew, since its author has not heard that it came.
-    confirm(engine, author, id, 'delivered', nowMs)
-    return keep(engine, [], looked, out)
+    confirm(engine, { author, id, sealedAs }, 'delivered', nowMs)
+    return keep(engine, {}, step.of, out)
   }
   const { nonce } = letter
   const whole = { id, author, to: engine.self, nonce, said: content, atMs, state: 'received' } as const
-  keep(engine, [{ ...whole, sealedTo: undefined, event }], looked, out)
+  keep(engine, { letters: [{ ...whole, sealedTo: undefined, sealedAs, event }] }, step.of, out)
 }
 
 /** Q4: one at a time: each takes a while. */

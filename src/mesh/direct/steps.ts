@@ -1,13 +1,14 @@
 /** Steps of an engine of direct messages that others do and answer: keeping, sealing, opening, posting. */
-import type { EventId } from '../ids.ts'
 import type {
   DirectEffect,
   DirectEngine,
   DirectNews,
+  Keeping,
   KnownPrekey,
   Letter,
   Outgoing,
   Step,
+  Unopened,
 } from './direct-state.ts'
 import { encodeLetter } from './letter.ts'
 
@@ -33,14 +34,15 @@ export function isUnderWay(engine: DirectEngine, ...types: readonly Step['type']
   return false
 }
 
+/** @param source the letter that it comes from, which is opened again where this fails */
 export function keep(
   engine: DirectEngine,
-  letters: readonly Letter[],
-  looked: readonly EventId[],
+  what: { readonly letters?: readonly Letter[]; readonly confirmed?: Keeping['confirmed'] },
+  source: Unopened | undefined,
   out: DirectEffect[],
 ): void {
-  const token = begin(engine, { type: 'keep', letters, looked })
-  out.push({ type: 'keep', token, letters, looked })
+  const keeping = { letters: [], confirmed: undefined, ...what, looked: source?.event }
+  out.push({ type: 'keep', token: begin(engine, { type: 'keep', ...keeping, source }), ...keeping })
 }
 
 export function emit(out: DirectEffect[], event: DirectNews): void {
@@ -53,7 +55,9 @@ export function startSealing(engine: DirectEngine, of: Outgoing, to: KnownPrekey
   out.push({
     type: 'seal',
     token,
-    letter: isLetter ? encodeLetter(of.letter.to, of.letter.said) : encodeLetter(of.to, of.confirm),
+    letter: isLetter
+      ? encodeLetter(of.letter.to, engine.madeGeneration, of.letter.said)
+      : encodeLetter(of.to, engine.madeGeneration, of.confirm),
     nonce: isLetter ? of.letter.nonce : undefined,
     recipients: [to.publicKey],
   })

@@ -10,6 +10,7 @@ import type {
   Outgoing,
 } from './direct-state.ts'
 import { encodeLetter, letterIdOf } from './letter.ts'
+import { firstGeneration } from './direct-state.ts'
 import { directLimits } from './limits.ts'
 import { sealedBytes } from './sealed-body.ts'
 import { begin, emit, isUnderWay, keep, startSealing, takeStep } from './steps.ts'
@@ -22,7 +23,7 @@ export function write(
   out: DirectEffect[],
 ): void {
   const { token, to, said, nonce } = wish
-  const length = encodeLetter(to, said).length
+  const length = encodeLetter(to, directLimits.generationMax, said).length
   if (sealedBytes(length, 1) === undefined)
     return emit(out, { type: 'write-failed', token, cause: 'too-long' })
   if (engine.unconfirmed.size + engine.writing.size >= directLimits.unconfirmedMax)
@@ -37,10 +38,11 @@ export function write(
     atMs: nowMs,
     state: 'written',
     sealedTo: undefined,
+    sealedAs: undefined,
     event: undefined,
   }
   engine.writing.set(id, token)
-  keep(engine, [letter], [], out)
+  keep(engine, { letters: [letter] }, undefined, out)
 }
 
 export function sealed(
@@ -63,7 +65,8 @@ export function sealed(
 /** What could not be said is said later. */
 export function takeBack(engine: DirectEngine, of: Outgoing, nowMs: number): void {
   if (of.type === 'letter') return
-  for (const { id } of of.of) confirm(engine, of.to, id, of.confirm.state, nowMs)
+  for (const [id, { state, generation }] of of.of)
+    confirm(engine, { author: of.to, id, sealedAs: generation }, state, nowMs)
 }
 
 export function posted(engine: DirectEngine, token: number, event: EventId, out: DirectEffect[]): void {
@@ -79,13 +82,21 @@ export function posted(engine: DirectEngine, token: number, event: EventId, out:
   if (step === undefined) return
   const { of, to } = step
   if (of.type === 'confirm') {
-    const letters = of.of.map((letter): Letter => ({ ...letter, state: 'confirmed' }))
-    return letters.length > 0 ? keep(engine, letters, [], out) : undefined
+    const received = [...of.of.keys()].flatMap((id) => engine.received.get(id) ?? [])
+    const letters = received.map((letter): Letter => ({ ...letter, state: 'confirmed' }))
+    return letters.length > 0 ? keep(engine, { letters }, undefined, out) : undefined
   }
   // A confirmation may have come meanwhile, of an earlier sealing.
   const letter = engine.unconfirmed.get(of.letter.id)
   if (letter === undefined) return
-  keep(engine, [{ ...letter, state: 'sealed', sealedTo: to.generation, event }], [], out)
+  const now: Letter = {
+    ...letter,
+    state: 'sealed',
+    sealedTo: to.generation,
+    sealedAs: engine.madeGeneration,
+    event,
+  }
+  keep(engine, { letters: [now] }, undefined, out)
 }
 
 /** Q8: what was never sealed, and what its addressee cannot open any more. One at a time. */
@@ -93,7 +104,7 @@ export function sealNext(engine: DirectEngine, out: DirectEffect[]): void {
   if (isUnderWay(engine, 'seal', 'post')) return
   for (const letter of engine.unconfirmed.values()) {
     const to = engine.known.get(letter.to)
-    if (to === undefined || !needsSealing(letter, to) || isBeingKept(engine, letter)) continue
+    if (to === undefined || !needsSealing(engine, letter, to) || isBeingKept(engine, letter)) continue
     return startSealing(engine, { type: 'letter', letter }, to, out)
   }
 }
@@ -104,7 +115,12 @@ function isBeingKept(engine: DirectEngine, letter: Letter): boolean {
   return false
 }
 
-/** Q8: its device has not, or not any more, what opens it. */
-function needsSealing({ sealedTo }: Letter, { first, generation }: KnownPrekey): boolean {
-  return sealedTo === undefined || sealedTo < first || sealedTo > generation
+/** Q8: its device has not, or not any more, what opens it; or this one has not any more what opens its confirmation. */
+function needsSealing(
+  engine: DirectEngine,
+  { sealedTo, sealedAs }: Letter,
+  { first, generation }: KnownPrekey,
+): boolean {
+  if (sealedTo === undefined || sealedTo < first || sealedTo > generation) return true
+  return sealedAs === undefined || sealedAs < firstGeneration(engine)
 }

@@ -12,6 +12,7 @@ import {
   type OwnPrekey,
   type StoredDirect,
 } from '../../../src/mesh/direct/direct-state.ts'
+import { keepLetters } from '../../../src/mesh/direct/keeping.ts'
 import { decodeSealed } from '../../../src/mesh/direct/sealed-body.ts'
 import { bytesToHex, feedAuthor, feedIdFrom, type EventId, type PeerId } from '../../../src/mesh/ids.ts'
 import { encodeBody, eventKinds } from '../../../src/mesh/timeline/body.ts'
@@ -203,8 +204,8 @@ export class Device {
       case 'post':
         return [{ type: 'posted', token: effect.token, event: this.office.post(this, effect.body) }]
       case 'keep':
-        for (const letter of effect.letters) this.letters.set(letter.id, letter)
-        for (const id of effect.looked) this.looked.add(id)
+        keepLetters(this.self, this.letters, effect)
+        if (effect.looked !== undefined) this.looked.add(effect.looked)
         return [{ type: 'kept', token: effect.token }]
       case 'schedule':
         return []
