@@ -2,14 +2,14 @@
  * `npm test`: sets up everything (packages as locked, Debian packages, the build), runs every suite, and closes with
  * one line `N passed, N failed, N skipped`. Without root or Debian it says what to install and skips those scenes.
  *
- *   npm test                 everything, with 2,000 seeds of the simulator that this commit has not passed before
+ *   npm test                 everything, with 1,000 seeds of the simulator that this commit has not passed before
  *   npm run test:long        with 20,000
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { ensureBuild, ensurePackages, root } from '../signal/setup.mjs'
 
-const seeds = process.argv[process.argv.indexOf('--seeds') + 1 || process.argv.length] ?? '2000'
+const seeds = process.argv[process.argv.indexOf('--seeds') + 1 || process.argv.length] ?? '1000'
 const debianPackages = [
   'chromium',
   'firefox-esr',

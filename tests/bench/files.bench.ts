@@ -41,7 +41,9 @@ describe('files', () => {
     const askedMs = performance.now()
     console.log(`${megabytes} MB hashed and kept in ${(takenMs / 1_000).toFixed(1)} s`)
     await get(bill, file)
-    await card(bill, file).getByText('complete and checked').waitFor({ timeout: megabytes * 1_500 + 60_000 })
+    await card(bill, file)
+      .getByText('complete and checked')
+      .waitFor({ timeout: megabytes * 1_500 + 60_000 })
     const fetchedMs = performance.now() - askedMs
     const rows: Row[] = [
       {

@@ -22,7 +22,7 @@ import { directLimits } from './limits.ts'
 const addresseeDomain = encodeUtf8('meshchat/1/addressee')
 const letterDomain = encodeUtf8('meshchat/1/letter-id')
 const conversationDomain = encodeUtf8('meshchat/1/conversation')
-const addresseeBytesLength = 8
+const addresseeBytesLength = 6
 const confirmedIdBytesLength = 16
 /** Above every kind of event that a letter may carry. */
 const confirmKind = 128
@@ -44,7 +44,7 @@ export interface Confirm {
 
 export type Content = Said | Confirm
 
-/** Q6: the first 8 bytes of SHA-256("meshchat/1/addressee" ‖ id): who has the letter knows whose it may be. */
+/** Q6: the first 6 bytes of SHA-256("meshchat/1/addressee" ‖ id): who has the letter knows whose it may be. */
 function addresseeOf(person: PeerId): Uint8Array {
   return sha256(concatBytes(addresseeDomain, peerIdToBytes(person))).subarray(0, addresseeBytesLength)
 }

@@ -124,27 +124,33 @@ export function letterAad(sender: PeerId, head: SealedHead): Uint8Array {
   return concatBytes(letterDomain, peerIdToBytes(sender), writeHead(new Writer(), head).finish())
 }
 
-/** Q5: a length, then zeros up to the next size, so that a text's length shows as one of four. @returns undefined where it is too long */
+/** What stands behind the last byte (ISO/IEC 7816-4, padding method 2). */
+const endMark = 0x80
+
+function paddedBytes(length: number): number | undefined {
+  return directLimits.paddings.find((one) => one > length)
+}
+
+/** Q5: the mark, then zeros up to the next size, so that a text's length shows as one of four. @returns undefined where it is too long */
 export function pad(bytes: Uint8Array): Uint8Array | undefined {
-  const size = directLimits.paddings.find((one) => one >= bytes.length + 2)
+  const size = paddedBytes(bytes.length)
   if (size === undefined) return undefined
   const padded = new Uint8Array(size)
-  padded.set(new Writer().u16(bytes.length).fixed(bytes).finish())
+  padded.set(bytes)
+  padded[bytes.length] = endMark
   return padded
 }
 
 /** @throws Malformed where the padding is not what `pad` makes: one plaintext has one form */
 export function unpad(padded: Uint8Array): Uint8Array {
-  const reader = new Reader(padded)
-  const bytes = reader.fixed(reader.u16())
-  if (reader.rest().some((byte) => byte !== 0)) throw new Malformed('padding')
-  if (pad(bytes)?.length !== padded.length) throw new Malformed('padding')
-  return bytes
+  const end = padded.findLastIndex((byte) => byte !== 0)
+  if (padded[end] !== endMark || paddedBytes(end) !== padded.length) throw new Malformed('padding')
+  return padded.slice(0, end)
 }
 
 /** Q3: how large the body of a letter is. @returns undefined where it is too long @param length of what it says, bytes */
 export function sealedBytes(length: number, recipients: number): number | undefined {
-  const size = directLimits.paddings.find((one) => one >= length + 2)
+  const size = paddedBytes(length)
   if (size === undefined || recipients > directLimits.recipientsMax) return undefined
   const head = 2 + prekeyBytesLength + recipients * (hintBytesLength + wrappedKeyBytesLength)
   const bytes = head + nonceBytesLength + size + tagBytesLength
