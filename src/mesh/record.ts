@@ -150,7 +150,8 @@ export function decodePresence(reader: Reader): Presence {
   const hasSite = reader.u8()
   if (hasSite > 1) throw new Malformed('flag')
   const site = hasSite === 1 ? peerIdFromBytes(reader.fixed(peerIdBytesLength)) : undefined
-  const rooms = reader.list(limits.roomsMax, () => roomIdFromBytes(reader.fixed(roomIdBytesLength)))
+  // Q1: the direct room beside them.
+  const rooms = reader.list(limits.roomsMax + 1, () => roomIdFromBytes(reader.fixed(roomIdBytesLength)))
   const signature = reader.fixed(signatureBytesLength)
   return {
     peer,

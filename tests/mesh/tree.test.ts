@@ -176,7 +176,7 @@ describe('broadcast tree', () => {
     receivePrune(tree, 2)
     const { sent, send } = wire()
     receiveAnnouncements(tree, { link: 1, answerMs: 900 }, [{ id: item.id, cost: 3 }], nothing, 0, send)
-    receiveAnnouncements(tree, { link: 2, answerMs: 0 }, [{ id: item.id, cost: 9 }], nothing, 1, send)
+    receiveAnnouncements(tree, { link: 2, answerMs: 950 }, [{ id: item.id, cost: 9 }], nothing, 1, send)
     sendDue(tree, 899, never, send)
     expect(sent).toEqual([])
     sendDue(tree, 900, never, send)
@@ -185,6 +185,17 @@ describe('broadcast tree', () => {
     expect(sent.length).toBe(1)
     sendDue(tree, 1_800, never, send)
     expect(sent[1]).toEqual({ link: 2, note: { type: 'graft', id: item.id } })
+  })
+
+  it('[G5] who answers late does not hold up who answers soon', () => {
+    const tree = treeWith(1, 2)
+    receivePrune(tree, 1)
+    receivePrune(tree, 2)
+    const { sent, send } = wire()
+    receiveAnnouncements(tree, { link: 1, answerMs: 2_000 }, [{ id: item.id, cost: 9 }], nothing, 0, send)
+    receiveAnnouncements(tree, { link: 2, answerMs: 0 }, [{ id: item.id, cost: 3 }], nothing, 10, send)
+    sendDue(tree, 10 + limits.graftDelayMs, never, send)
+    expect(sent).toEqual([{ link: 2, note: { type: 'graft', id: item.id } }])
   })
 
   it('[G6] a graft makes the link eager and is answered from the cache; a prune makes it lazy', () => {

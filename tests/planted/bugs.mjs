@@ -1096,7 +1096,7 @@ export const bugs = [
     by: 'direct/direct',
     file: 'direct/reading.ts',
     find: '  const { nonce } = letter\n',
-    put: "  const { nonce } = letter\n  confirm(engine, { author, id, sealedAs }, 'delivered', nowMs)\n",
+    put: '  const { nonce } = letter\n  confirmAgain(engine, { author, id, sealedAs }, nowMs)\n',
   },
   {
     name: 'a letter leaves the composer before it is kept',
@@ -1109,7 +1109,7 @@ export const bugs = [
     name: 'what a wiped device cannot open is not sealed again',
     by: 'direct/direct',
     file: 'direct/writing.ts',
-    find: 'sealedTo === undefined || sealedTo < first || sealedTo > generation',
+    find: 'sealedTo === undefined || sealedTo < first',
     put: 'sealedTo === undefined',
   },
   {

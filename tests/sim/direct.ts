@@ -125,7 +125,7 @@ export class SimDirect {
     })
     this.world.input(peer, { type: 'command', command: { type: 'join-direct' } })
     for (const event of peer.tables.inOrder(directRoom)) this.stood(peer, event)
-    this.feed(peer, { type: 'tick' })
+    this.feed(peer, { type: 'loaded' })
   }
 
   crash(peer: SimPeer): void {

@@ -15,8 +15,10 @@ export function confirm(
   const dueMs = nowMs + directLimits.confirmDelayMs
   const entry: Confirming = engine.confirms.get(author) ?? { letters: new Map(), dueMs }
   // The rest is confirmed after the next start: it is kept as not confirmed.
-  if (entry.letters.size >= directLimits.confirmsMax) return
-  if (entry.letters.get(id)?.state !== 'read') entry.letters.set(id, { state, generation: sealedAs })
+  const before = entry.letters.get(id)
+  if (before === undefined && entry.letters.size >= directLimits.confirmsMax) return
+  const generation = Math.max(sealedAs, before?.generation ?? 0)
+  entry.letters.set(id, { state: before?.state === 'read' ? 'read' : state, generation })
   engine.confirms.set(author, entry)
 }
 
@@ -49,4 +51,17 @@ export function sayConfirms(engine: DirectEngine, nowMs: number, out: DirectEffe
     const confirm: Confirm = { type: 'confirm', state, letters: said.map(([id]) => confirmedName(id)) }
     return startSealing(engine, { type: 'confirm', to: person, confirm, of: new Map(said) }, to, out)
   }
+}
+
+/** Q8: it was sealed anew, since its author has not heard that it came: confirmed again once in a life, and to each later prekey of its author. */
+export function confirmAgain(
+  engine: DirectEngine,
+  letter: Pick<Letter, 'id' | 'author'> & { readonly sealedAs: number },
+  nowMs: number,
+): void {
+  if ((engine.answered.get(letter.id) ?? -1) >= letter.sealedAs) return
+  const [oldest] = engine.answered.keys()
+  if (oldest !== undefined && engine.answered.size >= directLimits.answeredMax) engine.answered.delete(oldest)
+  engine.answered.set(letter.id, letter.sealedAs)
+  confirm(engine, letter, 'delivered', nowMs)
 }

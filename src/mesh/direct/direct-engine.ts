@@ -1,6 +1,6 @@
 /**
  * Direct messages of one device: an engine of its own beside that of the chat, which carries what is sealed like any other
- * event. Writes, seals, opens and confirms letters, and seals anew what its addressee cannot open. Rules Q1–Q10 in PROTOCOL.md.
+ * event. Writes, seals, opens and confirms letters, and seals anew what its addressee cannot open. Rules Q1–Q8 in PROTOCOL.md.
  *
  * Pure and synchronous like the others. No state rolls back: what was written is kept in the clear on this device until it
  * is confirmed, and each letter opens by itself (`reliability.md` §5.3 says why there is no ratchet).
@@ -20,7 +20,7 @@ import { directLimits } from './limits.ts'
 import { openNext, opened, stood } from './reading.ts'
 import { encodePrekey } from './sealed-body.ts'
 import { begin, emit, isUnderWay, takeStep } from './steps.ts'
-import { posted, sealNext, sealed, takeBack, write } from './writing.ts'
+import { nextSealingMs, posted, sealNext, sealed, takeBack, write } from './writing.ts'
 
 /** @returns what is to be done now, in this order. */
 export function handleDirect(engine: DirectEngine, input: DirectInput, nowMs: number): DirectEffect[] {
@@ -46,11 +46,14 @@ function route(engine: DirectEngine, input: DirectInput, nowMs: number, out: Dir
     case 'opened':
       return opened(engine, input, nowMs, out)
     case 'posted':
-      return posted(engine, input.token, input.event, out)
+      return posted(engine, input, nowMs, out)
     case 'kept':
       return kept(engine, input.token, nowMs, out)
     case 'failed':
       return failed(engine, input.token, nowMs, out)
+    case 'loaded':
+      engine.isLoaded = true
+      return
     case 'tick':
       return
     default:
@@ -63,7 +66,9 @@ function kept(engine: DirectEngine, token: number, nowMs: number, out: DirectEff
   const step = takeStep(engine, token, 'keep')
   if (step === undefined) return
   for (const letter of step.letters) noteKept(engine, letter, nowMs, out)
-  if (step.letters.length > 0) emit(out, { type: 'letters', letters: step.letters })
+  // What was confirmed meanwhile is not told as it was before.
+  const told = step.letters.filter(({ id, state }) => state !== 'sealed' || engine.unconfirmed.has(id))
+  if (told.length > 0) emit(out, { type: 'letters', letters: told })
   if (step.confirmed === undefined) return
   const { by, state, letters } = step.confirmed
   emit(out, { type: 'confirmed', by, state, letters })
@@ -117,10 +122,12 @@ function giveBack(engine: DirectEngine, id: EventId, out: DirectEffect[]): void 
 }
 
 function evaluate(engine: DirectEngine, nowMs: number, out: DirectEffect[]): void {
+  // A clock that was set back holds nothing up.
+  engine.retryAtMs = Math.min(engine.retryAtMs, nowMs + directLimits.retryMs)
   if (nowMs >= engine.retryAtMs) {
     renewPrekey(engine, nowMs, out)
     openNext(engine, out)
-    sealNext(engine, out)
+    sealNext(engine, nowMs, out)
     sayConfirms(engine, nowMs, out)
   }
   scheduleNext(engine, nowMs, out)
@@ -128,7 +135,8 @@ function evaluate(engine: DirectEngine, nowMs: number, out: DirectEffect[]): voi
 
 /** Q2: the next one in time, and no secret longer than it may be needed. */
 function renewPrekey(engine: DirectEngine, nowMs: number, out: DirectEffect[]): void {
-  const madeBeforeMs = nowMs - directLimits.prekeyKeptMs
+  const beyondMs = engine.prekeys.at(-1 - directLimits.prekeysMax)?.madeMs ?? Number.NEGATIVE_INFINITY
+  const madeBeforeMs = Math.max(nowMs - directLimits.prekeyKeptMs, beyondMs + 1)
   if (engine.prekeys.some(({ madeMs }) => madeMs < madeBeforeMs)) {
     engine.prekeys = engine.prekeys.filter(({ madeMs }) => madeMs >= madeBeforeMs)
     out.push({ type: 'destroy-prekeys', madeBeforeMs })
@@ -149,8 +157,11 @@ function scheduleNext(engine: DirectEngine, nowMs: number, out: DirectEffect[]):
   let next = engine.retryAtMs > nowMs ? engine.retryAtMs : Number.POSITIVE_INFINITY
   for (const [person, { dueMs }] of engine.confirms)
     if (dueMs > nowMs && engine.known.get(person) !== undefined) next = Math.min(next, dueMs)
-  if (engine.prekeys.length > 0) next = Math.min(next, nextPrekeyMs(engine))
-  if (next < Number.POSITIVE_INFINITY) out.push({ type: 'schedule', delayMs: Math.max(1, next - nowMs) })
+  if (!isUnderWay(engine, 'make-prekey'))
+    next = Math.min(next, Math.max(nextPrekeyMs(engine), engine.retryAtMs))
+  next = Math.min(next, nextSealingMs(engine, nowMs))
+  const delayMs = Math.min(directLimits.sleepMsMax, Math.max(1, next - nowMs))
+  if (next < Number.POSITIVE_INFINITY) out.push({ type: 'schedule', delayMs })
 }
 
 /** Q2: one more than any that was ever met. */
@@ -171,5 +182,7 @@ function takePrekey(
   const step = takeStep(engine, token, 'make-prekey')
   if (step === undefined) return
   engine.madeGeneration = step.generation
+  // The second time, and ever more seldom: two devices with one key would make the other one make the next for ever.
+  if (engine.prekeys.length > 0 && step.generation === engine.metGeneration + 1) engine.outdone += 1
   engine.prekeys.push({ publicKey, generation: step.generation, madeMs: nowMs, isPublished: false })
 }

@@ -41,6 +41,9 @@ export interface Letter {
   readonly sealedTo: number | undefined
   /** Q8: and the newest generation of its author then, which it is confirmed to. */
   readonly sealedAs: number | undefined
+  /** Q8: own ones: how often it was sealed, and when last, ms. */
+  readonly sealings: number
+  readonly sealedMs: number
   /** The event that carried it last. */
   readonly event: EventId | undefined
 }
@@ -66,8 +69,8 @@ export interface Keeping {
 export type Step =
   | ({ readonly type: 'keep'; readonly source: Unopened | undefined } & Keeping)
   | { readonly type: 'open'; readonly of: Unopened }
-  | { readonly type: 'seal'; readonly of: Outgoing; readonly to: KnownPrekey }
-  | { readonly type: 'post'; readonly of: Outgoing; readonly to: KnownPrekey }
+  /** `as`: the own generation that it says. */
+  | { readonly type: 'seal' | 'post'; readonly of: Outgoing; readonly to: KnownPrekey; readonly as: number }
   | { readonly type: 'make-prekey'; readonly generation: number }
   | { readonly type: 'post-prekey'; readonly publicKey: Uint8Array }
 
@@ -102,6 +105,12 @@ export interface DirectEngine {
   metGeneration: number
   /** The largest one that was made here, also when its secret is destroyed. */
   madeGeneration: number
+  /** How often a later prekey was made in this life since one was met that is not here. */
+  outdone: number
+  /** Everything that stood in the direct room at the start has been told: before that, older prekeys look like the newest. */
+  isLoaded: boolean
+  /** Letters that came again, and to which generation they were confirmed again. */
+  readonly answered: Map<EventId, number>
   readonly known: Map<PeerId, KnownPrekey>
   /** Letters of this device that nobody has confirmed. */
   readonly unconfirmed: Map<EventId, Letter>
@@ -164,6 +173,8 @@ export type DirectInput =
   | { readonly type: 'posted'; readonly token: number; readonly event: EventId }
   | { readonly type: 'kept'; readonly token: number }
   | { readonly type: 'failed'; readonly token: number }
+  /** Everything that is stored of the direct room has stood. */
+  | { readonly type: 'loaded' }
   | { readonly type: 'tick' }
 
 export type DirectEffect =
@@ -199,7 +210,7 @@ export type DirectNews =
   | {
       readonly type: 'write-failed'
       readonly token: string
-      readonly cause: 'too-long' | 'busy' | 'not-stored'
+      readonly cause: 'too-long' | 'busy' | 'not-stored' | 'self'
     }
   /** New letters, or letters whose state has changed; all of them are kept. */
   | { readonly type: 'letters'; readonly letters: readonly Letter[] }
@@ -212,6 +223,9 @@ export function createDirect(self: PeerId, stored: StoredDirect): DirectEngine {
     prekeys: [...stored.prekeys],
     metGeneration: 0,
     madeGeneration: stored.prekeys.at(-1)?.generation ?? 0,
+    outdone: 0,
+    isLoaded: false,
+    answered: new Map(),
     known: new Map(),
     unconfirmed: new Map(stored.unconfirmed.map((letter) => [letter.id, letter])),
     kept: new Set([...stored.kept, ...stored.unconfirmed, ...stored.received].map(idOf)),
@@ -250,12 +264,14 @@ export function firstGeneration({ prekeys, metGeneration }: DirectEngine): numbe
 }
 
 /** Q2: @returns when the next one is due, ms */
-export function nextPrekeyMs({ prekeys, metGeneration }: DirectEngine): number {
-  const { prekeyValidMs, prekeyEarlyMs } = directLimits
+export function nextPrekeyMs({ prekeys, metGeneration, outdone }: DirectEngine): number {
+  const { prekeyValidMs, prekeyEarlyMs, outdoneMs } = directLimits
   const current = prekeys.at(-1)
-  // A later one of this device is out of which it has nothing: it was wiped, or restored.
-  const isOutdone = current !== undefined && current.generation <= metGeneration
-  return current === undefined || isOutdone
+  if (current === undefined) return Number.NEGATIVE_INFINITY
+  const nextMs = current.madeMs + prekeyValidMs - prekeyEarlyMs
+  // A later one of this device is out of which it has nothing: it was wiped, or restored, or there are two of it.
+  if (current.generation > metGeneration) return nextMs
+  return outdone === 0
     ? Number.NEGATIVE_INFINITY
-    : current.madeMs + prekeyValidMs - prekeyEarlyMs
+    : Math.min(nextMs, current.madeMs + outdoneMs * 2 ** (outdone - 1))
 }

@@ -21,6 +21,18 @@ export const directLimits = {
   /** guess: devices whose prekeys are remembered, and letters that confirm others and wait to be sealed. */
   devicesMax: 8_192,
   confirmsMax: 1_024,
+  /** guess: a letter is sealed so often without a wait, then after so long, each time twice as long, up to a prekey's life. */
+  sealingsAtOnce: 3,
+  resealMs: 3_600_000,
+  /** guess: a device that finds itself outdone makes a later prekey at once, then after so long, each time twice as long. */
+  outdoneMs: 60_000,
+  prekeysMax: 16,
+  /** guess: a letter that is to be answered to a prekey much later than any that is known is damaged. */
+  generationAheadMax: 1_024,
+  /** guess: letters that came again and were confirmed again in this life. */
+  answeredMax: 4_096,
+  /** browsers' timers (HTML, 32 bits) */
+  sleepMsMax: 86_400_000,
   /** guess: what failed is tried again after this. */
   retryMs: 10_000,
 } as const

@@ -2,7 +2,7 @@
 import { Malformed, bytesEqual } from '../bytes.ts'
 import { feedAuthor, type PeerId } from '../ids.ts'
 import { eventKinds } from '../timeline/body.ts'
-import { confirm, takeConfirm } from './confirming.ts'
+import { confirmAgain, takeConfirm } from './confirming.ts'
 import type { DirectEffect, DirectEngine, DirectEvent, DirectInput } from './direct-state.ts'
 import { decodeLetter, letterIdOf } from './letter.ts'
 import { directLimits } from './limits.ts'
@@ -33,18 +33,26 @@ export function opened(
   const read = readLetter(letter.bytes)
   // Whoever says that it is for somebody else has sent it on.
   if (read === undefined || !read.isFor(engine.self)) return keep(engine, {}, step.of, out)
+  const knownGeneration = engine.known.get(author)?.generation ?? 0
+  // Q7: what could never be confirmed would be looked at for ever.
+  if (read.generation > knownGeneration + directLimits.generationAheadMax)
+    return keep(engine, {}, step.of, out)
   const { content } = read
   if (content.type === 'confirm') return takeConfirm(engine, content, step.of, out)
   const id = letterIdOf(author, letter.nonce)
   const sealedAs = read.generation
   if (engine.kept.has(id)) {
-    // Q8: sealed anew, since its author has not heard that it came.
-    confirm(engine, { author, id, sealedAs }, 'delivered', nowMs)
+    confirmAgain(engine, { author, id, sealedAs }, nowMs)
     return keep(engine, {}, step.of, out)
   }
   const { nonce } = letter
   const whole = { id, author, to: engine.self, nonce, said: content, atMs, state: 'received' } as const
-  keep(engine, { letters: [{ ...whole, sealedTo: undefined, sealedAs, event }] }, step.of, out)
+  keep(
+    engine,
+    { letters: [{ ...whole, sealedTo: undefined, sealedAs, sealings: 0, sealedMs: 0, event }] },
+    step.of,
+    out,
+  )
 }
 
 /** Q4: one at a time: each takes a while. */

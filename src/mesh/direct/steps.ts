@@ -18,15 +18,23 @@ export function begin(engine: DirectEngine, step: Step): number {
   return engine.lastToken
 }
 
+type StepOf<T extends Step['type']> = Step extends infer One
+  ? One extends { readonly type: infer U }
+    ? T extends U
+      ? One
+      : never
+    : never
+  : never
+
 export function takeStep<T extends Step['type']>(
   engine: DirectEngine,
   token: number,
   type: T,
-): Extract<Step, { type: T }> | undefined {
+): StepOf<T> | undefined {
   const step = engine.steps.get(token)
   if (step?.type !== type) return undefined
   engine.steps.delete(token)
-  return step as Extract<Step, { type: T }>
+  return step as StepOf<T>
 }
 
 export function isUnderWay(engine: DirectEngine, ...types: readonly Step['type'][]): boolean {
@@ -50,14 +58,13 @@ export function emit(out: DirectEffect[], event: DirectNews): void {
 }
 
 export function startSealing(engine: DirectEngine, of: Outgoing, to: KnownPrekey, out: DirectEffect[]): void {
-  const token = begin(engine, { type: 'seal', of, to })
+  const as = engine.madeGeneration
+  const token = begin(engine, { type: 'seal', of, to, as })
   const isLetter = of.type === 'letter'
   out.push({
     type: 'seal',
     token,
-    letter: isLetter
-      ? encodeLetter(of.letter.to, engine.madeGeneration, of.letter.said)
-      : encodeLetter(of.to, engine.madeGeneration, of.confirm),
+    letter: isLetter ? encodeLetter(of.letter.to, as, of.letter.said) : encodeLetter(of.to, as, of.confirm),
     nonce: isLetter ? of.letter.nonce : undefined,
     recipients: [to.publicKey],
   })

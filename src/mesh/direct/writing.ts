@@ -1,5 +1,4 @@
 /** Letters of this device: kept first, then sealed and posted, and sealed anew where that is needed. Rules Q4, Q6 and Q8 in PROTOCOL.md. */
-import type { EventId } from '../ids.ts'
 import { confirm } from './confirming.ts'
 import type {
   DirectEffect,
@@ -26,6 +25,7 @@ export function write(
   const length = encodeLetter(to, directLimits.generationMax, said).length
   if (sealedBytes(length, 1) === undefined)
     return emit(out, { type: 'write-failed', token, cause: 'too-long' })
+  if (to === engine.self) return emit(out, { type: 'write-failed', token, cause: 'self' })
   if (engine.unconfirmed.size + engine.writing.size >= directLimits.unconfirmedMax)
     return emit(out, { type: 'write-failed', token, cause: 'busy' })
   const id = letterIdOf(engine.self, nonce)
@@ -39,6 +39,8 @@ export function write(
     state: 'written',
     sealedTo: undefined,
     sealedAs: undefined,
+    sealings: 0,
+    sealedMs: 0,
     event: undefined,
   }
   engine.writing.set(id, token)
@@ -55,10 +57,10 @@ export function sealed(
   if (step === undefined) return
   if (typeof body === 'string') {
     // Q4: a key that cannot be sealed to is none; a later one of that device may be.
-    engine.known.delete(step.to.device)
+    if (engine.known.get(step.to.device)?.id === step.to.id) engine.known.delete(step.to.device)
     return takeBack(engine, step.of, nowMs)
   }
-  const next = begin(engine, { type: 'post', of: step.of, to: step.to })
+  const next = begin(engine, { ...step, type: 'post' })
   out.push({ type: 'post', token: next, body: { type: 'sealed', bytes: body } })
 }
 
@@ -69,7 +71,12 @@ export function takeBack(engine: DirectEngine, of: Outgoing, nowMs: number): voi
     confirm(engine, { author: of.to, id, sealedAs: generation }, state, nowMs)
 }
 
-export function posted(engine: DirectEngine, token: number, event: EventId, out: DirectEffect[]): void {
+export function posted(
+  engine: DirectEngine,
+  { token, event }: Extract<DirectInput, { type: 'posted' }>,
+  nowMs: number,
+  out: DirectEffect[],
+): void {
   const key = takeStep(engine, token, 'post-prekey')
   if (key !== undefined) {
     engine.prekeys = engine.prekeys.map((one) =>
@@ -80,7 +87,7 @@ export function posted(engine: DirectEngine, token: number, event: EventId, out:
   }
   const step = takeStep(engine, token, 'post')
   if (step === undefined) return
-  const { of, to } = step
+  const { of, to, as } = step
   if (of.type === 'confirm') {
     const received = [...of.of.keys()].flatMap((id) => engine.received.get(id) ?? [])
     const letters = received.map((letter): Letter => ({ ...letter, state: 'confirmed' }))
@@ -93,18 +100,23 @@ export function posted(engine: DirectEngine, token: number, event: EventId, out:
     ...letter,
     state: 'sealed',
     sealedTo: to.generation,
-    sealedAs: engine.madeGeneration,
+    sealedAs: as,
+    sealings: letter.sealings + 1,
+    sealedMs: nowMs,
     event,
   }
+  // It goes around now, whatever the disk says.
+  engine.unconfirmed.set(now.id, now)
   keep(engine, { letters: [now] }, undefined, out)
 }
 
 /** Q8: what was never sealed, and what its addressee cannot open any more. One at a time. */
-export function sealNext(engine: DirectEngine, out: DirectEffect[]): void {
-  if (isUnderWay(engine, 'seal', 'post')) return
+export function sealNext(engine: DirectEngine, nowMs: number, out: DirectEffect[]): void {
+  if (!engine.isLoaded || isUnderWay(engine, 'seal', 'post')) return
   for (const letter of engine.unconfirmed.values()) {
     const to = engine.known.get(letter.to)
     if (to === undefined || !needsSealing(engine, letter, to) || isBeingKept(engine, letter)) continue
+    if (nowMs < resealAtMs(letter, nowMs)) continue
     return startSealing(engine, { type: 'letter', letter }, to, out)
   }
 }
@@ -116,11 +128,27 @@ function isBeingKept(engine: DirectEngine, letter: Letter): boolean {
 }
 
 /** Q8: its device has not, or not any more, what opens it; or this one has not any more what opens its confirmation. */
-function needsSealing(
-  engine: DirectEngine,
-  { sealedTo, sealedAs }: Letter,
-  { first, generation }: KnownPrekey,
-): boolean {
-  if (sealedTo === undefined || sealedTo < first || sealedTo > generation) return true
+function needsSealing(engine: DirectEngine, { sealedTo, sealedAs }: Letter, { first }: KnownPrekey): boolean {
+  if (sealedTo === undefined || sealedTo < first) return true
   return sealedAs === undefined || sealedAs < firstGeneration(engine)
+}
+
+/** Q8: whoever publishes prekey after prekey and confirms nothing makes its author say the same ever more seldom. */
+function resealAtMs({ sealings, sealedMs }: Letter, nowMs: number): number {
+  const { resealMs, prekeyValidMs, sealingsAtOnce } = directLimits
+  // A clock that was set back holds nothing up.
+  if (sealings < sealingsAtOnce || nowMs < sealedMs) return Number.NEGATIVE_INFINITY
+  return sealedMs + Math.min(prekeyValidMs, resealMs * 2 ** (sealings - sealingsAtOnce))
+}
+
+/** @returns when a letter is to be sealed anew that had to wait, ms */
+export function nextSealingMs(engine: DirectEngine, nowMs: number): number {
+  let next = Number.POSITIVE_INFINITY
+  for (const letter of engine.unconfirmed.values()) {
+    const to = engine.known.get(letter.to)
+    if (to === undefined || !needsSealing(engine, letter, to)) continue
+    const atMs = resealAtMs(letter, nowMs)
+    if (atMs > nowMs) next = Math.min(next, atMs)
+  }
+  return next
 }

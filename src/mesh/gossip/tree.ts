@@ -293,7 +293,11 @@ function miss(tree: Tree, id: ShortId, announcer: Missing['announcers'][number],
   if (missing === undefined) {
     if (tree.missing.size >= limits.missingMax) return
     tree.missing.set(id, { announcers: [announcer], dueMs, tries: 0 })
-  } else if (missing.announcers.length < limits.announcersMax) missing.announcers.push(announcer)
+    return
+  }
+  // Whoever answers soon is not held up by whoever takes long.
+  if (missing.tries === 0) missing.dueMs = Math.min(missing.dueMs, dueMs)
+  if (missing.announcers.length < limits.announcersMax) missing.announcers.push(announcer)
 }
 
 /** G7: "if the path via the announcer is shorter by the threshold, graft it and prune the parent" (§3.8). */

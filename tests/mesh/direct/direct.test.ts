@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { drawChance, open, seal } from '../../../src/adapters/sealing.ts'
+import { drawChance, makePrekey, open, seal } from '../../../src/adapters/sealing.ts'
 import { Malformed } from '../../../src/mesh/bytes.ts'
 import {
   confirmedName,
@@ -10,6 +10,7 @@ import {
   letterIdOf,
 } from '../../../src/mesh/direct/letter.ts'
 import { directLimits } from '../../../src/mesh/direct/limits.ts'
+import { encodePrekey } from '../../../src/mesh/direct/sealed-body.ts'
 import { bytesToHex, feedAuthor } from '../../../src/mesh/ids.ts'
 import { encodeBody, eventKinds, readBody } from '../../../src/mesh/timeline/body.ts'
 import { keyOf } from '../make.ts'
@@ -210,6 +211,57 @@ describe('direct messages', () => {
     expect(bill.textsOf(ana)).toEqual(['after the expedition'])
     expect(ana.states()).toEqual(['delivered'])
     expect(office.letters().length).toBeLessThanOrEqual(4)
+  })
+
+  it('[Q8] whoever publishes prekeys without end makes its author say the same ever more seldom', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    ana.write(bill, 'x')
+    for (let day = 0; day < 30; day++) {
+      const prekey = { generation: 100 + day, first: 100 + day, publicKey: makePrekey().publicKey }
+      office.post(bill, { type: 'prekey', bytes: encodePrekey(prekey) })
+      ana.hearAll()
+      ana.sleep(dayMs / 8)
+    }
+    expect(office.letters().length).toBeLessThanOrEqual(directLimits.sealingsAtOnce + 7)
+  })
+
+  it('[Q8] a start seals nothing anew that can be opened, however the room comes', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    for (let i = 0; i < 5; i++) {
+      bill.sleep(6 * dayMs)
+      ana.hearAll()
+    }
+    for (let i = 0; i < 5; i++) ana.write(bill, `${i}`)
+    settle(ana)
+    expect(office.letters().length).toBe(5)
+    for (let i = 0; i < 5; i++) {
+      ana.restart()
+      settle(ana)
+    }
+    expect(office.letters().length).toBe(5)
+  })
+
+  it('[Q2] two devices that run with one key do not make prekeys for ever', () => {
+    const office = new Office()
+    const [one, other] = [new Device(office, 2), new Device(office, 2)]
+    for (let i = 0; i < 200; i++) settle(one, other)
+    expect(one.prekeys.length + other.prekeys.length).toBeLessThan(24)
+  })
+
+  it('[Q2] a disk that refuses the next prekey is asked again when it is time, and not before', () => {
+    const { ana } = two()
+    settle(ana)
+    ana.faults = ({ type }) => type === 'make-prekey'
+    ana.sleep(6 * dayMs)
+    expect(ana.dueMs - ana.nowMs).toBe(directLimits.retryMs)
+  })
+
+  it('a letter to oneself is refused', () => {
+    const { ana } = two()
+    const token = ana.write(ana, 'x')
+    expect(ana.news.at(-1)).toEqual({ type: 'write-failed', token, cause: 'self' })
   })
 
   it('[Q2] prekeys follow one another before they end, and their secrets end after 30 days', () => {

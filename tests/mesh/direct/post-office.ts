@@ -51,6 +51,8 @@ export class Device {
   /** Events that have come, and stay while it is the same life. */
   stood = new Set<EventId>()
   nowMs = 1_700_000_000_000
+  /** When it wishes to be woken, ms. */
+  dueMs = Number.POSITIVE_INFINITY
   /** How far this device's clock is off. */
   clockMs = 0
   faults: Faults = () => false
@@ -88,7 +90,7 @@ export class Device {
     const came = [...this.stood]
     this.stood = new Set()
     this.hear(came)
-    this.tell({ type: 'tick' })
+    this.tell({ type: 'loaded' })
   }
 
   /** Everything on it is lost but its key. */
@@ -157,7 +159,7 @@ export class Device {
 
   sleep(ms: number): void {
     this.nowMs += ms
-    this.tell({ type: 'tick' })
+    this.tell({ type: this.engine.isLoaded ? 'tick' : 'loaded' })
   }
 
   tell(input: DirectInput): void {
@@ -208,6 +210,7 @@ export class Device {
         if (effect.looked !== undefined) this.looked.add(effect.looked)
         return [{ type: 'kept', token: effect.token }]
       case 'schedule':
+        this.dueMs = this.nowMs + effect.delayMs
         return []
       case 'emit':
         this.news.push(effect.event)
