@@ -142,28 +142,34 @@ export function drawChance(): Chance {
   }
 }
 
+/** Whom something is sealed to: a device, and its X25519 public key. */
+export interface Sealee {
+  readonly device: PeerId
+  /** 32 bytes */
+  readonly publicKey: Uint8Array
+}
+
 /**
  * Q3: seals a letter to the prekeys of devices.
- * @param recipients X25519 public keys of 32 bytes, at least one, none twice
+ * @param sealees at least one, none twice
  * @returns the body of its event; `too-long`; or `bad-key` where one of the keys cannot be sealed to
  */
 export function seal(
   letter: Uint8Array,
-  sender: PeerId,
-  recipients: readonly Uint8Array[],
+  author: PeerId,
+  sealees: readonly Sealee[],
   chance: Chance,
 ): Uint8Array | 'too-long' | 'bad-key' {
   const padded = pad(letter)
   if (padded === undefined) return 'too-long'
-  const info = hpkeInfo(sender)
   try {
-    const sealed = recipients.map((publicKey): Recipient => {
-      const context = encapsulate(chance.ephemeralSecret, publicKey, info)
+    const recipients = sealees.map(({ device, publicKey }): Recipient => {
+      const context = encapsulate(chance.ephemeralSecret, publicKey, hpkeInfo(author, device))
       return { hint: hintOf(context), wrappedKey: cipherOf(context).encrypt(chance.contentKey) }
     })
-    const head = { ephemeral: x25519.getPublicKey(chance.ephemeralSecret), recipients: sealed }
+    const head = { ephemeral: x25519.getPublicKey(chance.ephemeralSecret), recipients }
     const { nonce } = chance
-    const aad = letterAad(sender, head)
+    const aad = letterAad(author, head)
     const ciphertext = xchacha20poly1305(chance.contentKey, nonce, aad).encrypt(padded)
     return encodeSealed({ ...head, nonce, ciphertext })
   } catch (error) {
@@ -176,16 +182,21 @@ export function seal(
 export type NotOpened = 'other' | 'damaged'
 
 /** Q4: tries each prekey, which costs one X25519 each. @param prekeys the newest first */
-export function open(body: Uint8Array, sender: PeerId, prekeys: readonly KeyPair[]): Uint8Array | NotOpened {
+export function open(
+  body: Uint8Array,
+  author: PeerId,
+  self: PeerId,
+  prekeys: readonly KeyPair[],
+): Uint8Array | NotOpened {
   try {
     const sealed = decodeSealed(body)
     for (const prekey of prekeys) {
-      const context = decapsulate(prekey, sealed.ephemeral, hpkeInfo(sender))
+      const context = decapsulate(prekey, sealed.ephemeral, hpkeInfo(author, self))
       const hint = hintOf(context)
       const mine = sealed.recipients.find((one) => bytesEqual(one.hint, hint))
       if (mine === undefined) continue
       const contentKey = decrypt(cipherOf(context), mine.wrappedKey)
-      const aad = letterAad(sender, sealed)
+      const aad = letterAad(author, sealed)
       return unpad(decrypt(xchacha20poly1305(contentKey, sealed.nonce, aad), sealed.ciphertext))
     }
     return 'other'

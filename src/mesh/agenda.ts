@@ -13,6 +13,7 @@ import { duePackets, nextLaneMs } from './gossip/lane.ts'
 import { nextTreeMs } from './gossip/tree.ts'
 import type { RoomId } from './ids.ts'
 import { nextWrite } from './journal.ts'
+import { directRoom } from './direct/sealed-body.ts'
 import { limits } from './limits.ts'
 import { openBatch } from './outbox.ts'
 import { isReachable, nextDialMs } from './overlay/links.ts'
@@ -133,14 +134,19 @@ function confirmAndTell(engine: Engine, nowMs: number, out: Effect[]): void {
   engine.tellAtMs = undefined
   const counter = () => nextCounter(engine, nowMs)
   const roleOf = (room: RoomId) => roleIn(engine, room)
-  const isSmall = new Map<RoomId, boolean>()
+  const isSaid = new Map<RoomId, boolean>()
   for (const fields of dueReceipts(engine.delivery, engine.log, engine.self, { counter, roleOf })) {
     const { room } = fields
-    if (!isSmall.has(room)) isSmall.set(room, !isLargeRoom(engine, room, nowMs))
-    if (isKept(engine, room) && isSmall.get(room) === true) {
+    if (!isSaid.has(room)) isSaid.set(room, isToBeSaid(engine, room, nowMs))
+    if (isKept(engine, room) && isSaid.get(room) === true) {
       sign(engine, { type: 'receipt', fields }, receiptSigningBytes(fields), out)
     }
   }
+}
+
+/** D3, Q1: of letters boxes say that they carry them, and nobody else: their addressee confirms them by a letter (Q7). */
+function isToBeSaid(engine: Engine, room: RoomId, nowMs: number): boolean {
+  return room === directRoom ? engine.presence.own.box : !isLargeRoom(engine, room, nowMs)
 }
 
 export function showPeople(engine: Engine, nowMs: number, out: Effect[]): void {

@@ -26,7 +26,8 @@ function runBytes(room: RoomId, kind: number, body: Uint8Array): number {
 }
 
 function sealed(letter: Uint8Array, keys: readonly Uint8Array[]): Uint8Array {
-  const body = seal(letter, ana, keys, drawChance())
+  const sealees = keys.map((publicKey) => ({ device: bill, publicKey }))
+  const body = seal(letter, ana, sealees, drawChance())
   if (typeof body === 'string') throw new Error(body)
   return body
 }
@@ -34,7 +35,7 @@ function sealed(letter: Uint8Array, keys: readonly Uint8Array[]): Uint8Array {
 describe('privacy', () => {
   it('a direct message beside a public one, and sealing', () => {
     const { kind, bytes } = encodeBody({ type: 'message', text })
-    const letter = encodeLetter(bill, 40, { type: 'said', kind, body: bytes })
+    const letter = encodeLetter(40, { type: 'said', kind, chance: new Uint8Array(6), body: bytes })
     const own = runBytes(openRoomId('general'), kind, bytes)
     const [phone, laptop] = [makePrekey(), makePrekey()]
     const one = runBytes(directRoom, eventKinds.sealed, sealed(letter, [phone.publicKey]))
@@ -47,9 +48,9 @@ describe('privacy', () => {
       const atMs = performance.now()
       const body = sealed(letter, [phone.publicKey])
       const sealedMs = performance.now()
-      open(body, ana, [phone])
+      open(body, ana, bill, [phone])
       const openedMs = performance.now()
-      open(body, ana, [laptop])
+      open(body, ana, bill, [laptop])
       sealMs.push(sealedMs - atMs)
       openMs.push(openedMs - sealedMs)
       otherMs.push(performance.now() - openedMs)

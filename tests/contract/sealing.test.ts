@@ -39,7 +39,7 @@ import {
 } from '../../src/adapters/sealing.ts'
 import { keyOf } from '../mesh/make.ts'
 
-const [ana, eve] = [keyOf(1).peer, keyOf(2).peer]
+const [ana, eve, bob] = [keyOf(1).peer, keyOf(2).peer, keyOf(3).peer]
 const text = (words: string) => new TextEncoder().encode(words)
 
 /** RFC 9180 §A.2.1: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20Poly1305, base mode. */
@@ -83,7 +83,7 @@ function sealed(letter: Uint8Array, ...recipients: readonly KeyPair[]): Uint8Arr
   const body = seal(
     letter,
     ana,
-    recipients.map(({ publicKey }) => publicKey),
+    recipients.map(({ publicKey }) => ({ device: bob, publicKey })),
     drawChance(),
   )
   if (typeof body === 'string') throw new Error(body)
@@ -137,7 +137,7 @@ describe('sealing, by other implementations', () => {
   it('opens what hpke-js seals, and the other way round', async () => {
     for (let i = 0; i < 8; i++) {
       const pair = makePrekey()
-      const info = hpkeInfo(keyOf(i).peer)
+      const info = hpkeInfo(keyOf(i).peer, bob)
       const recipientPublicKey = await suite.kem.importKey('raw', buffer(pair.publicKey), true)
       const sender = await suite.createSenderContext({ recipientPublicKey, info: buffer(info) })
       const theirs = new Uint8Array(await sender.seal(buffer(text(`words ${i}`))))
@@ -209,32 +209,39 @@ describe('letters', () => {
   })
 
   it('[Q3] the same letter is the same bytes', () => {
-    const body = seal(letter, ana, [pairOf(5).publicKey, pairOf(6).publicKey], chance)
+    const body = seal(
+      letter,
+      ana,
+      [5, 6].map((fill) => ({ device: bob, publicKey: pairOf(fill).publicKey })),
+      chance,
+    )
     if (typeof body === 'string') throw new Error(body)
     expect(body.length).toBe(sealedBytes(letter.length, 2))
-    expect(bytesToHex(sha256(body))).toBe('603cdd9c49d070e3eedb8e3b50e1fdeface20f2ffe881b7b8a0bc26196177b1b')
-    expect(open(body, ana, [pairOf(6)])).toEqual(letter)
+    expect(bytesToHex(sha256(body))).toBe('e47b18fa424a5deb6b94a4666cdb6a65f80ae6d80404ab74cc7195c85b0e22ee')
+    expect(open(body, ana, bob, [pairOf(6)])).toEqual(letter)
   })
 
   it('[Q3] opens for each that it is sealed to, with any prekey that is still kept, and for nobody else', () => {
     const [phone, laptop, other] = [makePrekey(), makePrekey(), makePrekey()]
     const body = sealed(letter, phone, laptop)
-    expect(open(body, ana, [phone])).toEqual(letter)
-    expect(open(body, ana, [other, laptop])).toEqual(letter)
-    expect(open(body, ana, [other])).toBe('other')
-    expect(open(body, ana, [])).toBe('other')
+    expect(open(body, ana, bob, [phone])).toEqual(letter)
+    expect(open(body, ana, bob, [other, laptop])).toEqual(letter)
+    expect(open(body, ana, bob, [other])).toBe('other')
+    expect(open(body, ana, bob, [])).toBe('other')
   })
 
   it('[Q3] opens under no other name than its sender’s, and for nobody whom somebody has put in', () => {
     const [bill, mallory] = [makePrekey(), makePrekey()]
     const body = sealed(letter, bill)
-    expect(open(body, eve, [bill])).toBe('other')
+    expect(open(body, eve, bob, [bill])).toBe('other')
+    // Nor for another device that has the same prekey.
+    expect(open(body, ana, eve, [bill])).toBe('other')
     // Mallory takes the ciphertext, and seals whatever key to herself and others under her own name.
     const parts = decodeSealed(body)
     const hers = decodeSealed(sealed(letter, mallory))
     const mixed = encodeSealed({ ...parts, recipients: [...parts.recipients, ...hers.recipients] })
-    expect(open(mixed, ana, [bill])).toBe('damaged')
-    expect(open(mixed, ana, [mallory])).toBe('other')
+    expect(open(mixed, ana, bob, [bill])).toBe('damaged')
+    expect(open(mixed, ana, bob, [mallory])).toBe('other')
   })
 
   it('[Q3] one bit more or less anywhere, and it does not open', () => {
@@ -244,7 +251,7 @@ describe('letters', () => {
       fc.property(fc.nat(body.length * 8 - 1), (bit) => {
         const changed = body.slice()
         changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-        return ['other', 'damaged'].includes(open(changed, ana, [bill]) as string)
+        return ['other', 'damaged'].includes(open(changed, ana, bob, [bill]) as string)
       }),
       { numRuns: 200 },
     )
@@ -254,7 +261,7 @@ describe('letters', () => {
     const bill = makePrekey()
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 600 }), (bytes) =>
-        ['other', 'damaged'].includes(open(bytes, ana, [bill]) as string),
+        ['other', 'damaged'].includes(open(bytes, ana, bob, [bill]) as string),
       ),
     )
   })
@@ -263,10 +270,18 @@ describe('letters', () => {
     const bill = makePrekey()
     for (const hex of smallOrder) {
       expect(admitsPrekey(hexToBytes(hex)), hex).toBe(false)
-      expect(seal(letter, ana, [bill.publicKey, hexToBytes(hex)], drawChance()), hex).toBe('bad-key')
+      expect(
+        seal(
+          letter,
+          ana,
+          [bill.publicKey, hexToBytes(hex)].map((publicKey) => ({ device: bob, publicKey })),
+          drawChance(),
+        ),
+        hex,
+      ).toBe('bad-key')
       const body = sealed(letter, bill)
       body.set(hexToBytes(hex), 1)
-      expect(open(body, ana, [bill]), hex).toBe('damaged')
+      expect(open(body, ana, bob, [bill]), hex).toBe('damaged')
     }
   })
 
@@ -278,7 +293,9 @@ describe('letters', () => {
       expect(sealedBytes(most.length, directLimits.recipientsMax)).toBeLessThanOrEqual(limits.bodyBytesMax)
     }
     expect(pad(new Uint8Array(14_000))).toBeUndefined()
-    expect(seal(new Uint8Array(14_000), ana, [pairOf(5).publicKey], chance)).toBe('too-long')
+    expect(seal(new Uint8Array(14_000), ana, [{ device: bob, publicKey: pairOf(5).publicKey }], chance)).toBe(
+      'too-long',
+    )
     const padded = pad(letter) ?? letter
     padded[200] = 1
     expect(() => unpad(padded)).toThrow(Malformed)

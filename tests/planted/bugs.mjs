@@ -1095,8 +1095,8 @@ export const bugs = [
     name: 'a letter is confirmed before it is durable',
     by: 'direct/direct',
     file: 'direct/reading.ts',
-    find: '  const { nonce } = letter\n',
-    put: '  const { nonce } = letter\n  confirmAgain(engine, { author, id, sealedAs }, nowMs)\n',
+    find: '  const whole = { id',
+    put: '  confirmAgain(engine, { author, id, sealedAs }, nowMs)\n  const whole = { id',
   },
   {
     name: 'a letter leaves the composer before it is kept',
@@ -1127,11 +1127,18 @@ export const bugs = [
     put: 'if (names.has(confirmedName(id)))',
   },
   {
-    name: 'a letter is taken that is meant for somebody else',
+    name: 'what is sealed to one device opens for another one',
     by: 'direct/direct',
-    file: 'direct/reading.ts',
-    find: 'read === undefined || !read.isFor(engine.self)',
-    put: 'read === undefined',
+    file: 'direct/sealed-body.ts',
+    find: ', peerIdToBytes(author), peerIdToBytes(device))',
+    put: ', peerIdToBytes(author), peerIdToBytes(device).subarray(0, 0))',
+  },
+  {
+    name: 'a letter is sealed as often as its addressee publishes a prekey',
+    by: 'direct/direct',
+    file: 'direct/writing.ts',
+    find: '    if (nowMs < resealAtMs(letter, nowMs)) continue\n',
+    put: '',
   },
   {
     name: 'secrets of prekeys are kept for ever',
@@ -1142,7 +1149,7 @@ export const bugs = [
   },
   {
     name: 'a confirmation is sealed to a prekey that may be lost',
-    by: 'sim',
+    by: 'direct/direct',
     file: 'direct/confirming.ts',
     find: 'generation <= to.generation',
     put: 'generation >= 0',

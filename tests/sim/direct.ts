@@ -59,6 +59,7 @@ interface Written {
 interface Sealing {
   readonly sender: PeerId
   readonly recipients: ReadonlySet<string>
+  readonly devices: ReadonlySet<PeerId>
   readonly letter: Uint8Array
 }
 
@@ -91,9 +92,9 @@ export class SimDirect {
     if (by === undefined || to === undefined || by.attacker !== undefined) return
     const token = `${by.index} ${text}`
     this.drafts.set(token, { text, by, to, toDisk: to.disk, toKey: to.self })
-    const { kind, bytes } = encodeBody({ type: 'message', text })
-    const said = { type: 'said', kind, body: bytes } as const
-    this.feed(by, { type: 'write', token, to: to.self, said, nonce: this.random.bytes(24) })
+    const { kind, bytes: body } = encodeBody({ type: 'message', text })
+    const said = { type: 'said', kind, chance: this.random.bytes(6), body } as const
+    this.feed(by, { type: 'write', token, to: to.self, said })
   }
 
   diskOf(peer: SimPeer): DirectDisk {
@@ -204,11 +205,12 @@ export class SimDirect {
     const ephemeral = random.bytes(32)
     this.sealings.set(bytesToHex(ephemeral), {
       sender: peer.self,
-      recipients: new Set(effect.recipients.map(bytesToHex)),
+      recipients: new Set(effect.recipients.map(({ publicKey }) => bytesToHex(publicKey))),
+      devices: new Set(effect.recipients.map(({ device }) => device)),
       letter: effect.letter,
     })
     const recipients = effect.recipients.map(() => ({ hint: random.bytes(8), wrappedKey: random.bytes(48) }))
-    const nonce = effect.nonce ?? random.bytes(24)
+    const nonce = random.bytes(24)
     return encodeSealed({ ephemeral, recipients, nonce, ciphertext: random.bytes(256 + 16) })
   }
 
@@ -218,14 +220,14 @@ export class SimDirect {
   ): Extract<DirectInput, { type: 'opened' }>['letter'] {
     const found = peer.tables.byId.get(event)
     if (found === undefined) return 'gone'
-    const { ephemeral, nonce } = decodeSealed(found.body)
+    const { ephemeral } = decodeSealed(found.body)
     const sealing = this.sealings.get(bytesToHex(ephemeral))
     if (sealing === undefined || sealing.sender !== author || feedAuthor(found.feed) !== author)
       return 'damaged'
     const isMine = this.side(peer).disk.prekeys.some(({ publicKey }) =>
       sealing.recipients.has(bytesToHex(publicKey)),
     )
-    return isMine ? { nonce, bytes: sealing.letter } : 'other'
+    return isMine && sealing.devices.has(peer.self) ? sealing.letter : 'other'
   }
 
   /** As the store of the world: in between it is on the disk, and its answer may come to nobody. */

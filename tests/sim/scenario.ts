@@ -143,7 +143,8 @@ function appointAttacker(world: World, seed: number, wanted: Attack | undefined)
 function appointForgetful(world: World, seed: number): boolean {
   const random = new Prng(seed ^ 0xf0e6)
   const isPlain = world.honest.length === world.peers.length && world.faults.clockErrorMaxMs === 0
-  if (!isPlain || !random.chance(0.4)) return false
+  // Letters that are let go of are sealed anew (Q8), and two rooms share what may be kept: nothing comes to rest there.
+  if (!isPlain || !random.chance(0.4) || world.direct !== undefined) return false
   // The first one keeps everything: the others are compared with it.
   for (const peer of world.peers.slice(1)) {
     if (!random.chance(0.4)) continue

@@ -31,8 +31,6 @@ export interface Letter {
   readonly id: EventId
   readonly author: PeerId
   readonly to: PeerId
-  /** 24 bytes */
-  readonly nonce: Uint8Array
   readonly said: Said
   /** When it was written; of others' letters what their event's stamp says, ms. */
   readonly atMs: number
@@ -155,8 +153,6 @@ export type DirectInput =
       readonly token: string
       readonly to: PeerId
       readonly said: Said
-      /** 24 bytes of chance. */
-      readonly nonce: Uint8Array
     }
   /** A person has read these letters of another one, and lets it be known. */
   | { readonly type: 'read'; readonly letters: readonly Pick<Letter, 'id' | 'author' | 'sealedAs'>[] }
@@ -165,9 +161,8 @@ export type DirectInput =
   | {
       readonly type: 'opened'
       readonly token: number
-      /** `nonce` and what it says; or it is for others, or damaged; `gone`: the store has let go of it. */
-      readonly letter:
-        { readonly nonce: Uint8Array; readonly bytes: Uint8Array } | 'other' | 'damaged' | 'gone'
+      /** What it says; or it is for others, or damaged; `gone`: the store has let go of it. */
+      readonly letter: Uint8Array | 'other' | 'damaged' | 'gone'
     }
   /** The event is durable, and goes around. */
   | { readonly type: 'posted'; readonly token: number; readonly event: EventId }
@@ -186,10 +181,7 @@ export type DirectEffect =
       readonly type: 'seal'
       readonly token: number
       readonly letter: Uint8Array
-      /** 24 bytes; undefined where any will do. */
-      readonly nonce: Uint8Array | undefined
-      /** X25519 public keys. */
-      readonly recipients: readonly Uint8Array[]
+      readonly recipients: readonly Pick<KnownPrekey, 'device' | 'publicKey'>[]
     }
   | { readonly type: 'open'; readonly token: number; readonly event: EventId; readonly author: PeerId }
   | {

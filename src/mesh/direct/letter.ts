@@ -1,11 +1,10 @@
 /**
  * What a letter says, once it is open. Rules Q6 and Q7 in PROTOCOL.md.
  *
- * Source: `reliability.md` §5.2. The inside names whom it is for, so that the other devices of its author file it rightly,
- * and nobody can pass it off as meant for somebody else.
+ * Source: `reliability.md` §5.2. Whom it is from and for is bound to the key that opens it (Q3).
  */
 import { sha256 } from '@noble/hashes/sha2.js'
-import { Malformed, Reader, Writer, bytesEqual, concatBytes, encodeUtf8 } from '../bytes.ts'
+import { Malformed, Reader, Writer, concatBytes, encodeUtf8 } from '../bytes.ts'
 import {
   bytesToHex,
   eventIdFromBytes,
@@ -19,17 +18,19 @@ import {
 } from '../ids.ts'
 import { directLimits } from './limits.ts'
 
-const addresseeDomain = encodeUtf8('meshchat/1/addressee')
 const letterDomain = encodeUtf8('meshchat/1/letter-id')
 const conversationDomain = encodeUtf8('meshchat/1/conversation')
-const addresseeBytesLength = 6
 const confirmedIdBytesLength = 16
 /** Above every kind of event that a letter may carry. */
 const confirmKind = 128
 
+export const chanceBytesLength = 6
+
 /** Q6: what is said in it: the body of an event of that kind, as in a room (M1–M12). */
 export interface Said {
   readonly type: 'said'
+  /** 6 bytes, drawn when it was written: by them a letter that comes again is the same one. */
+  readonly chance: Uint8Array
   readonly kind: number
   readonly body: Uint8Array
 }
@@ -44,54 +45,38 @@ export interface Confirm {
 
 export type Content = Said | Confirm
 
-/** Q6: the first 6 bytes of SHA-256("meshchat/1/addressee" ‖ id): who has the letter knows whose it may be. */
-function addresseeOf(person: PeerId): Uint8Array {
-  return sha256(concatBytes(addresseeDomain, peerIdToBytes(person))).subarray(0, addresseeBytesLength)
-}
-
 /** @param generation of its author's newest prekey: what answers it is sealed to that one or a later one */
-export function encodeLetter(to: PeerId, generation: number, content: Content): Uint8Array {
-  const writer = new Writer().fixed(addresseeOf(to)).varint(generation)
-  if (content.type === 'said') return writer.u8(content.kind).fixed(content.body).finish()
-  writer
-    .u8(confirmKind)
-    .u8(content.state === 'read' ? 1 : 0)
-    .varint(content.letters.length)
+export function encodeLetter(generation: number, content: Content): Uint8Array {
+  const isSaid = content.type === 'said'
+  const writer = new Writer().u8(isSaid ? content.kind : confirmKind).varint(generation)
+  if (isSaid) return writer.fixed(content.chance).fixed(content.body).finish()
+  writer.u8(content.state === 'read' ? 1 : 0).varint(content.letters.length)
   for (const id of content.letters) writer.fixed(hexToBytes(id))
   return writer.finish()
 }
 
-/** An opened letter: for `isFor` it is checked who that is. */
-export interface OpenedLetter {
-  readonly isFor: (person: PeerId) => boolean
-  readonly generation: number
-  readonly content: Content
-}
-
 /** @throws Malformed */
-export function decodeLetter(bytes: Uint8Array): OpenedLetter {
+export function decodeLetter(bytes: Uint8Array): { readonly generation: number; readonly content: Content } {
   const reader = new Reader(bytes)
-  const addressee = reader.fixed(addresseeBytesLength)
-  const isFor = (person: PeerId) => bytesEqual(addressee, addresseeOf(person))
-  const generation = reader.varint(directLimits.generationMax)
   const kind = reader.u8()
-  if (kind < confirmKind) return { isFor, generation, content: { type: 'said', kind, body: reader.rest() } }
+  const generation = reader.varint(directLimits.generationMax)
+  if (kind < confirmKind) {
+    const chance = reader.fixed(chanceBytesLength)
+    return { generation, content: { type: 'said', kind, chance, body: reader.rest() } }
+  }
   if (kind !== confirmKind) throw new Malformed('kind of letter')
   const state = reader.u8()
   if (state > 1) throw new Malformed('state of letters')
   const read = () => bytesToHex(reader.fixed(confirmedIdBytesLength))
   const letters = reader.list(directLimits.confirmedMax, read)
   reader.end()
-  return {
-    isFor,
-    generation,
-    content: { type: 'confirm', state: state === 1 ? 'read' : 'delivered', letters },
-  }
+  return { generation, content: { type: 'confirm', state: state === 1 ? 'read' : 'delivered', letters } }
 }
 
-/** Q6: a letter's id, the same however often it is sealed. @param nonce 24 bytes, of chance, drawn when it was written */
-export function letterIdOf(author: PeerId, nonce: Uint8Array): EventId {
-  return eventIdFromBytes(sha256(concatBytes(letterDomain, peerIdToBytes(author), nonce)))
+/** Q6: a letter's id, the same however often it is sealed; nobody else can make it. */
+export function letterIdOf(author: PeerId, to: PeerId, { kind, chance, body }: Said): EventId {
+  const ends = concatBytes(letterDomain, peerIdToBytes(author), peerIdToBytes(to), chance)
+  return eventIdFromBytes(sha256(concatBytes(ends, Uint8Array.of(kind), body)))
 }
 
 /** Q7: how a confirmation names a letter. */

@@ -30,23 +30,21 @@ export function opened(
   // Let go of meanwhile.
   if (letter === 'gone') return
   if (typeof letter === 'string') return keep(engine, {}, step.of, out)
-  const read = readLetter(letter.bytes)
-  // Whoever says that it is for somebody else has sent it on.
-  if (read === undefined || !read.isFor(engine.self)) return keep(engine, {}, step.of, out)
+  const read = readLetter(letter)
+  if (read === undefined) return keep(engine, {}, step.of, out)
   const knownGeneration = engine.known.get(author)?.generation ?? 0
   // Q7: what could never be confirmed would be looked at for ever.
   if (read.generation > knownGeneration + directLimits.generationAheadMax)
     return keep(engine, {}, step.of, out)
   const { content } = read
   if (content.type === 'confirm') return takeConfirm(engine, content, step.of, out)
-  const id = letterIdOf(author, letter.nonce)
+  const id = letterIdOf(author, engine.self, content)
   const sealedAs = read.generation
   if (engine.kept.has(id)) {
     confirmAgain(engine, { author, id, sealedAs }, nowMs)
     return keep(engine, {}, step.of, out)
   }
-  const { nonce } = letter
-  const whole = { id, author, to: engine.self, nonce, said: content, atMs, state: 'received' } as const
+  const whole = { id, author, to: engine.self, said: content, atMs, state: 'received' } as const
   keep(
     engine,
     { letters: [{ ...whole, sealedTo: undefined, sealedAs, sealings: 0, sealedMs: 0, event }] },

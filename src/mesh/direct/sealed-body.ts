@@ -114,9 +114,9 @@ export function decodeSealed(bytes: Uint8Array): SealedBody {
   return { ephemeral, recipients, nonce, ciphertext }
 }
 
-/** Q3: HPKE's `info`: a key that was sealed by one sender opens nothing under another one's name. */
-export function hpkeInfo(sender: PeerId): Uint8Array {
-  return concatBytes(hpkeDomain, peerIdToBytes(sender))
+/** Q3: HPKE's `info`: what one author sealed to one device opens under no other author's name, and for no other device. */
+export function hpkeInfo(author: PeerId, device: PeerId): Uint8Array {
+  return concatBytes(hpkeDomain, peerIdToBytes(author), peerIdToBytes(device))
 }
 
 /** Q3: what the ciphertext is bound to: its sender, and everybody that it is sealed to. */

@@ -60,12 +60,10 @@ export function emit(out: DirectEffect[], event: DirectNews): void {
 export function startSealing(engine: DirectEngine, of: Outgoing, to: KnownPrekey, out: DirectEffect[]): void {
   const as = engine.madeGeneration
   const token = begin(engine, { type: 'seal', of, to, as })
-  const isLetter = of.type === 'letter'
   out.push({
     type: 'seal',
     token,
-    letter: isLetter ? encodeLetter(of.letter.to, as, of.letter.said) : encodeLetter(of.to, as, of.confirm),
-    nonce: isLetter ? of.letter.nonce : undefined,
-    recipients: [to.publicKey],
+    letter: encodeLetter(as, of.type === 'letter' ? of.letter.said : of.confirm),
+    recipients: [to],
   })
 }

@@ -21,19 +21,18 @@ export function write(
   nowMs: number,
   out: DirectEffect[],
 ): void {
-  const { token, to, said, nonce } = wish
-  const length = encodeLetter(to, directLimits.generationMax, said).length
+  const { token, to, said } = wish
+  const length = encodeLetter(directLimits.generationMax, said).length
   if (sealedBytes(length, 1) === undefined)
     return emit(out, { type: 'write-failed', token, cause: 'too-long' })
   if (to === engine.self) return emit(out, { type: 'write-failed', token, cause: 'self' })
   if (engine.unconfirmed.size + engine.writing.size >= directLimits.unconfirmedMax)
     return emit(out, { type: 'write-failed', token, cause: 'busy' })
-  const id = letterIdOf(engine.self, nonce)
+  const id = letterIdOf(engine.self, to, said)
   const letter: Letter = {
     id,
     author: engine.self,
     to,
-    nonce,
     said,
     atMs: nowMs,
     state: 'written',

@@ -12,6 +12,7 @@ import type { Effect, Retention } from '../effects.ts'
 import { eventWireBytes, type Event } from '../event.ts'
 import { feedAuthor, isDerived, type FeedId, type RoomId } from '../ids.ts'
 import { isWriting, noteChanged, noteCut } from '../journal.ts'
+import { directRoom } from '../direct/sealed-body.ts'
 import { limits } from '../limits.ts'
 import { feedsOf } from '../log.ts'
 import type { Engine } from '../state.ts'
@@ -223,7 +224,8 @@ const lastingKinds: ReadonlySet<number> = new Set([
 
 /** N4: own words stay until somebody who they are for has them. */
 function isOnlyHere(engine: Engine, { room, feed, seq }: Pick<Event, 'room' | 'feed' | 'seq'>): boolean {
-  if (feedAuthor(feed) !== engine.self) return false
+  // Q6: letters are kept by themselves until they are confirmed.
+  if (feedAuthor(feed) !== engine.self || room === directRoom) return false
   return !holdersOf(engine.delivery, engine.log, room, engine.feed).some(
     (holder) => holder.role === 'reader' && holder.feed === feed && covers(holder.ranges, seq),
   )

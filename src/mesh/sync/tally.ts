@@ -10,6 +10,7 @@ import { stampToMs, wallMs, type PlacedEvent } from '../clock.ts'
 import { countHeld, type CountedRange } from '../delivery.ts'
 import type { Effect, LinkId } from '../effects.ts'
 import { feedAuthor, type FeedId, type PeerId, type RoomId } from '../ids.ts'
+import { directRoom } from '../direct/sealed-body.ts'
 import { limits } from '../limits.ts'
 import { isRadio } from '../overlay/gateways.ts'
 import { isLargeMesh } from '../overlay/sites.ts'
@@ -133,7 +134,7 @@ export function tellTallies(engine: Engine, nowMs: number, out: Effect[]): void 
     const level = tallyLevel(engine.sites.words.size)
     const site =
       isSpeaker && nowMs >= tally.nextSiteMs ? siteStretches(engine, room, tally, level, nowMs) : []
-    if (own.length + site.length === 0 || !isLargeRoom(engine, room, nowMs)) continue
+    if (own.length + site.length === 0 || room === directRoom || !isLargeRoom(engine, room, nowMs)) continue
     if (own.length > 0) {
       tally.nextOwnMs = nowMs + limits.tallyIntervalMs
       for (const { minute, print } of own) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { drawChance, makePrekey, open, seal } from '../../../src/adapters/sealing.ts'
+import { makePrekey, open } from '../../../src/adapters/sealing.ts'
 import { Malformed } from '../../../src/mesh/bytes.ts'
 import {
   confirmedName,
@@ -10,7 +10,7 @@ import {
   letterIdOf,
 } from '../../../src/mesh/direct/letter.ts'
 import { directLimits } from '../../../src/mesh/direct/limits.ts'
-import { encodePrekey } from '../../../src/mesh/direct/sealed-body.ts'
+import { decodeSealed, encodePrekey } from '../../../src/mesh/direct/sealed-body.ts'
 import { bytesToHex, feedAuthor } from '../../../src/mesh/ids.ts'
 import { encodeBody, eventKinds, readBody } from '../../../src/mesh/timeline/body.ts'
 import { keyOf } from '../make.ts'
@@ -37,24 +37,31 @@ function settle(...devices: readonly Device[]): void {
 describe('letters', () => {
   const [ana, bill] = [keyOf(1).peer, keyOf(2).peer]
 
-  it('[Q6] say whom they are for, and what; whatever else they are is malformed', () => {
-    const { kind, bytes } = encodeBody({ type: 'message', text: 'hello' })
-    const letter = decodeLetter(encodeLetter(bill, 3, { type: 'said', kind, body: bytes }))
-    expect([letter.isFor(bill), letter.isFor(ana)]).toEqual([true, false])
-    expect(letter.content).toEqual({ type: 'said', kind, body: bytes })
+  const said = (text: string, fill = 9) => {
+    const { kind, bytes: body } = encodeBody({ type: 'message', text })
+    return { type: 'said', kind, chance: new Uint8Array(6).fill(fill), body } as const
+  }
+
+  it('[Q6, Q7] say something or confirm; whatever else they are is malformed', () => {
+    expect(decodeLetter(encodeLetter(3, said('hello')))).toEqual({ generation: 3, content: said('hello') })
     const confirm = { type: 'confirm', state: 'read', letters: ['ab'.repeat(16)] } as const
-    expect(decodeLetter(encodeLetter(ana, 0, confirm)).content).toEqual(confirm)
-    expect(() => decodeLetter(Uint8Array.of(...new Uint8Array(7), 128, 2, 0))).toThrow(Malformed)
-    expect(() => decodeLetter(Uint8Array.of(...new Uint8Array(7), 129))).toThrow(Malformed)
-    expect(() => decodeLetter(Uint8Array.of(...new Uint8Array(7), 128, 0, 15))).toThrow(Malformed)
-    expect(() => decodeLetter(new Uint8Array(7))).toThrow(Malformed)
+    expect(decodeLetter(encodeLetter(300, confirm))).toEqual({ generation: 300, content: confirm })
+    expect(() => decodeLetter(Uint8Array.of(128, 0, 2, 0))).toThrow(Malformed)
+    expect(() => decodeLetter(Uint8Array.of(129, 0))).toThrow(Malformed)
+    expect(() => decodeLetter(Uint8Array.of(128, 0, 0, 15))).toThrow(Malformed)
+    expect(() => decodeLetter(Uint8Array.of(1, 0, 1, 2, 3))).toThrow(Malformed)
   })
 
-  it('[Q6] have an id of their author and nonce, a conversation one of both people, in either order', () => {
-    const nonce = new Uint8Array(24).fill(9)
-    expect(letterIdOf(ana, nonce)).toBe('38ff240f05e72d6ce46dfbcd57df5de5f10cb0eea7337db7dcbf6b5381c9437f')
-    expect(letterIdOf(bill, nonce)).not.toBe(letterIdOf(ana, nonce))
-    expect(confirmedName(letterIdOf(ana, nonce))).toHaveLength(32)
+  it('[Q6] have an id of both people, chance and what they say; a conversation one of both people, in either order', () => {
+    const id = letterIdOf(ana, bill, said('x'))
+    expect(id).toBe('3f19e68b08baee1e418c300960b0a9d2a09f3f04e538fa21a1acd70eb1cfcb06')
+    const others = [
+      letterIdOf(bill, ana, said('x')),
+      letterIdOf(ana, bill, said('y')),
+      letterIdOf(ana, bill, said('x', 8)),
+    ]
+    expect(new Set([id, ...others]).size).toBe(4)
+    expect(confirmedName(id)).toHaveLength(32)
     expect(conversationOf(ana, bill)).toBe('5fc6991ef94e6ffcdf82d76c6ae9d4bc')
     expect(conversationOf(bill, ana)).toBe(conversationOf(ana, bill))
   })
@@ -119,7 +126,7 @@ describe('direct messages', () => {
     office.post(eve, { type: 'sealed', bytes: letter.body })
     settle(ana, bill, eve)
     expect([eve.textsOf(ana), bill.textsOf(eve), bill.textsOf(ana)]).toEqual([[], [], ['secret']])
-    expect(open(letter.body, ana.self, eve.secrets)).toBe('other')
+    expect(open(letter.body, ana.self, eve.self, eve.secrets)).toBe('other')
   })
 
   it('[Q7] nobody but its addressee confirms a letter, no state goes back, and reading is said', () => {
@@ -166,18 +173,50 @@ describe('direct messages', () => {
     expect([bill.textsOf(ana), ana.states()]).toEqual([['x'], ['delivered']])
   })
 
-  it('[Q6] one that is sealed to somebody and says that it is for somebody else is nothing', () => {
+  it('[Q3] one that is sealed to the prekey of somebody else opens for nobody', () => {
     const { ana, bill, office } = two()
     const eve = new Device(office, 3)
     settle(ana, bill, eve)
-    const { kind, bytes: body } = encodeBody({ type: 'message', text: 'for Ana only' })
-    const letter = encodeLetter(ana.self, 1, { type: 'said', kind, body })
-    const keys = bill.prekeys.map(({ publicKey }) => publicKey)
-    const bytes = seal(letter, eve.self, keys, drawChance())
-    if (typeof bytes === 'string') throw new Error(bytes)
-    office.post(eve, { type: 'sealed', bytes })
-    settle(ana, bill, eve)
-    expect([bill.textsOf(eve), ana.textsOf(eve)]).toEqual([[], []])
+    // Eve says that Bill's prekey is hers: what Ana writes to her is not for Bill, either.
+    const [prekey] = bill.prekeys
+    if (prekey === undefined) throw new Error('no prekey')
+    const body = encodePrekey({ ...prekey, generation: 9, first: 9 })
+    office.post(eve, { type: 'prekey', bytes: body })
+    ana.hearAll()
+    ana.write(eve, 'for Eve only')
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual([])
+  })
+
+  it('[Q3] sealed anew, nothing in it shows that it is the same letter', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    ana.write(bill, 'x')
+    bill.wipe()
+    settle(ana, bill)
+    const bodies = office
+      .letters()
+      .flatMap(({ feed, body }) => (feed === ana.feed ? [decodeSealed(body)] : []))
+    expect(bodies.length).toBe(2)
+    const parts = bodies.flatMap(({ ephemeral, nonce }) => [bytesToHex(ephemeral), bytesToHex(nonce)])
+    expect(new Set(parts).size).toBe(4)
+  })
+
+  it('[Q7] is confirmed to the prekey that its author had then, once that has come', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    // Ana has lost her first prekey, and Bill does not know that yet.
+    ana.wipe()
+    ana.hearAll()
+    settle(ana)
+    ana.write(bill, 'x')
+    const [letter] = office.letters()
+    if (letter === undefined) throw new Error('no letter')
+    bill.hear([letter.id])
+    bill.sleep(directLimits.confirmDelayMs)
+    expect([bill.textsOf(ana), office.letters().length]).toEqual([['x'], 1])
+    settle(bill, ana)
+    expect(ana.states()).toEqual(['delivered'])
   })
 
   it('[Q7] many are confirmed together', () => {
@@ -283,7 +322,11 @@ describe('direct messages', () => {
     settle(ana, bill)
     const secrets = () => [...ana.secrets, ...bill.secrets]
     const opens = () =>
-      office.letters().some(({ body, feed }) => typeof open(body, feedAuthor(feed), secrets()) !== 'string')
+      office
+        .letters()
+        .some(({ body, feed }) =>
+          [ana, bill].some(({ self }) => typeof open(body, feedAuthor(feed), self, secrets()) !== 'string'),
+        )
     expect(opens()).toBe(true)
     for (let day = 0; day < 31; day++) for (const device of [ana, bill]) device.sleep(dayMs)
     expect(opens()).toBe(false)

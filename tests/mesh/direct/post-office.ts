@@ -13,7 +13,6 @@ import {
   type StoredDirect,
 } from '../../../src/mesh/direct/direct-state.ts'
 import { keepLetters } from '../../../src/mesh/direct/keeping.ts'
-import { decodeSealed } from '../../../src/mesh/direct/sealed-body.ts'
 import { bytesToHex, feedAuthor, feedIdFrom, type EventId, type PeerId } from '../../../src/mesh/ids.ts'
 import { encodeBody, eventKinds } from '../../../src/mesh/timeline/body.ts'
 import { decodeUtf8 } from '../../../src/mesh/bytes.ts'
@@ -138,11 +137,10 @@ export class Device {
 
   write(to: Device, text: string): string {
     const token = `${this.seed}-${++this.drawn}`
-    const nonce = new Uint8Array(24)
-    new DataView(nonce.buffer).setUint32(0, this.life * 1_000_000 + this.drawn)
-    const { kind, bytes } = encodeBody({ type: 'message', text })
-    const said = { type: 'said', kind, body: bytes } as const
-    this.tell({ type: 'write', token, to: to.self, said, nonce })
+    const chance = new Uint8Array(6)
+    new DataView(chance.buffer).setUint32(0, this.life * 1_000_000 + this.drawn)
+    const { kind, bytes: body } = encodeBody({ type: 'message', text })
+    this.tell({ type: 'write', token, to: to.self, said: { type: 'said', kind, chance, body } })
     return token
   }
 
@@ -191,16 +189,13 @@ export class Device {
         )
         return []
       case 'seal': {
-        const chance = drawChance()
-        const nonce = effect.nonce ?? chance.nonce
-        const body = seal(effect.letter, this.self, effect.recipients, { ...chance, nonce })
+        const body = seal(effect.letter, this.self, effect.recipients, drawChance())
         return [{ type: 'sealed', token: effect.token, body }]
       }
       case 'open': {
         const event = this.office.events.find(({ id }) => id === effect.event)
         if (event === undefined) return [{ type: 'opened', token: effect.token, letter: 'gone' }]
-        const bytes = open(event.body, feedAuthor(event.feed), [...this.secrets].reverse())
-        const letter = typeof bytes === 'string' ? bytes : { bytes, nonce: decodeSealed(event.body).nonce }
+        const letter = open(event.body, feedAuthor(event.feed), this.self, [...this.secrets].reverse())
         return [{ type: 'opened', token: effect.token, letter }]
       }
       case 'post':
