@@ -224,8 +224,9 @@ const lastingKinds: ReadonlySet<number> = new Set([
 
 /** N4: own words stay until somebody who they are for has them. */
 function isOnlyHere(engine: Engine, { room, feed, seq }: Pick<Event, 'room' | 'feed' | 'seq'>): boolean {
+  if (feedAuthor(feed) !== engine.self) return false
   // Q6: letters are kept by themselves until they are confirmed.
-  if (feedAuthor(feed) !== engine.self || room === directRoom) return false
+  if (room === directRoom) return false
   return !holdersOf(engine.delivery, engine.log, room, engine.feed).some(
     (holder) => holder.role === 'reader' && holder.feed === feed && covers(holder.ranges, seq),
   )
