@@ -1,4 +1,4 @@
-/** What an engine of direct messages knows, what can happen to it and what it decides. Rules Q1–Q10 in PROTOCOL.md. */
+/** What an engine of direct messages knows, what can happen to it and what it decides. Rules Q1–Q8 in PROTOCOL.md. */
 import type { EventId, FeedId, PeerId } from '../ids.ts'
 import type { PrekeyBody } from './sealed-body.ts'
 import { directLimits } from './limits.ts'
