@@ -110,18 +110,30 @@ describe('contracts in a real page', () => {
     allOk(await page.evaluate(() => contracts.store()), 6)
   })
 
-  it.each(['file system', 'IndexedDB'] as const)('file store contract: %s', async (kind) => {
-    const lines = await page.evaluate(
-      (wanted) =>
+  /** @returns what the worker says in the end */
+  function inWorker(place: Page, wanted: string): Promise<string[]> {
+    return place.evaluate(
+      (words) =>
         new Promise<string[]>((resolve, reject) => {
           const worker = new Worker('/file-page.js')
           worker.onmessage = ({ data }: MessageEvent<string[]>) => resolve(data)
           worker.onerror = ({ message }) => reject(new Error(message))
-          worker.postMessage(wanted)
+          worker.postMessage(words)
         }),
-      kind,
+      wanted,
     )
-    allOk(lines, 7)
+  }
+
+  it.each(['file system', 'IndexedDB'] as const)('file store contract: %s', async (kind) => {
+    allOk(await inWorker(page, kind), 7)
+  })
+
+  it('the file system answers also when its handles would be collected meanwhile', async () => {
+    const { context } = await scene.browser({ args: ['--js-flags=--expose-gc'] })
+    const place = await context.newPage()
+    await place.goto(`http://localhost:${port}/`)
+    const late = new Promise<string[]>((resolve) => setTimeout(resolve, 90_000, ['it does not answer']))
+    expect(await Promise.race([inWorker(place, 'collected'), late])).toEqual(['ok'])
   })
 
   it('links contract: WebRTC', async () => {

@@ -905,7 +905,7 @@ export const bugs = [
     name: 'parts are large on a slow link',
     by: 'files/engine',
     file: 'files/congestion.ts',
-    find: ' || rate < middleFromRate) return smallPartBytes',
+    find: ' || packets < 2) return smallPartBytes',
     put: ') return smallPartBytes',
   },
   {

@@ -79,12 +79,13 @@ export function createCongestion(nowMs: number): Congestion {
   }
 }
 
-/** C13: larger where that holds the link up for 20 ms, or a whole chunk for 65, at most; where much is lost a packet. */
+/** C13: as many packets as hold the link up for 18 ms, or a whole chunk for 65, at most; where much is lost one. */
 export function partBytes(state: Congestion): number {
-  const { smallPartBytes, middlePartBytes, chunkBytes, middleFromRate, wholeFromRate } = fileLimits
+  const { smallPartBytes, packetBytes, partPacketsMax, packetRate, wholeFromRate } = fileLimits
   const { rate } = state
-  if (isLossy(state) || rate < middleFromRate) return smallPartBytes
-  return rate < wholeFromRate ? middlePartBytes : chunkBytes
+  const packets = Math.min(partPacketsMax, Math.floor(rate / packetRate))
+  if (isLossy(state) || packets < 2) return smallPartBytes
+  return rate < wholeFromRate ? smallPartBytes + (packets - 1) * packetBytes : fileLimits.chunkBytes
 }
 
 /** On a fast link a part of many packets that is lost is sent again sooner than so many small ones. */
@@ -246,16 +247,17 @@ function noteTrip(state: Congestion, tookMs: number, nowMs: number): number {
 export interface Arrivals {
   newest: number
   before: [number, number]
-  /** Parts that the other side has not been told of. */
+  /** What the other side has not been told of: parts, and their bytes. */
   untold: number
+  untoldBytes: number
 }
 
 export function createArrivals(): Arrivals {
-  return { newest: -1, before: [0, 0], untold: 0 }
+  return { newest: -1, before: [0, 0], untold: 0, untoldBytes: 0 }
 }
 
 /** C16. @returns whether it is time to say so */
-export function noteArrived(state: Arrivals, number: number): boolean {
+export function noteArrived(state: Arrivals, number: number, bytes: number): boolean {
   const ahead = number - state.newest
   if (ahead > 0) {
     state.before = shifted(state.before, state.newest < 0 ? 65 : ahead)
@@ -265,8 +267,9 @@ export function noteArrived(state: Arrivals, number: number): boolean {
     state.before[bit < 32 ? 0 : 1] |= 1 << (bit & 31)
   }
   state.untold += 1
+  state.untoldBytes += bytes
   // Where parts are lost, what is said of them is, too.
-  return state.untold >= fileLimits.untoldParts || hasHoles(state)
+  return state.untoldBytes >= fileLimits.untoldBytes || hasHoles(state)
 }
 
 function hasHoles({ newest, before: [low, high] }: Arrivals): boolean {

@@ -183,7 +183,7 @@ function receive(
   if (frame.type === 'keep') return takeKeep(engine, link, frame.content, out)
   if (frame.type === 'kept') return hearKept(engine, link, frame, out)
   // Also what nobody waits for any more has arrived.
-  if (frame.type === 'part') tellGot(link, frame.number, out)
+  if (frame.type === 'part') tellGot(link, frame, out)
   const file = engine.byName.get(frame.file)
   if (file !== undefined) receiveOf(engine, link, file, frame, nowMs, out)
 }

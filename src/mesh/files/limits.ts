@@ -43,12 +43,13 @@ export const fileLimits = {
   choiceChunks: 512,
   /**
    * measured (gossip.md §1.13): parts of one packet beside 16 KiB at once: chat waits 143 ms instead of 214. One packet has
-   * 1,160 bytes, 18 of which are the part's own, and some are what SCTP says of arrivals; larger parts fill four of them.
+   * 1,160 bytes, 18 of which are the part's own, and some are what SCTP says of arrivals; a part may fill more of them.
    */
   smallPartBytes: 1_100,
-  middlePartBytes: 4_500,
-  /** guess: bytes per second; above it parts are larger: 20 ms each, or 65 for a whole chunk, which costs fewer packets. */
-  middleFromRate: 225_000,
+  packetBytes: 1_130,
+  partPacketsMax: 3,
+  /** guess: bytes per second for each packet of a part: 18 ms each; or 65 for a whole chunk, which costs fewer packets. */
+  packetRate: 65_000,
   wholeFromRate: 250_000,
   /** guess: what a queue may cost a message; LEDBAT++ takes 60 ms, RFC 6817 at most 100. */
   queueTargetMs: 30,
@@ -58,7 +59,7 @@ export const fileLimits = {
   /** guess: never fewer under way; RFC 6817 has 2, but the other side says only after every second that it has come. */
   windowParts: 3,
   lossyWindowParts: 8,
-  untoldParts: 2,
+  untoldBytes: 2_200,
   /** guess: of the last 64 so many are missing before each part is answered: one that was sent twice leaves a hole. */
   holesMin: 3,
   /** guess: so many parts count for how much is lost; above this share each part is one packet. */

@@ -48,13 +48,14 @@ export function takeHashes(
   for (const id of waiting ?? []) serveBlocks(engine, id, file, [block], out)
 }
 
-/** C16: whoever sends is told what has arrived, after every second part and at the end of a chunk. */
-export function tellGot(link: FileLink, number: number, out: FileEffect[]): void {
-  if (noteArrived(link.arrivals, number) || link.outstanding === 0) sayGot(link, out)
+/** C16: whoever sends is told what has arrived, after every two packets and at the end of a chunk. */
+export function tellGot(link: FileLink, part: Frame<'part'>, out: FileEffect[]): void {
+  if (noteArrived(link.arrivals, part.number, part.bytes.length) || link.outstanding === 0) sayGot(link, out)
 }
 
 function sayGot({ id, arrivals }: FileLink, out: FileEffect[]): void {
   arrivals.untold = 0
+  arrivals.untoldBytes = 0
   const { newest, before } = arrivals
   send(out, id, { type: 'got', newest, before: [...before] })
 }

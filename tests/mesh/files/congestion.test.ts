@@ -41,18 +41,22 @@ describe('what is under way', () => {
   it.each([
     [125_000, 2],
     [125_000, 40],
+    [140_000, 5],
+    [240_000, 5],
     [1_000_000, 5],
     [12_500_000, 1],
   ])('[C16] fills a link of %d B/s and %d ms, and leaves its queue short', (bytesPerSecond, delayMs) => {
     const { queueMs, goodput } = over(bytesPerSecond, delayMs)
     // 30 ms are aimed at; hashes of a block, 2 kB, come beside it.
     expect(queueMs).toBeLessThan(100)
+
     expect(goodput).toBeGreaterThan(0.9)
   })
 
   it('[C16] is four packets on a link that carries less than that in time', () => {
     const { queueMs, goodput } = over(16_000, 10)
     expect(queueMs).toBeLessThan(((least + 2_300) / 16_000) * 1_000)
+
     expect(goodput).toBeGreaterThan(0.9)
   })
 
@@ -228,11 +232,11 @@ describe('what is said of arrivals', () => {
     const arrivals = createArrivals()
     const came: number[] = []
     for (let number = 0; number < 400; number += step) {
-      noteArrived(arrivals, number)
+      noteArrived(arrivals, number, 1_100)
       came.push(number)
       const late = number - 5
       if (step === 3 && late > 0) {
-        noteArrived(arrivals, late)
+        noteArrived(arrivals, late, 1_100)
         came.push(late)
       }
       const told = Array.from({ length: 64 }, (_, bit) => bit).filter(

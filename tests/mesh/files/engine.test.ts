@@ -242,8 +242,16 @@ describe('files', () => {
     return sizes
   }
 
-  it('[C13] goes in parts of one packet on a slow link, in whole chunks on a fast one', () => {
+  it('[C13] goes in parts of one packet on a slow link, of more on a faster one, in whole chunks on a fast one', () => {
     expect(Math.max(...partsOver(125_000))).toBeLessThan(1_160)
+    for (const [bytesPerSecond, packets] of [
+      [170_000, 2],
+      [225_000, 3],
+    ] as const) {
+      const most = Math.max(...partsOver(bytesPerSecond))
+      expect(most).toBeGreaterThan((packets - 1) * 1_160)
+      expect(most).toBeLessThan(packets * 1_160)
+    }
     const fast = partsOver(12_500_000)
     expect(Math.max(...fast.slice(0, 4))).toBeLessThan(1_160)
     expect(fast.filter((bytes) => bytes > 16_384).length).toBeGreaterThan(20)
