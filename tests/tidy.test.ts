@@ -198,6 +198,7 @@ describe('tidy', () => {
       )
     })
     expect(begins).toEqual([
+      'src/adapters/browser/direct/letters-database.ts',
       'src/adapters/browser/files/indexeddb-folders.ts',
       'src/adapters/browser/indexeddb-store.ts',
     ])

@@ -7,5 +7,9 @@ export const lateParts = {
   file: () => import('./components/files/FileCard.svelte'),
   preparing: () => import('./components/files/Preparing.svelte'),
   opened: () => import('./components/sheets/OpenedSheet.svelte'),
+  direct: () => import('./direct/direct.svelte.ts'),
+  directList: () => import('./components/direct/DirectList.svelte'),
+  directLine: () => import('./components/direct/DirectLine.svelte'),
+  directStart: () => import('./components/direct/DirectStart.svelte'),
   keyboard: () => import('./keyboard.ts'),
 }

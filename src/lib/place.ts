@@ -19,6 +19,11 @@ export interface Invitation {
   readonly nonce: string
 }
 
+/** A room as the screen has it: a conversation has a partner, and no name that others know. */
+export interface ShownRoom extends RoomRecord {
+  readonly partner?: PeerId
+}
+
 export type Place =
   | { readonly type: 'room'; readonly name: string; readonly message?: EventId }
   /** An owned room: many may have the same name. */
@@ -28,6 +33,7 @@ export type Place =
       readonly message?: EventId
       readonly invitation?: Invitation
     }
+  | { readonly type: 'direct'; readonly peer: PeerId; readonly message?: EventId }
   | { readonly type: 'chats' }
   | { readonly type: 'people' }
 
@@ -40,6 +46,10 @@ export function placeFromHash(hash: string): Place {
   if (hash.startsWith('#/o/')) {
     const room = parseRoomId(typed)
     return room === undefined ? { type: 'chats' } : { type: 'owned', room, ...at }
+  }
+  if (hash.startsWith('#/d/')) {
+    const peer = parsePeerId(typed)
+    return peer === undefined ? { type: 'chats' } : { type: 'direct', peer, ...at }
   }
   if (hash.startsWith('#/i/')) {
     const invitation = readInvitation(hash.slice(4))
@@ -67,12 +77,19 @@ function readInvitation(text: string): Invitation | undefined {
   return { room: ownedRoomId(owner, nonce), name, owner, nonce }
 }
 
-export function roomHref({ room, name, owner }: Pick<RoomRecord, 'room' | 'name' | 'owner'>): string {
+export function roomHref(shown: Pick<ShownRoom, 'room' | 'name' | 'owner' | 'partner'>): string {
+  const { room, name, owner, partner } = shown
+  if (partner !== undefined) return directHref(partner)
   return owner === undefined ? `#/c/${encodeURIComponent(name)}` : `#/o/${room}`
 }
 
+/** Where one writes to somebody. */
+export function directHref(peer: PeerId): string {
+  return `#/d/${peer}`
+}
+
 /** A link to one message: whoever has the room and holds it is led there. */
-export function messageHref(record: RoomRecord, message: EventId): string {
+export function messageHref(record: ShownRoom, message: EventId): string {
   return `${roomHref(record)}/m/${message}`
 }
 

@@ -5,21 +5,24 @@
 import { databaseVersion } from '#adapters/browser/indexeddb-schema.ts'
 import { LateDoor } from '#adapters/browser/door/late-door.ts'
 import { IndexedDbStore } from '#adapters/browser/indexeddb-store.ts'
-import { LateFiles } from '#adapters/browser/files/late-files.ts'
-import type { FilesEvent } from '#adapters/browser/files/page-files.ts'
+import type { LettersHistory } from '#adapters/browser/direct/letters-history.ts'
+import type { DirectCommand, DirectEvent, PageDirect } from '#adapters/browser/direct/page-direct.ts'
+import type { FilesCommand, FilesEvent, PageFiles } from '#adapters/browser/files/page-files.ts'
 import { LateLinks } from '#adapters/browser/late-links.ts'
+import { LatePart } from '#adapters/browser/late-part.ts'
 import type { Nodes, SignalClient } from '#adapters/browser/signal-client.ts'
 import { TabLock, type NodesCommand, type NodesEvent } from '#adapters/browser/tab-lock.ts'
 import { createTimers } from '#adapters/timers.ts'
 import type { Command, MeshEvent, RoomRecord } from '#mesh/effects.ts'
-import type { RoomId } from '#mesh/ids.ts'
+import type { PeerId, RoomId } from '#mesh/ids.ts'
 import type { Store } from '#runtime/ports.ts'
 import type { SearchClient } from '#adapters/browser/search/search-client.ts'
 import type { Coverage } from '#adapters/browser/search/search-words.ts'
 import type SimplePeer from 'simple-peer'
 import type { Runtime, Traffic } from '#runtime/runtime.ts'
 
-export type { NodesEvent }
+export type { DirectEvent, NodesEvent }
+export type Letters = LettersHistory
 /** Searching the history of this device; whoever opened it closes it. */
 export type Search = SearchClient
 export type { SearchQuery } from '#adapters/browser/search/search-index.ts'
@@ -46,6 +49,8 @@ export interface Mesh {
   subscribe(listener: (event: MeshEvent | TabEvent) => void): () => void
   /** @param onCoverage is told how much has been read; undefined: the history cannot be read */
   openSearch(onCoverage: (coverage: Coverage | undefined) => void): Promise<Search>
+  /** Direct messages of this device, which is `self`. */
+  openLetters(self: PeerId): Promise<Letters>
   /** What opens files that are held whole, and makes one zip of several. */
   readonly fileTools: () => Promise<typeof import('#adapters/browser/files/file-tools.ts')>
   /** Try to reach a node now. */
@@ -94,7 +99,8 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     blocked: () => tell({ type: 'unreadable', cause: 'blocked' }),
   })
   let runtime: Runtime | undefined
-  let files: LateFiles | undefined
+  let files: LatePart<FilesCommand, PageFiles> | undefined
+  let direct: LatePart<DirectCommand, PageDirect> | undefined
   let helpers: SignalClient | undefined
   let waiting: (Command | NodesCommand)[] = []
   let starts = 0
@@ -108,7 +114,7 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     tabs.sendEvent(event)
   }
 
-  const tellFiles = (event: FilesEvent) => {
+  const tellTabs = (event: FilesEvent | DirectEvent) => {
     tell(event)
     tabs.sendEvent(event)
   }
@@ -133,6 +139,7 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     tell(event)
     tabs.sendEvent(event)
     door.take(event)
+    direct?.part?.hear(event)
     const isFenced = event.type === 'storage' && (event.failure === 'fenced' || event.failure === 'conflict')
     if (isFenced) tabs.stepDown()
   }
@@ -142,7 +149,8 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     door.begin().catch(doorFailed)
     const opened = await store.open()
     const { name, rooms } = opened.stored
-    tell({ type: 'opened', name, rooms })
+    // What has no name is no channel (rule Q1).
+    tell({ type: 'opened', name, rooms: rooms.filter((room) => room.name !== '') })
     const [{ startRuntime }, { openKeys }, { SignalClient }] = await loadEngine(
       name === '' ? named : undefined,
     )
@@ -169,9 +177,13 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
     const platform = { keys, store, links, helpers, timers: createTimers(), seed }
     runtime = startRuntime(platform, opened, emit, traffic)
-    const filesParts = { self: keys.self, links, runtime, tell: tellFiles }
-    files = new LateFiles(async () =>
+    const filesParts = { self: keys.self, links, runtime, tell: tellTabs }
+    files = new LatePart(async () =>
       (await import('#adapters/browser/files/page-files.ts')).PageFiles.open(filesParts),
+    )
+    const directParts = { self: keys.self, history: store, command: runHere, tell: tellTabs }
+    direct = new LatePart(async () =>
+      (await import('#adapters/browser/direct/page-direct.ts')).PageDirect.open(directParts),
     )
     tell({ type: 'tab', role: 'leading' })
     const commands = waiting
@@ -185,6 +197,8 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     starts += 1
     files?.close()
     files = undefined
+    direct?.close()
+    direct = undefined
     runtime?.close()
     runtime = undefined
     door.close()
@@ -215,6 +229,9 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
       case 'remove-file':
       case 'tell-files':
         return files?.run(wish)
+      case 'start-direct':
+      case 'write-letter':
+        return direct?.run(wish)
       default:
         return runtime.command(wish)
     }
@@ -283,6 +300,10 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
     subscribe: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
+    },
+    openLetters: async (self) => {
+      const { LettersHistory: Letters } = await import('#adapters/browser/direct/letters-history.ts')
+      return new Letters(self, store)
     },
     fileTools: () => import('#adapters/browser/files/file-tools.ts'),
     openSearch: async (onCoverage) => {

@@ -36,6 +36,7 @@ import {
   setMaxAge,
   setTellsRead,
   withSeen,
+  shownRooms,
 } from './rooms.ts'
 import { routeSignals } from './overlay/helpers.ts'
 import { askRoom } from './overlay/room-cards.ts'
@@ -214,7 +215,7 @@ function lesserCommand(engine: Engine, wish: LesserCommand, nowMs: number, out: 
 function announce(engine: Engine, nowMs: number, out: Effect[]): void {
   const { name } = engine.presence.own
   emit(out, { type: 'started', self: engine.self, name, fresh: name === '' })
-  emit(out, { type: 'rooms', rooms: [...engine.rooms.values()] })
+  emit(out, { type: 'rooms', rooms: shownRooms(engine) })
   emit(out, { type: 'storage', failure: engine.journal.failure })
   for (const room of engine.rooms.keys()) {
     emit(out, { type: 'holders', room, holders: holdersOf(engine.delivery, engine.log, room, engine.feed) })

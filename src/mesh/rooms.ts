@@ -162,7 +162,12 @@ export function setTellsRead(engine: Engine, room: RoomId, isOn: boolean, out: E
 /** Kept, and shown. */
 function tellRecords(engine: Engine, out: Effect[]): void {
   engine.journal.rooms = [...engine.rooms.values()]
-  emit(out, { type: 'rooms', rooms: engine.journal.rooms })
+  emit(out, { type: 'rooms', rooms: shownRooms(engine) })
+}
+
+/** Q1: the direct room is no channel. */
+export function shownRooms(engine: Engine): RoomRecord[] {
+  return [...engine.rooms.values()].filter(({ room }) => room !== directRoom)
 }
 
 export function roomsChanged(engine: Engine, out: Effect[]): void {

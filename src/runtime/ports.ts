@@ -4,6 +4,7 @@
  */
 import type { PlacedEvent, Placement } from '#mesh/clock.ts'
 import type { LinkId, StoreFailure, StoredState, StoreWrite, HangUpReason } from '#mesh/effects.ts'
+import type { Keeping, Letter, OwnPrekey, StoredDirect } from '#mesh/direct/direct-state.ts'
 import type { FileRecord, Wish, WriteResult } from '#mesh/files/file-state.ts'
 import type { Content } from '#mesh/files/content.ts'
 import type { Block, FileId } from '#mesh/files/hash-tree.ts'
@@ -120,6 +121,33 @@ export interface FileStore {
    */
   add(size: number, bytes: AsyncIterable<Uint8Array>): Promise<Added | 'full' | 'failed' | 'changed'>
   forget(file: FileId): Promise<void>
+  close(): void
+}
+
+/** A prekey of this device with its secret part: X25519, 32 bytes. */
+export interface KeptPrekey extends OwnPrekey {
+  readonly secret: Uint8Array
+}
+
+export interface OpenedDirect extends StoredDirect {
+  /** The newest last. */
+  readonly prekeys: readonly KeptPrekey[]
+  /** Events of the direct room that need not be looked at again. */
+  readonly looked: readonly EventId[]
+}
+
+/** Where direct messages are kept in the clear, and what opens others. */
+export interface DirectStore {
+  open(): Promise<OpenedDirect>
+  /** One durable transaction. No state goes back (`keepLetters`). */
+  keep(keeping: Keeping): Promise<void>
+  /** Durable when it resolves: nobody is told of a prekey whose secret could be lost with a kill. */
+  addPrekey(prekey: KeptPrekey): Promise<void>
+  notePublished(publicKey: Uint8Array): Promise<void>
+  /** P2: they are overwritten by nothing that a page reaches; as far as the platform lets go of them they are gone. */
+  destroyPrekeys(madeBeforeMs: number): Promise<void>
+  /** Those of these letters that are kept, as they are now. In no order. */
+  find(ids: readonly EventId[]): Promise<readonly Letter[]>
   close(): void
 }
 

@@ -1,6 +1,7 @@
 /** The contracts inside a real page: bundled, served from localhost, called by tests/e2e/contract.e2e.ts. */
 import SimplePeer from 'simple-peer'
 import { openWebSocket } from '../../src/adapters/browser/ws-socket.ts'
+import { IndexedDbDirectStore } from '../../src/adapters/browser/direct/indexeddb-direct-store.ts'
 import { IndexedDbStore } from '../../src/adapters/browser/indexeddb-store.ts'
 import { openKeys, type StoredKey } from '../../src/adapters/browser/keys.ts'
 import { RtcLinks } from '../../src/adapters/browser/rtc-links.ts'
@@ -10,10 +11,11 @@ import { createTimers } from '../../src/adapters/timers.ts'
 import { encodeFrame } from '../../src/mesh/frame.ts'
 import { bytesToHex, parsePeerId, peerIdFromBytes, type EventId, type PeerId } from '../../src/mesh/ids.ts'
 import { startRuntime } from '../../src/runtime/runtime.ts'
-import type { LinkEvents, Links, Store } from '../../src/runtime/ports.ts'
+import type { DirectStore, LinkEvents, Links, Store } from '../../src/runtime/ports.ts'
 import { general, keyOf, runOf } from '../mesh/make.ts'
 import { hostileFrames } from './hostile-frames.ts'
 import { testKeys } from './test-keys.ts'
+import { directStoreContract, self as directSelf } from './direct-store-contract.ts'
 import { Fact, equal, type ContractCase } from './check.ts'
 import { linksContract, type LinkPair } from './links-contract.ts'
 import { storeContract, writeRun } from './store-contract.ts'
@@ -302,6 +304,11 @@ async function attackRuntime(): Promise<string[]> {
 Object.assign(globalThis, {
   contracts: {
     store: () => runAll<Store>(storeContract, freshStore),
+    directStore: () =>
+      runAll<DirectStore>(
+        directStoreContract,
+        () => new IndexedDbDirectStore(directSelf, `direct-${Date.now()}-${++names}`),
+      ),
     links: () => runAll(linksContract, rtcPair),
     indexedDb: () => runAll(indexedDbCases, () => `case-${Date.now()}-${++names}`),
     attackRuntime,

@@ -15,6 +15,7 @@ import { Scene, root } from './harness.ts'
 
 interface Contracts {
   store(): Promise<string[]>
+  directStore(): Promise<string[]>
   links(): Promise<string[]>
   indexedDb(): Promise<string[]>
   attackRuntime(): Promise<string[]>
@@ -108,6 +109,10 @@ describe('contracts in a real page', () => {
 
   it('store contract: IndexedDB', async () => {
     allOk(await page.evaluate(() => contracts.store()), 6)
+  })
+
+  it('direct store contract: IndexedDB', async () => {
+    allOk(await page.evaluate(() => contracts.directStore()), 3)
   })
 
   /** @returns what the worker says in the end */

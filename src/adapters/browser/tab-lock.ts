@@ -5,12 +5,13 @@
  */
 import type { Command, MeshEvent } from '#mesh/effects.ts'
 import type { DoorState } from './door/door-keeper.ts'
+import type { DirectCommand, DirectEvent } from './direct/page-direct.ts'
 import type { FilesCommand, FilesEvent } from './files/page-files.ts'
 import type { Nodes } from './signal-client.ts'
 
 /** What tabs say to each other beside what the mesh says: which nodes are known, and wishes about them. */
 export type NodesEvent =
-  ({ readonly type: 'nodes' } & Nodes) | ({ readonly type: 'door' } & DoorState) | FilesEvent
+  ({ readonly type: 'nodes' } & Nodes) | ({ readonly type: 'door' } & DoorState) | FilesEvent | DirectEvent
 export type NodesCommand =
   | { readonly type: 'choose-node'; readonly url: string | undefined }
   | { readonly type: 'add-node'; readonly url: string; readonly name: string }
@@ -18,6 +19,7 @@ export type NodesCommand =
   /** A tab that came later wants to know. */
   | { readonly type: 'tell-nodes' }
   | FilesCommand
+  | DirectCommand
 
 type TabMessage =
   /** A tab asks whether somebody leads. */

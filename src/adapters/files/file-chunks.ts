@@ -3,7 +3,8 @@ import { chunkCount, chunkLength } from '#mesh/files/hash-tree.ts'
 
 /**
  * @param size that all of it is to have, bytes
- * @returns chunks in order, each of its own bytes; `changed`, and nothing more, where there are fewer or more bytes
+ * @returns chunks in order, those that lie within a piece as a part of it; `changed`, and nothing more, where there are
+ * fewer or more bytes
  */
 export async function* chunksOf(
   size: number,
@@ -11,7 +12,8 @@ export async function* chunksOf(
 ): AsyncGenerator<Uint8Array | 'changed'> {
   const count = chunkCount(size)
   let index = 0
-  let chunk = new Uint8Array(count > 0 ? chunkLength(size, 0) : 0)
+  /** The beginning of a chunk whose end comes with a later piece. */
+  let begun = new Uint8Array()
   let filled = 0
   for await (const piece of pieces) {
     for (let at = 0; at < piece.length;) {
@@ -19,15 +21,21 @@ export async function* chunksOf(
         yield 'changed'
         return
       }
-      const part = piece.subarray(at, at + chunk.length - filled)
-      chunk.set(part, filled)
-      filled += part.length
+      const length = chunkLength(size, index)
+      const part = piece.subarray(at, at + length - filled)
       at += part.length
-      if (filled < chunk.length) continue
-      yield chunk
+      if (part.length === length) {
+        yield part
+        index += 1
+        continue
+      }
+      if (filled === 0) begun = new Uint8Array(length)
+      begun.set(part, filled)
+      filled += part.length
+      if (filled < length) continue
+      yield begun
       index += 1
       filled = 0
-      chunk = new Uint8Array(index < count ? chunkLength(size, index) : 0)
     }
   }
   if (index < count) yield 'changed'

@@ -159,22 +159,31 @@ export class FolderFileStore implements FileStore {
     const hashes = new Uint8Array(chunkCount(size) * hashBytesLength)
     let written = 0
     let chunks: Uint8Array[] = []
+    /** What was given out before, and is hashed and written while the next is read: one at most. */
+    let before: Promise<unknown> = Promise.resolve()
     // Several at once where the platform can, and one write for all of them; bounded.
     const keep = async () => {
-      const first = written
+      const [first, taken] = [written, chunks]
       written += chunks.length
-      const hashing = chunks.map(async (chunk, at) => {
+      chunks = []
+      const hashing = taken.map(async (chunk, at) => {
         hashes.set(await this.ground.hash(chunk), (first + at) * hashBytesLength)
       })
-      await Promise.all([file.write(first * fileLimits.chunkBytes, joined(chunks)), ...hashing])
-      chunks = []
+      await before
+      before = Promise.all([file.write(first * fileLimits.chunkBytes, joined(taken)), ...hashing])
+      // Whoever waits for it next is told.
+      before.catch(() => undefined)
     }
     for await (const chunk of chunksOf(size, bytes)) {
-      if (chunk === 'changed') return undefined
+      if (chunk === 'changed') {
+        await before
+        return undefined
+      }
       chunks.push(chunk)
       if (chunks.length === fileLimits.blockChunks) await keep()
     }
-    if (chunks.length > 0) await keep()
+    await keep()
+    await before
     await file.sync()
     return hashes
   }

@@ -83,7 +83,7 @@ export class MemoryFileStore implements FileStore {
     for await (const chunk of chunksOf(size, bytes)) {
       if (chunk === 'changed') return 'changed'
       hashes.set(chunkHash(chunk), chunks.length * hashBytesLength)
-      chunks.push(chunk)
+      chunks.push(chunk.slice())
     }
     const { root, blocks } = blocksOf(hashes)
     const content = { size, root }

@@ -11,6 +11,7 @@ import type { Profile } from '#mesh/record.ts'
 import type { Invitation, Place } from '../place.ts'
 import type { Announcer } from './announcer.svelte.ts'
 import type { Conditions } from './conditions.svelte.ts'
+import type { Direct } from '../direct/direct.svelte.ts'
 import { Names, type Face } from './names.svelte.ts'
 import { Over } from './over.svelte.ts'
 import { RoomState } from './room.svelte.ts'
@@ -61,6 +62,8 @@ export class MeshState {
   })
   /** What is said of the mesh beyond who is in reach; fetched when the app has come to rest. */
   conditions = $state.raw<Conditions | undefined>()
+  /** Fetched when the app has come to rest, or when somebody wants to write to somebody. */
+  direct = $state.raw<Direct | undefined>()
   /** The first load is over. */
   isRested = $state(false)
   /** How much this device holds, by room, when that was asked for. */
@@ -101,6 +104,7 @@ export class MeshState {
       case 'messages':
         return this.#takeMessages(event)
       case 'holders':
+        this.direct?.takeHolders(event)
         return this.room(event.room)?.takeHolders(event.holders)
       case 'settled':
       case 'posted':
@@ -154,6 +158,10 @@ export class MeshState {
       case 'taken-in':
         // For who shows files: lib/files.
         return
+      case 'letters':
+      case 'letter-kept':
+      case 'letter-failed':
+        return this.direct?.take(event)
     }
   }
 
@@ -169,10 +177,10 @@ export class MeshState {
     const room = this.room(event.room)
     if (room === undefined) return
     room.take(event)
-    void this.#announce(room, event.added)
+    void this.announce(room, event.added)
   }
 
-  async #announce(room: RoomState, events: readonly PlacedEvent[]): Promise<void> {
+  async announce(room: RoomState, events: readonly PlacedEvent[]): Promise<void> {
     this.#announcing ??= import('./announcer.svelte.ts').then(
       ({ Announcer }) => (this.announcer = new Announcer(this)),
     )
@@ -251,6 +259,7 @@ export class MeshState {
 
   #spreadReach(): void {
     for (const room of this.rooms) room.reachable = this.reach.rooms.includes(room.record.room)
+    this.direct?.spreadReach()
   }
 
   /** As they are listed: what is unread first. */
@@ -267,6 +276,7 @@ export class MeshState {
   /** @returns the room that the address points at, where this device is in it */
   roomAt(place: Place): RoomState | undefined {
     if (place.type === 'owned') return this.room(place.room)
+    if (place.type === 'direct') return this.direct?.with(place.peer)
     return place.type === 'room' ? this.room(openRoomId(place.name)) : undefined
   }
 

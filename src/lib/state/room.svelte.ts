@@ -1,6 +1,6 @@
 /** One room on the screen: the part of its history that is loaded, what was said about it, unread count, own states. */
 import { messageState, type Holder, type MessageState } from '#mesh/delivery.ts'
-import type { Gap, MeshEvent, RoomRecord } from '#mesh/effects.ts'
+import type { Gap, MeshEvent } from '#mesh/effects.ts'
 import { messageText, standsByItself } from '#mesh/timeline/body.ts'
 import type { Folded } from '#mesh/timeline/fold.ts'
 import type { RoomRules } from '#mesh/timeline/rules.ts'
@@ -8,6 +8,8 @@ import { feedAuthor, type EventId, type PeerId } from '#mesh/ids.ts'
 import { limits } from '#mesh/limits.ts'
 import { stampFromMs, type PlacedEvent } from '#mesh/clock.ts'
 import type { Position } from '#runtime/ports.ts'
+import type { ShownLetter } from '#mesh/direct/shown.ts'
+import type { ShownRoom } from '../place.ts'
 import type { Mesh } from '../start.ts'
 import { Abouts, replyTargetOf } from './abouts.svelte.ts'
 import { Composing } from './composing.svelte.ts'
@@ -28,7 +30,7 @@ const gapPauseMs = 1_000
 type Reader = Extract<MeshEvent, { type: 'readers' }>['readers'][number]
 
 export class RoomState {
-  record: RoomRecord = $state.raw() as RoomRecord
+  record: ShownRoom = $state.raw() as ShownRoom
   /** Another one in the list has the same name. */
   isNameShared = $state(false)
   readonly rulings: LateRulings
@@ -65,7 +67,7 @@ export class RoomState {
   ends = $state(0)
   readonly list: HistoryWindow
 
-  constructor(mesh: Mesh, record: RoomRecord, self: () => PeerId | undefined) {
+  constructor(mesh: Mesh, record: ShownRoom, self: () => PeerId | undefined) {
     this.#mesh = mesh
     this.record = record
     this.#self = self
@@ -85,7 +87,8 @@ export class RoomState {
   }
 
   get title(): string {
-    const { name, owner, room } = this.record
+    const { name, owner, room, partner } = this.record
+    if (partner !== undefined) return name
     const tag = this.isNameShared && owner !== undefined ? ` ·${room.slice(0, 4)}` : ''
     return `#${this.rules?.name ?? name}${tag}`
   }
@@ -115,18 +118,21 @@ export class RoomState {
     void this.#heed([])
     await this.composing.begin()
     this.#readMark = await this.#mesh.history.readMark(this.record.room)
-    await this.#recount()
+    await this.recount()
   }
 
-  async #recount(): Promise<void> {
+  async recount(): Promise<void> {
     const self = this.#self()
+    const mark = this.#readMark
     if (self === undefined) return
-    this.unread = await this.#mesh.history.countAfter(this.record.room, this.#readMark, self, unreadMax)
+    const unread = await this.#mesh.history.countAfter(this.record.room, mark, self, unreadMax)
+    // Somebody may have read on meanwhile.
+    if (mark === this.#readMark) this.unread = unread
   }
 
   /** Called when the device's own id is known: own messages are never unread. */
   selfKnown(): void {
-    void this.#recount().then(() => (this.#isWanted ? this.open() : undefined))
+    void this.recount().then(() => (this.#isWanted ? this.open() : undefined))
   }
 
   /** Loads the part that somebody wants to see first, once. @returns when it is there and its divider stands */
@@ -276,7 +282,7 @@ export class RoomState {
   /** @returns the state of an own message, undefined for somebody else's. */
   stateOf(event: PlacedEvent): MessageState | undefined {
     if (feedAuthor(event.feed) !== this.#self()) return undefined
-    return messageState(event, this.#holders, this.reachable)
+    return letterState(event) ?? messageState(event, this.#holders, this.reachable)
   }
 
   get waitingCount(): number {
@@ -356,5 +362,18 @@ export class RoomState {
   get lastOwn(): PlacedEvent | undefined {
     if (this.list.hasNewer) return undefined
     return this.events.findLast((event) => this.isOwn(event) && this.fold(event).text !== undefined)
+  }
+}
+
+/** What an own direct message is known by itself to be; one that is under way is where its carrier is. */
+function letterState(event: PlacedEvent & Partial<ShownLetter>): MessageState | undefined {
+  switch (event.letter) {
+    case 'written':
+      return { type: 'waiting' }
+    case 'delivered':
+    case 'read':
+      return { type: 'delivered', to: 1, of: 1 }
+    default:
+      return undefined
   }
 }

@@ -1,4 +1,5 @@
 /** العربية: words of sheets. Names and numbers of others stand in isolates, since they may run the other way. */
+import { directWords } from '../direct.ts'
 import { files } from '../files/ar.ts'
 import type { SheetMessages } from './en.ts'
 import { counter } from '../plural.ts'
@@ -189,6 +190,7 @@ export const ar: SheetMessages = {
     quiets: { usual: 'إظهار مع التنبيهات', muted: 'إظهار بلا تنبيهات', hidden: 'إخفاء على هذا الجهاز' },
     quietHint: 'على هذا الجهاز فقط، ولا يعلم أحد. ويبقى ينقل رسائل الجميع.',
   },
+  direct: directWords.ar,
   conditions: {
     low: (left) => `يكاد يمتلئ: بقي ${apart(left)}.`,
     lowMore: 'إذا امتلأ فلن يحفظ هذا الجهاز الرسائل الجديدة.',

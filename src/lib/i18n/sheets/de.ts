@@ -1,4 +1,5 @@
 /** Deutsch: words of sheets. */
+import { directWords } from '../direct.ts'
 import { files } from '../files/de.ts'
 import type { SheetMessages } from './en.ts'
 import { counter } from '../plural.ts'
@@ -182,6 +183,7 @@ export const de: SheetMessages = {
     quietHint:
       'Nur auf diesem Gerät, und niemand erfährt es. Das Gerät leitet weiterhin die Nachrichten aller weiter.',
   },
+  direct: directWords.de,
   conditions: {
     low: (left) => `Fast voll: noch ${left} frei.`,
     lowMore: 'Ist es voll, behält dieses Gerät keine neuen Nachrichten mehr.',

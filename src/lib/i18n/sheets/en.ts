@@ -1,4 +1,5 @@
 /** Words that only sheets have, in English: fetched with the first of them. */
+import { directWords } from '../direct.ts'
 import { files } from '../files/en.ts'
 function count(n: number, one: string, other: string): string {
   return `${n} ${n === 1 ? one : other}`
@@ -177,6 +178,7 @@ export const en = {
     quietHint:
       'Only on this device, and nobody is told. This device goes on passing everybody’s messages along.',
   },
+  direct: directWords.en,
   conditions: {
     low: (left: string) => `Almost full: ${left} left.`,
     lowMore: 'When it is full, new messages are not kept on this device.',

@@ -1,4 +1,5 @@
 /** Español: words of sheets. */
+import { directWords } from '../direct.ts'
 import { files } from '../files/es.ts'
 import type { SheetMessages } from './en.ts'
 import { counter } from '../plural.ts'
@@ -183,6 +184,7 @@ export const es: SheetMessages = {
     },
     quietHint: 'Solo en este dispositivo, y nadie se entera. Sigue pasando los mensajes de todos.',
   },
+  direct: directWords.es,
   conditions: {
     low: (left) => `Casi lleno: quedan ${left}.`,
     lowMore: 'Cuando se llene, este aparato ya no guardará mensajes nuevos.',

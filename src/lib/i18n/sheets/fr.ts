@@ -1,4 +1,5 @@
 /** Français: words of sheets. */
+import { directWords } from '../direct.ts'
 import { files } from '../files/fr.ts'
 import type { SheetMessages } from './en.ts'
 import { counter } from '../plural.ts'
@@ -186,6 +187,7 @@ export const fr: SheetMessages = {
     quietHint:
       'Seulement sur cet appareil, et personne n’en sait rien. Il continue de transmettre les messages de tous.',
   },
+  direct: directWords.fr,
   conditions: {
     low: (left) => `Presque plein : il reste ${left}.`,
     lowMore: 'Une fois plein, cet appareil ne gardera plus les nouveaux messages.',
