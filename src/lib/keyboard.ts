@@ -1,5 +1,6 @@
 /** What the keys of the whole page do (`ux.md` §4.23). */
 import { goto } from '$app/navigation'
+import { allRooms } from './direct/direct.svelte.ts'
 import { roomHref } from './place.ts'
 import type { MeshState } from './state/mesh.svelte.ts'
 import type { RoomState } from './state/room.svelte.ts'
@@ -17,7 +18,9 @@ export function obey(wish: Wish, mesh: MeshState, room: RoomState | undefined): 
       mesh.over.open(wish)
       return
     case 'search-here':
-      mesh.over.searchFor = room === undefined ? '' : `in:${room.record.name} `
+      // What is sealed is not searched.
+      mesh.over.searchFor =
+        room === undefined || room.record.partner !== undefined ? '' : `in:${room.record.name} `
       mesh.over.open('search')
       return
     case 'read-here':
@@ -45,7 +48,7 @@ export function obey(wish: Wish, mesh: MeshState, room: RoomState | undefined): 
 
 /** To the room before or after this one, or to one with unread messages. */
 function step(mesh: MeshState, room: RoomState | undefined, by: 1 | -1, isUnread: boolean): void {
-  const all = mesh.roomsInOrder
+  const all = allRooms(mesh)
   for (let at = all.findIndex((one) => one === room) + by; at >= 0 && at < all.length; at += by) {
     const next = all[at]
     if (next === undefined || (isUnread && next.unread === 0)) continue

@@ -24,7 +24,7 @@ export function fetchRest(mesh: MeshState): () => void {
     // Whoever holds files has them for others from then on.
     async () => (await import('./files/files.svelte.ts')).filesOf(mesh),
     async () => (await import('./i18n/sheet-language.svelte.ts')).sheetLanguage.fetch(language.code),
-    async () => (await import('./direct/direct.svelte.ts')).openDirect(mesh),
+    async () => (await import('./direct/direct.svelte.ts')).keepOpening(mesh),
     async () => void (mesh.isRested = true),
     ...[...Object.values(lateParts), ...parts, ...Object.values(sheets)],
   ]

@@ -68,14 +68,19 @@ export type TabEvent =
   | { readonly type: 'unreadable'; readonly cause: 'outdated' | 'blocked' | 'failed' }
 
 type PostCommand = Extract<Command, { type: 'post' }>
+type LetterCommand = Extract<DirectCommand, { type: 'write-letter' }>
 
 const databaseName = 'meshchat'
+/** What settles something that was handed to another tab. */
+const answers: ReadonlySet<string> = new Set(['posted', 'post-failed', 'letter-kept', 'letter-failed'])
 /** guess: on a slow link what is needed to type comes before what is needed to connect. */
 const screenFirstMs = 250
 /** guess: from a newcomer's name to the composer, also on a slow device. */
 const composerFirstMs = 500
 /** guess: somebody who thinks about a name for longer has the engine by then. */
 const thinkingMs = 3_000
+/** guess: a node that was not there is back. */
+const directRetryMs = 15_000
 /** guess: wishes that wait while the history opens. */
 const waitingMax = 256
 
@@ -83,9 +88,9 @@ const waitingMax = 256
 export function startMesh(homes: readonly [string, ...string[]]): Mesh {
   const listeners = new Set<(event: MeshEvent | TabEvent) => void>()
   /** Posts handed to another tab and not answered: that tab may be gone. */
-  const outstanding = new Map<string, PostCommand>()
+  const outstanding = new Map<string, PostCommand | LetterCommand>()
   const tell = (event: MeshEvent | TabEvent) => {
-    if (event.type === 'posted' || event.type === 'post-failed') outstanding.delete(event.token)
+    if (answers.has(event.type) && 'token' in event) outstanding.delete(event.token)
     for (const listener of listeners) listener(event)
   }
   const traffic: Traffic = { framesIn: 0, framesOut: 0, bytesIn: 0, bytesOut: 0, refused: new Map() }
@@ -102,6 +107,8 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
   let files: LatePart<FilesCommand, PageFiles> | undefined
   let direct: LatePart<DirectCommand, PageDirect> | undefined
   let helpers: SignalClient | undefined
+  /** The screen shows direct messages: whichever tab leads has to receive them. */
+  let wantsDirect = false
   let waiting: (Command | NodesCommand)[] = []
   let starts = 0
   let noteNamed: () => void = () => undefined
@@ -182,9 +189,16 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
       (await import('#adapters/browser/files/page-files.ts')).PageFiles.open(filesParts),
     )
     const directParts = { self: keys.self, history: store, command: runHere, tell: tellTabs }
-    direct = new LatePart(async () =>
-      (await import('#adapters/browser/direct/page-direct.ts')).PageDirect.open(directParts),
+    direct = new LatePart(
+      async () => (await import('#adapters/browser/direct/page-direct.ts')).PageDirect.open(directParts),
+      (wishes) => {
+        for (const wish of wishes)
+          if (wish.type === 'write-letter')
+            tellTabs({ type: 'letter-failed', token: wish.token, cause: 'not-stored' })
+        setTimeout(() => direct?.run({ type: 'start-direct' }), directRetryMs)
+      },
     )
+    if (wantsDirect) direct.run({ type: 'start-direct' })
     tell({ type: 'tab', role: 'leading' })
     const commands = waiting
     waiting = []
@@ -238,14 +252,21 @@ export function startMesh(homes: readonly [string, ...string[]]): Mesh {
   }
 
   const command = (wish: Command | NodesCommand) => {
+    if (wish.type === 'start-direct') wantsDirect = true
     if (runtime !== undefined || !tabs.isFollowing()) return runHere(wish)
-    if (wish.type === 'post') outstanding.set(wish.token, wish)
+    if (wish.type === 'post' || wish.type === 'write-letter') outstanding.set(wish.token, wish)
     tabs.sendCommand(wish)
   }
 
   /** Somebody else leads now. A text whose draft is gone was stored before; the others are handed on again. */
   const handOn = async () => {
     for (const wish of [...outstanding.values()]) {
+      // Said twice it counts once.
+      if (wish.type === 'write-letter') {
+        outstanding.delete(wish.token)
+        command(wish)
+        continue
+      }
       // The rest has no draft; said twice it says the same.
       const { body } = wish
       const isStored = body.type === 'message' && (await store.draft(wish.room)) !== body.text

@@ -37,7 +37,8 @@ export function dayOf(ms: number): string {
  * stored here.
  */
 export function writtenMs(event: PlacedEvent): number {
-  return Math.min(stampToMs(event.effective), event.storedAtMs)
+  // A direct message stands where it came; its author says when it was written.
+  return Math.min(stampToMs('letter' in event ? event.hlc : event.effective), event.storedAtMs)
 }
 
 export function statusWords(person: Pick<Person, 'status' | 'sinceMs' | 'isCutOff'>, nowMs: number): string {

@@ -72,6 +72,8 @@ interface State {
 const postPrefix = 'direct '
 /** guess: read together at the start. */
 const pageEvents = 200
+/** guess: the history could not be read, and can be then. */
+const retryMs = 10_000
 
 /** @param opened what the store answered to `open` @param emit is told what the screen may show; must not throw */
 export function startDirect(
@@ -115,10 +117,16 @@ function tick(state: State): void {
       },
       () => {
         state.load = 'due'
+        wake(state, retryMs)
       },
     )
   }
   feed(state, { type: 'tick' })
+}
+
+function wake(state: State, delayMs: number): void {
+  // Without all that stands nothing is sealed.
+  state.platform.timers.wake(state.load === 'due' ? Math.min(delayMs, retryMs) : delayMs, () => tick(state))
 }
 
 /** Everything that stands in the direct room, also what is carried for others: nobody can tell them apart. */
@@ -156,7 +164,7 @@ function feed(state: State, input: DirectInput): void {
   try {
     for (let next = state.queue.shift(); next !== undefined; next = state.queue.shift()) {
       if (state.isClosed) return
-      for (const effect of handleDirect(state.engine, next, state.platform.timers.nowMs()))
+      for (const effect of handleDirect(state.engine, next, state.platform.timers.wallMs()))
         execute(state, effect)
     }
   } finally {
@@ -165,7 +173,7 @@ function feed(state: State, input: DirectInput): void {
 }
 
 function execute(state: State, effect: DirectEffect): void {
-  const { self, store, sealing, timers, command } = state.platform
+  const { self, store, sealing, command } = state.platform
   switch (effect.type) {
     case 'make-prekey':
       return makePrekey(state, effect)
@@ -197,7 +205,7 @@ function execute(state: State, effect: DirectEffect): void {
     case 'keep':
       return keep(state, effect)
     case 'schedule':
-      return timers.wake(effect.delayMs, () => tick(state))
+      return wake(state, effect.delayMs)
     case 'emit':
       return state.emit(effect.event)
     default:
@@ -218,7 +226,7 @@ function makePrekey(
   { token, generation }: Extract<DirectEffect, { type: 'make-prekey' }>,
 ): void {
   const { store, sealing, timers } = state.platform
-  const prekey = { ...sealing.make(), generation, madeMs: timers.nowMs(), isPublished: false }
+  const prekey = { ...sealing.make(), generation, madeMs: timers.wallMs(), isPublished: false }
   const made = store.addPrekey(prekey).then((): DirectInput => {
     state.prekeys = [...state.prekeys, prekey]
     return { type: 'prekey-made', token, publicKey: prekey.publicKey }

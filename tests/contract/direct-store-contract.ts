@@ -86,6 +86,20 @@ export const directStoreContract: readonly ContractCase<DirectStore>[] = [
     },
   },
   {
+    name: 'no prekey takes the place of another of its generation',
+    run: async (store) => {
+      await store.open()
+      await store.addPrekey(prekey(1))
+      const other = { ...prekey(1), publicKey: new Uint8Array(32).fill(9) }
+      const answer = await store.addPrekey(other).then(
+        () => 'taken',
+        () => 'refused',
+      )
+      equal(answer, 'refused', 'the second')
+      equal((await store.open()).prekeys, [prekey(1)], 'the first')
+    },
+  },
+  {
     name: 'prekeys come back with their secrets, the newest last, know that they were published, and are destroyed by age',
     run: async (store) => {
       await store.open()

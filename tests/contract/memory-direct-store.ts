@@ -32,6 +32,8 @@ export class MemoryDirectStore implements DirectStore {
   }
 
   async addPrekey(prekey: KeptPrekey): Promise<void> {
+    if (this.prekeys.some(({ generation }) => generation === prekey.generation))
+      throw new Error('there is one of this generation')
     this.prekeys.push(prekey)
   }
 

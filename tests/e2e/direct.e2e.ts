@@ -121,4 +121,36 @@ describe('direct messages', () => {
     await ana.page.getByRole('button', { name: 'Save' }).click()
     await bill.sees('At the front door')
   })
+
+  it('on plain http, in several tabs: whichever leads receives them, and all show them', async () => {
+    scene = new Scene()
+    const node = await scene.helper({
+      args: ['--name', 'node-a', '--port', '0', '--stun-port', '0', '--host', '127.0.0.1', '--memory'],
+    })
+    const url = node.url.replace(/localhost|127\.0\.0\.1/, 'node1.local.mesh')
+    const mesh = { args: ['--host-resolver-rules=MAP *.local.mesh 127.0.0.1'] }
+    const ana = await Person.arrive(await scene.browser(mesh), url, 'Ana')
+    const bills = await scene.browser(mesh)
+    const bill = await Person.arrive(bills, url, 'Bill')
+    await ana.reaches(1)
+    const second = new Person(await bills.context.newPage(), 'Bill')
+    await second.page.goto(url)
+    await second.page.getByText('also open in another tab').first().waitFor()
+    await openConversation(ana, 'Bill')
+    await writeTo(ana, 'Bill', 'One')
+    for (const tab of [bill, second]) {
+      await tab.page.getByRole('link', { name: 'Ana, 1 unread' }).click({ timeout: 60_000 })
+      await tab.sees('One')
+    }
+    await writeTo(second, 'Ana', 'Two, from the tab that follows')
+    for (const one of [ana, bill]) await one.sees('Two, from the tab that follows')
+    await second.seesState('Two, from the tab that follows', 'delivered 1 of 1')
+    await bill.page.close()
+    await writeTo(ana, 'Bill', 'Three')
+    await second.sees('Three')
+    await ana.seesState('Three', 'delivered 1 of 1')
+    await second.page.reload()
+    await second.sees('Three')
+    expect(await second.texts()).toEqual(['One', 'Two, from the tab that follows', 'Three'])
+  })
 })

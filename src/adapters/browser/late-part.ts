@@ -10,14 +10,17 @@ export interface Part<Wish> {
 
 export class LatePart<Wish, Fetched extends Part<Wish>> {
   private readonly load: () => Promise<Fetched>
+  private readonly lost: ((wishes: readonly Wish[]) => void) | undefined
   private waiting: Wish[] = []
   private isLoading = false
   private isClosed = false
   /** Undefined until it is there. */
   part: Fetched | undefined
 
-  constructor(load: () => Promise<Fetched>) {
+  /** @param lost is told what was wished for nothing, when it could not be fetched; else that waits for the next wish */
+  constructor(load: () => Promise<Fetched>, lost?: (wishes: readonly Wish[]) => void) {
     this.load = load
+    this.lost = lost
   }
 
   /** The first wish fetches what it takes. */
@@ -33,7 +36,10 @@ export class LatePart<Wish, Fetched extends Part<Wish>> {
         for (const one of this.waiting.splice(0)) part.run(one)
       },
       // No node to fetch it from, or nothing can be kept here: the next wish tries again.
-      () => (this.isLoading = false),
+      () => {
+        this.isLoading = false
+        if (!this.isClosed && this.lost !== undefined) this.lost(this.waiting.splice(0))
+      },
     )
   }
 

@@ -1,5 +1,5 @@
 /** Direct messages on the screen: each conversation is a room of its own, which exists on the devices of two people only. */
-import { conversationOf } from '#mesh/direct/letter.ts'
+import { chanceBytesLength, conversationOf } from '#mesh/direct/letter.ts'
 import { directRoom } from '#mesh/direct/sealed-body.ts'
 import type { Holder } from '#mesh/delivery.ts'
 import type { MeshEvent } from '#mesh/effects.ts'
@@ -7,6 +7,7 @@ import type { PeerId, RoomId } from '#mesh/ids.ts'
 import type { DirectEvent, Letters, Mesh } from '../start.ts'
 import type { MeshState } from '../state/mesh.svelte.ts'
 import { RoomState } from '../state/room.svelte.ts'
+import { settings } from '../state/settings.svelte.ts'
 
 export class Direct {
   #mesh: MeshState
@@ -25,7 +26,11 @@ export class Direct {
         const partner = 'room' in wish ? this.#room(wish.room)?.record.partner : undefined
         // Nothing else is said of a conversation.
         if (wish.type !== 'post' || partner === undefined) return
-        mesh.source.command({ type: 'write-letter', token: wish.token, to: partner, body: wish.body })
+        const { token, body } = wish
+        // What is in a file would not be sealed.
+        if (body.type === 'file') return
+        const chance = crypto.getRandomValues(new Uint8Array(chanceBytesLength))
+        mesh.source.command({ type: 'write-letter', token, to: partner, chance, body })
       },
     }
   }
@@ -56,9 +61,8 @@ export class Direct {
     const record = { room, partner, joinedAtMs: Date.now(), name: this.#mesh.nameOf(partner) }
     const begun = new RoomState(this.#source, record, () => this.#self)
     begun.takeHolders(this.#holders)
-    begun.reachable = this.#isReachable
+    begun.reachable = this.#isReachable(partner)
     this.conversations = [...this.conversations, begun]
-    begun.selfKnown()
     return begun
   }
 
@@ -69,7 +73,7 @@ export class Direct {
         const { added, moved } = event
         room.take({ type: 'messages', room: room.record.room, added, moved })
         // It was kept before it was told: a conversation that has just begun may have counted it already.
-        void room.recount()
+        if (added.length > 0 && settings.quietOf(event.partner) !== 'hidden') void room.recount()
         return void this.#mesh.announce(room, added)
       }
       case 'letter-kept':
@@ -81,9 +85,9 @@ export class Direct {
   }
 
   #kept({ composing, record }: RoomState, token: string): void {
-    composing.posted(token)
-    // Elsewhere it goes in the transaction that keeps the message.
-    if (composing.draft === '') void this.#source.history.saveDraft(record.room, '')
+    // Elsewhere the draft goes in the transaction that keeps the message.
+    if (composing.posted(token) && composing.draft === '')
+      void this.#source.history.saveDraft(record.room, '')
   }
 
   /** Who holds what carries letters. */
@@ -96,15 +100,17 @@ export class Direct {
   /** Names and reach have changed. */
   spreadReach(): void {
     for (const room of this.conversations) {
-      room.reachable = this.#isReachable
       const { partner } = room.record
-      const name = partner === undefined ? '' : this.#mesh.nameOf(partner)
+      if (partner === undefined) continue
+      room.reachable = this.#isReachable(partner)
+      const name = this.#mesh.nameOf(partner)
       if (name !== room.record.name) room.record = { ...room.record, name }
     }
   }
 
-  get #isReachable(): boolean {
-    return this.#mesh.reach.rooms.includes(directRoom)
+  /** It is on its way only while who is to have it is there. */
+  #isReachable(partner: PeerId): boolean {
+    return this.#mesh.people.some(({ peer, inReach }) => peer === partner && inReach)
   }
 
   /** As they are listed: what is unread first. */
@@ -125,15 +131,37 @@ function faultOf(cause: Cause): 'too-long' | 'busy' | 'closed' {
   return cause === 'not-stored' || cause === 'self' ? 'closed' : cause
 }
 
+/** guess: until then a node is back, or a disk. */
+const retryMs = 10_000
+
+let opening: Promise<Direct> | undefined
+
 /** Fetches what is kept, once. @returns undefined while nobody knows whose letters they are */
-export async function openDirect(mesh: MeshState): Promise<void> {
-  if (mesh.self === undefined || mesh.direct !== undefined) return
+export async function openDirect(mesh: MeshState): Promise<Direct | undefined> {
+  if (mesh.self === undefined || mesh.direct !== undefined) return mesh.direct
   opening ??= Direct.open(mesh, mesh.self)
   try {
     mesh.direct = await opening
   } finally {
     opening = undefined
   }
+  // Who holds what was told before anybody listened.
+  mesh.command({ type: 'announce' })
+  return mesh.direct
 }
 
-let opening: Promise<Direct> | undefined
+/** Until it is open. */
+export async function keepOpening(mesh: MeshState): Promise<void> {
+  try {
+    if ((await openDirect(mesh)) !== undefined) return
+  } catch (error) {
+    // No node to fetch it from, or the browser lets nothing be read now.
+    if (!(error instanceof TypeError) && !(error instanceof DOMException)) throw error
+  }
+  setTimeout(() => void keepOpening(mesh), retryMs)
+}
+
+/** Channels and conversations, as they are listed. */
+export function allRooms(mesh: MeshState): readonly RoomState[] {
+  return [...mesh.roomsInOrder, ...(mesh.direct?.inOrder ?? [])]
+}

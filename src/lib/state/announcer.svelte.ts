@@ -65,7 +65,9 @@ export class Announcer {
     this.#timer ??= setTimeout(() => this.#tell(), pauseMs)
   }
 
-  #isMention({ text }: News): boolean {
+  #isMention({ room, text }: News): boolean {
+    // What is said to one person alone is meant for that one.
+    if (room.record.partner !== undefined) return true
     return mentions(
       text,
       ['here', 'all', this.#mesh.name].filter((name) => name !== ''),

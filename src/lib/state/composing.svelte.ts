@@ -170,7 +170,8 @@ export class Composing {
     return `${this.#room}-${crypto.getRandomValues(new Uint32Array(2)).join('-')}`
   }
 
-  posted(token: string): void {
+  /** @returns whether it was a message that was written here */
+  posted(token: string): boolean {
     const change = this.#changes.get(token)
     this.#changes.delete(token)
     if (change?.type === 'edit' && this.editing?.id === change.target && this.edited === change.text) {
@@ -178,7 +179,7 @@ export class Composing {
       this.#editedAtMs = performance.now()
     }
     const text = this.#pending.get(token)
-    if (text === undefined) return
+    if (text === undefined) return false
     this.#pending.delete(token)
     this.#stalled.delete(token)
     if (this.replyTo === this.#answered.get(token)) this.replyTo = undefined
@@ -194,6 +195,7 @@ export class Composing {
     const wantsMore = this.#wantsMore
     this.#wantsMore = false
     if (wantsMore && this.draft.trim() !== '') this.post()
+    return true
   }
 
   /** Nobody has answered: the tab that stores may be gone. The text stays; a late answer still clears it. */

@@ -1,4 +1,5 @@
 /** Channels that people in reach are in and this device is not, and what they are called. Rule M11 in PROTOCOL.md. */
+import { directRoom } from '#mesh/direct/sealed-body.ts'
 import type { RoomCard } from '#mesh/effects.ts'
 import type { RoomId } from '#mesh/ids.ts'
 import type { MeshState } from './mesh.svelte.ts'
@@ -46,6 +47,7 @@ export class Directory {
       for (const room of person.rooms) counts.set(room, (counts.get(room) ?? 0) + 1)
     }
     for (const { record } of this.#mesh.rooms) counts.delete(record.room)
+    counts.delete(directRoom)
     return [...counts]
       .map(([room, people]) => ({ room, people, card: this.#cards.get(room) }))
       .sort((a, b) => b.people - a.people || (a.room < b.room ? -1 : 1))

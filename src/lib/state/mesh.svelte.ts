@@ -108,7 +108,7 @@ export class MeshState {
         return this.room(event.room)?.takeHolders(event.holders)
       case 'settled':
       case 'posted':
-        return this.room(event.room)?.composing.posted(event.token)
+        return void this.room(event.room)?.composing.posted(event.token)
       case 'post-failed':
         for (const room of this.rooms) room.composing.failed(event.token, event.cause)
         return this.#notCreated(event)
@@ -294,7 +294,8 @@ export class MeshState {
   }
 
   get waitingCount(): number {
-    return this.rooms.reduce((sum, room) => sum + room.waitingCount, 0)
+    const all = [...this.rooms, ...(this.direct?.conversations ?? [])]
+    return all.reduce((sum, room) => sum + room.waitingCount, 0)
   }
 
   /** First run: a name, and the channel that everybody is in. */
@@ -335,7 +336,7 @@ export class MeshState {
 
   /** Everything in all channels has been seen. */
   async readAll(): Promise<void> {
-    await Promise.all(this.rooms.map((room) => room.readAll()))
+    await Promise.all([...this.rooms, ...(this.direct?.conversations ?? [])].map((room) => room.readAll()))
     this.tell(language.words.channels.allRead)
   }
 

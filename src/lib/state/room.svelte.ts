@@ -43,6 +43,7 @@ export class RoomState {
   #gapTimer: ReturnType<typeof setTimeout> | undefined
   #readMark: Position | undefined
   #isWanted = false
+  #begun: Promise<void>
   #tellOpened: () => void = () => undefined
   #whenOpened = new Promise<void>((resolve) => (this.#tellOpened = resolve))
   unread = $state(0)
@@ -79,7 +80,7 @@ export class RoomState {
       changed: () => this.#abouts.keepOnly([...this.events, ...this.rulings.pins]),
       show: (change) => this.#show(change),
     })
-    void this.#begin()
+    this.#begun = this.#begin()
   }
 
   get events(): readonly PlacedEvent[] {
@@ -146,6 +147,8 @@ export class RoomState {
 
   async #openNow(): Promise<void> {
     if (this.isOpened) return
+    // A channel has begun long before its device is known; a conversation begins with it.
+    if (this.record.partner !== undefined) await this.#begun
     // What moderators took away is not shown for a moment first; nor does anybody wait for a node that is gone.
     await Promise.race([this.#heed([]), this.rulings.patience()])
     const mark = this.#readMark
@@ -313,6 +316,9 @@ export class RoomState {
 
   /** Who holds an own message, as they say. */
   holdersOf(event: PlacedEvent): readonly Holder[] {
+    const { partner } = this.record
+    if (partner !== undefined && letterState(event)?.type === 'delivered')
+      return [{ device: partner, role: 'reader', feed: event.feed, ranges: [] }]
     return this.#holders.filter(
       ({ feed, ranges, counted }) =>
         feed === event.feed &&

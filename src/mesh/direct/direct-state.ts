@@ -219,7 +219,10 @@ export function createDirect(self: PeerId, stored: StoredDirect): DirectEngine {
     isLoaded: false,
     answered: new Map(),
     known: new Map(),
-    unconfirmed: new Map(stored.unconfirmed.map((letter) => [letter.id, letter])),
+    // Those that wait are sealed in the order in which they were written.
+    unconfirmed: new Map(
+      [...stored.unconfirmed].sort((a, b) => a.atMs - b.atMs).map((letter) => [letter.id, letter]),
+    ),
     kept: new Set([...stored.kept, ...stored.unconfirmed, ...stored.received].map(idOf)),
     received: new Map(stored.received.map((letter) => [letter.id, letter])),
     writing: new Map(),

@@ -12,12 +12,12 @@ export interface ShownLetter extends PlacedEvent {
 const noIncarnation = new Uint8Array(16)
 
 /**
- * @param storedAtMs when it was kept here first
+ * @param kept when it was kept here first, ms, and where it stands in the conversation
  * @param carrier the event that carries an own one: who holds that holds the letter
  */
 export function showLetter(
   { id, author, to, said, atMs, state }: Letter,
-  storedAtMs: number,
+  { storedAtMs, effective }: Pick<PlacedEvent, 'storedAtMs' | 'effective'>,
   carrier?: Pick<PlacedEvent, 'feed' | 'seq'>,
 ): ShownLetter {
   const stamp = stampFromMs(atMs)
@@ -34,7 +34,7 @@ export function showLetter(
     body: said.body,
     id,
     signature: undefined,
-    effective: stamp,
+    effective,
     storedAtMs,
     audience: [to],
     letter: state,

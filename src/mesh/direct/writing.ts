@@ -29,6 +29,9 @@ export function write(
   if (engine.unconfirmed.size + engine.writing.size >= directLimits.unconfirmedMax)
     return emit(out, { type: 'write-failed', token, cause: 'busy' })
   const id = letterIdOf(engine.self, to, said)
+  // Said again by who was not answered: it is the same one.
+  if (engine.writing.has(id)) return
+  if (engine.kept.has(id)) return emit(out, { type: 'written', token, id })
   const letter: Letter = {
     id,
     author: engine.self,

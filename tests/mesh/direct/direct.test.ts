@@ -104,6 +104,42 @@ describe('direct messages', () => {
     expect(ana.states()).toEqual(['delivered'])
   })
 
+  it('[Q6] are sealed in the order in which they were written, whatever order the disk has them in', () => {
+    const { ana, bill } = two()
+    settle(ana)
+    for (const text of ['one', 'two', 'three']) {
+      ana.write(bill, text)
+      ana.nowMs += 1_000
+    }
+    ana.letters = new Map([...ana.letters].reverse())
+    ana.restart()
+    settle(ana, bill)
+    settle(ana, bill)
+    expect(bill.textsOf(ana)).toEqual(['one', 'two', 'three'])
+  })
+
+  it('[Q6] are the same ones when whoever was not answered says them again', () => {
+    const { office, ana, bill } = two()
+    settle(ana, bill)
+    const said = {
+      type: 'said',
+      kind: 1,
+      chance: new Uint8Array(6).fill(3),
+      body: new Uint8Array([65]),
+    } as const
+    ana.tell({ type: 'write', token: 'first', to: bill.self, said })
+    ana.tell({ type: 'write', token: 'again', to: bill.self, said })
+    settle(ana, bill)
+    ana.restart()
+    ana.tell({ type: 'write', token: 'later', to: bill.self, said })
+    settle(ana, bill)
+    const written = ana.news.flatMap((news) => (news.type === 'written' ? [news.token] : []))
+    expect(written).toEqual(['first', 'again', 'later'])
+    expect(bill.textsOf(ana)).toEqual(['A'])
+    // It, and what confirms it.
+    expect(office.letters().length).toBe(2)
+  })
+
   it('[Q6] are never online together with their author: a carrier brings them', () => {
     const { ana, bill } = two()
     settle(bill)

@@ -1,12 +1,14 @@
 /** The store of direct messages in a browser. */
 import { bytesEqual } from '#mesh/bytes.ts'
+import { stampFromMs } from '#mesh/clock.ts'
 import type { Keeping, Letter } from '#mesh/direct/direct-state.ts'
 import { keepLetters } from '#mesh/direct/keeping.ts'
+import { conversationOf } from '#mesh/direct/letter.ts'
 import type { EventId, PeerId } from '#mesh/ids.ts'
 import type { DirectStore, KeptPrekey, OpenedDirect } from '#runtime/ports.ts'
 import {
   lettersName,
-  openLetters,
+  LettersConnection,
   toStored,
   writing,
   type LettersDatabase,
@@ -17,19 +19,15 @@ type Writing = ReturnType<typeof writing>
 
 export class IndexedDbDirectStore implements DirectStore {
   private readonly self: PeerId
-  private readonly name: string
-  private connection: Promise<LettersDatabase> | undefined
+  private readonly connection: LettersConnection
 
   constructor(self: PeerId, name = lettersName) {
     this.self = self
-    this.name = name
+    this.connection = new LettersConnection(name)
   }
 
   private database(): Promise<LettersDatabase> {
-    this.connection ??= openLetters(this.name)
-    // One that did not open is tried again at the next use.
-    this.connection.catch(() => (this.connection = undefined))
-    return this.connection
+    return this.connection.open()
   }
 
   async open(): Promise<OpenedDirect> {
@@ -72,15 +70,30 @@ export class IndexedDbDirectStore implements DirectStore {
       keepLetters(this.self, now, keeping)
       for (const letter of now.values()) {
         const known = before.get(letter.id)
-        if (letter !== known) await letters.put(toStored(letter, known?.storedAtMs ?? Date.now()))
+        if (letter !== known) await letters.put(toStored(letter, known ?? (await this.newPlace(tx, letter))))
       }
       if (keeping.looked !== undefined) await tx.objectStore('looked').put(true, keeping.looked)
     })
   }
 
+  /** Whatever clocks say, what comes later stands later: what came last is what somebody has not read. */
+  private async newPlace(
+    tx: Writing,
+    { author, to, atMs }: Letter,
+  ): Promise<Pick<StoredLetter, 'storedAtMs' | 'effective'>> {
+    const conversation = conversationOf(author, to)
+    const all = IDBKeyRange.bound([conversation], [conversation, []])
+    const last = await tx.objectStore('letters').index('order').openCursor(all, 'prev')
+    return {
+      storedAtMs: Date.now(),
+      effective: Math.max(stampFromMs(atMs), (last?.value.effective ?? -1) + 1),
+    }
+  }
+
   addPrekey(prekey: KeptPrekey): Promise<void> {
     return this.write(async (tx) => {
-      await tx.objectStore('prekeys').put(prekey)
+      // Never another one under a generation that may be published: two tabs may lead for a moment.
+      await tx.objectStore('prekeys').add(prekey)
     })
   }
 
@@ -113,7 +126,7 @@ export class IndexedDbDirectStore implements DirectStore {
   }
 
   close(): void {
-    void this.connection?.then((database) => database.close())
+    this.connection.close()
   }
 }
 

@@ -2,8 +2,14 @@
 import type { PlacedEvent } from '#mesh/clock.ts'
 import { showLetter, type ShownLetter } from '#mesh/direct/shown.ts'
 import type { EventId, PeerId, RoomId } from '#mesh/ids.ts'
+import { messageText } from '#mesh/timeline/body.ts'
 import type { HistoryQuery, Position, Store } from '#runtime/ports.ts'
-import { lettersName, openLetters, type LettersDatabase, type StoredLetter } from './letters-database.ts'
+import {
+  lettersName,
+  LettersConnection,
+  type LettersDatabase,
+  type StoredLetter,
+} from './letters-database.ts'
 
 /** guess: letters looked at to count the unread ones. */
 const countedMax = 4_000
@@ -14,14 +20,19 @@ type Mesh = Pick<Store, 'find' | 'draft' | 'saveDraft' | 'readMark' | 'saveReadM
 export class LettersHistory {
   private readonly self: PeerId
   private readonly mesh: Mesh
-  private readonly database: Promise<LettersDatabase>
+  private readonly connection = new LettersConnection(lettersName)
 
   constructor(self: PeerId, mesh: Mesh) {
     this.self = self
     this.mesh = mesh
-    this.database = openLetters(lettersName)
-    // Whoever asks for something is told.
-    this.database.catch(() => undefined)
+  }
+
+  private get database(): Promise<LettersDatabase> {
+    return this.connection.open()
+  }
+
+  close(): void {
+    this.connection.close()
   }
 
   /** @returns with whom there are letters */
@@ -76,7 +87,7 @@ export class LettersHistory {
     let count = 0
     let cursor = await index.openCursor(positionRange(room, undefined, after))
     for (let steps = 0; cursor !== null && count < limit && steps < countedMax; steps++) {
-      if (cursor.value.author !== except) count += 1
+      if (cursor.value.author !== except && isMessage(cursor.value)) count += 1
       cursor = await cursor.continue()
     }
     return count
@@ -107,7 +118,7 @@ export class LettersHistory {
     return letters.map((letter) =>
       showLetter(
         letter,
-        letter.storedAtMs,
+        letter,
         events.find(({ id }) => id === letter.event),
       ),
     )
@@ -118,4 +129,9 @@ function positionRange(room: RoomId, before: Position | undefined, after: Positi
   const low = after === undefined ? [room] : [room, after.effective, after.id]
   const high = before === undefined ? [room, []] : [room, before.effective, before.id]
   return IDBKeyRange.bound(low, high, after !== undefined, before !== undefined)
+}
+
+/** Somebody may send what has no place in a conversation; nobody sees it. */
+function isMessage({ said }: StoredLetter): boolean {
+  return messageText({ ...said, epoch: 0 }) !== undefined
 }

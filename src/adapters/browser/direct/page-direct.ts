@@ -1,6 +1,6 @@
 /** Direct messages of one page: their engine on the page's mesh, the store, and what the screen wishes. */
 import type { DirectNews } from '#mesh/direct/direct-state.ts'
-import { chanceBytesLength } from '#mesh/direct/letter.ts'
+import { confirmedName } from '#mesh/direct/letter.ts'
 import type { ShownLetter } from '#mesh/direct/shown.ts'
 import type { Command, MeshEvent } from '#mesh/effects.ts'
 import { feedAuthor, type EventId, type PeerId } from '#mesh/ids.ts'
@@ -14,7 +14,14 @@ import { LettersHistory } from './letters-history.ts'
 
 export type DirectCommand =
   | { readonly type: 'start-direct' }
-  | { readonly type: 'write-letter'; readonly token: string; readonly to: PeerId; readonly body: Body }
+  | {
+      readonly type: 'write-letter'
+      readonly token: string
+      readonly to: PeerId
+      /** Drawn where it was written: handed on again it is the same one. */
+      readonly chance: Uint8Array
+      readonly body: Body
+    }
 
 export type DirectEvent =
   | {
@@ -50,6 +57,8 @@ export class PageDirect {
   private readonly parts: DirectParts
   /** Letters that this page has told of, and those that were kept before it began. */
   private readonly shown: Set<EventId>
+  /** The same by what confirmations call them. */
+  private readonly named: Map<string, EventId>
   /** News are told in their order, however long it takes to read what they are about. */
   private telling: Promise<void> = Promise.resolve()
 
@@ -57,6 +66,7 @@ export class PageDirect {
     this.direct = direct
     this.parts = parts
     this.shown = shown
+    this.named = new Map([...shown].map((id) => [confirmedName(id), id]))
     this.history = new LettersHistory(parts.self, parts.history)
   }
 
@@ -79,9 +89,8 @@ export class PageDirect {
 
   run(wish: DirectCommand): void {
     if (wish.type === 'start-direct') return
-    const { token, to, body } = wish
+    const { token, to, chance, body } = wish
     const { kind, bytes } = encodeBody(body)
-    const chance = crypto.getRandomValues(new Uint8Array(chanceBytesLength))
     this.direct.write(token, to, { type: 'said', kind, chance, body: bytes })
   }
 
@@ -103,7 +112,7 @@ export class PageDirect {
   }
 
   private tellConfirmed(by: PeerId, names: readonly string[]): void {
-    const ids = [...this.shown].filter((id) => names.some((name) => id.startsWith(name)))
+    const ids = names.flatMap((name) => this.named.get(name) ?? [])
     if (ids.length > 0) this.tellAgain(ids, by)
   }
 
@@ -115,7 +124,10 @@ export class PageDirect {
         for (const [partner, these] of byPartner(this.parts.self, letters, by)) {
           const added = these.filter(({ id }) => !this.shown.has(id))
           const moved = these.filter(({ id }) => this.shown.has(id))
-          for (const { id } of added) this.shown.add(id)
+          for (const { id } of added) {
+            this.shown.add(id)
+            this.named.set(confirmedName(id), id)
+          }
           this.parts.tell({ type: 'letters', partner, added, moved })
         }
       })
@@ -125,6 +137,7 @@ export class PageDirect {
 
   close(): void {
     this.direct.close()
+    this.history.close()
   }
 }
 
