@@ -4,7 +4,7 @@
  */
 import type { PlacedEvent, Placement } from '#mesh/clock.ts'
 import type { LinkId, StoreFailure, StoredState, StoreWrite, HangUpReason } from '#mesh/effects.ts'
-import type { Keeping, Letter, OwnPrekey, StoredDirect } from '#mesh/direct/direct-state.ts'
+import type { Keeping, OwnPrekey, StoredDirect } from '#mesh/direct/direct-state.ts'
 import type { FileRecord, Wish, WriteResult } from '#mesh/files/file-state.ts'
 import type { Content } from '#mesh/files/content.ts'
 import type { Block, FileId } from '#mesh/files/hash-tree.ts'
@@ -146,8 +146,6 @@ export interface DirectStore {
   notePublished(publicKey: Uint8Array): Promise<void>
   /** P2: they are overwritten by nothing that a page reaches; as far as the platform lets go of them they are gone. */
   destroyPrekeys(madeBeforeMs: number): Promise<void>
-  /** Those of these letters that are kept, as they are now. In no order. */
-  find(ids: readonly EventId[]): Promise<readonly Letter[]>
   close(): void
 }
 

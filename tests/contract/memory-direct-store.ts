@@ -7,7 +7,7 @@ import type { DirectStore, KeptPrekey, OpenedDirect } from '../../src/runtime/po
 
 export class MemoryDirectStore implements DirectStore {
   private readonly self: PeerId
-  readonly letters = new Map<EventId, Letter>()
+  private readonly letters = new Map<EventId, Letter>()
   private readonly looked = new Set<EventId>()
   private prekeys: KeptPrekey[] = []
 
@@ -45,10 +45,6 @@ export class MemoryDirectStore implements DirectStore {
 
   async destroyPrekeys(madeBeforeMs: number): Promise<void> {
     this.prekeys = this.prekeys.filter(({ madeMs }) => madeMs >= madeBeforeMs)
-  }
-
-  async find(ids: readonly EventId[]): Promise<readonly Letter[]> {
-    return ids.flatMap((id) => this.letters.get(id) ?? [])
   }
 
   close(): void {}

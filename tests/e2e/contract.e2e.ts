@@ -112,7 +112,7 @@ describe('contracts in a real page', () => {
   })
 
   it('direct store contract: IndexedDB', async () => {
-    allOk(await page.evaluate(() => contracts.directStore()), 3)
+    allOk(await page.evaluate(() => contracts.directStore()), 4)
   })
 
   /** @returns what the worker says in the end */

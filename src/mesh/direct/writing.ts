@@ -26,12 +26,12 @@ export function write(
   if (sealedBytes(length, 1) === undefined)
     return emit(out, { type: 'write-failed', token, cause: 'too-long' })
   if (to === engine.self) return emit(out, { type: 'write-failed', token, cause: 'self' })
-  if (engine.unconfirmed.size + engine.writing.size >= directLimits.unconfirmedMax)
-    return emit(out, { type: 'write-failed', token, cause: 'busy' })
   const id = letterIdOf(engine.self, to, said)
   // Said again by who was not answered: it is the same one.
   if (engine.writing.has(id)) return
   if (engine.kept.has(id)) return emit(out, { type: 'written', token, id })
+  if (engine.unconfirmed.size + engine.writing.size >= directLimits.unconfirmedMax)
+    return emit(out, { type: 'write-failed', token, cause: 'busy' })
   const letter: Letter = {
     id,
     author: engine.self,

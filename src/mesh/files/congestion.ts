@@ -247,13 +247,12 @@ function noteTrip(state: Congestion, tookMs: number, nowMs: number): number {
 export interface Arrivals {
   newest: number
   before: [number, number]
-  /** What the other side has not been told of: parts, and their bytes. */
-  untold: number
+  /** What the other side has not been told of, bytes. */
   untoldBytes: number
 }
 
 export function createArrivals(): Arrivals {
-  return { newest: -1, before: [0, 0], untold: 0, untoldBytes: 0 }
+  return { newest: -1, before: [0, 0], untoldBytes: 0 }
 }
 
 /** C16. @returns whether it is time to say so */
@@ -266,7 +265,6 @@ export function noteArrived(state: Arrivals, number: number, bytes: number): boo
     const bit = -ahead - 1
     state.before[bit < 32 ? 0 : 1] |= 1 << (bit & 31)
   }
-  state.untold += 1
   state.untoldBytes += bytes
   // Where parts are lost, what is said of them is, too.
   return state.untoldBytes >= fileLimits.untoldBytes || hasHoles(state)

@@ -54,7 +54,6 @@ export function tellGot(link: FileLink, part: Frame<'part'>, out: FileEffect[]):
 }
 
 function sayGot({ id, arrivals }: FileLink, out: FileEffect[]): void {
-  arrivals.untold = 0
   arrivals.untoldBytes = 0
   const { newest, before } = arrivals
   send(out, id, { type: 'got', newest, before: [...before] })
@@ -89,7 +88,7 @@ export function takePart(
   link.coming.delete(key)
   hearGood(file, link, nowMs)
   settleAsk(engine, file, chunk, link.id)
-  if (link.arrivals.untold > 0) sayGot(link, out)
+  if (link.arrivals.untoldBytes > 0) sayGot(link, out)
   adaptDepth(link, nowMs - askedMs, nowMs)
   if (file.held.has(chunk) || file.writing.has(chunk)) return
   // Others who were asked for it too need not send it.

@@ -119,12 +119,6 @@ export class IndexedDbDirectStore implements DirectStore {
     })
   }
 
-  async find(ids: readonly EventId[]): Promise<readonly Letter[]> {
-    const { store } = (await this.database()).transaction('letters')
-    const found = await Promise.all(ids.map((id) => store.get(id)))
-    return found.filter((letter) => letter !== undefined)
-  }
-
   close(): void {
     this.connection.close()
   }

@@ -55,18 +55,15 @@ export class PageDirect {
   private readonly direct: DirectRuntime
   private readonly history: LettersHistory
   private readonly parts: DirectParts
-  /** Letters that this page has told of, and those that were kept before it began. */
-  private readonly shown: Set<EventId>
-  /** The same by what confirmations call them. */
-  private readonly named: Map<string, EventId>
+  /** Letters that this page has told of, and those that were kept before it began, by what confirmations call them. */
+  private readonly shown: Map<string, EventId>
   /** News are told in their order, however long it takes to read what they are about. */
   private telling: Promise<void> = Promise.resolve()
 
-  private constructor(direct: DirectRuntime, parts: DirectParts, shown: Set<EventId>) {
+  private constructor(direct: DirectRuntime, parts: DirectParts, kept: readonly EventId[]) {
     this.direct = direct
     this.parts = parts
-    this.shown = shown
-    this.named = new Map([...shown].map((id) => [confirmedName(id), id]))
+    this.shown = new Map(kept.map((id) => [confirmedName(id), id]))
     this.history = new LettersHistory(parts.self, parts.history)
   }
 
@@ -74,7 +71,6 @@ export class PageDirect {
     const { self, history, command } = parts
     const store = new IndexedDbDirectStore(self)
     const opened = await store.open()
-    const shown = new Set(opened.kept)
     const begun: { page?: PageDirect } = {}
     const early: DirectNews[] = []
     const platform = { self, store, history, sealing, timers: createTimers(), command }
@@ -82,7 +78,7 @@ export class PageDirect {
       if (begun.page === undefined) early.push(news)
       else begun.page.heard(news)
     })
-    begun.page = new PageDirect(direct, parts, shown)
+    begun.page = new PageDirect(direct, parts, opened.kept)
     for (const news of early) begun.page.heard(news)
     return begun.page
   }
@@ -112,7 +108,7 @@ export class PageDirect {
   }
 
   private tellConfirmed(by: PeerId, names: readonly string[]): void {
-    const ids = names.flatMap((name) => this.named.get(name) ?? [])
+    const ids = names.flatMap((name) => this.shown.get(name) ?? [])
     if (ids.length > 0) this.tellAgain(ids, by)
   }
 
@@ -122,12 +118,10 @@ export class PageDirect {
       .then(() => this.history.find(ids))
       .then((letters) => {
         for (const [partner, these] of byPartner(this.parts.self, letters, by)) {
-          const added = these.filter(({ id }) => !this.shown.has(id))
-          const moved = these.filter(({ id }) => this.shown.has(id))
-          for (const { id } of added) {
-            this.shown.add(id)
-            this.named.set(confirmedName(id), id)
-          }
+          const isShown = ({ id }: ShownLetter) => this.shown.has(confirmedName(id))
+          const added = these.filter((letter) => !isShown(letter))
+          const moved = these.filter(isShown)
+          for (const { id } of added) this.shown.set(confirmedName(id), id)
           this.parts.tell({ type: 'letters', partner, added, moved })
         }
       })

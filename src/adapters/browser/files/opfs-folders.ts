@@ -23,8 +23,8 @@ const slots = ['0', '1'] as const
 const slotHeadBytes = 8
 
 /**
- * measured (Chromium 156, a collection every 20 ms): of some 500 handles that nothing else refers to one is collected while
- * it opens, and whoever waits for it waits for ever. They are referred to from here until they answer.
+ * measured (Chromium 156): a handle that nothing refers to any more may be collected while it opens, and whoever waits for
+ * it waits for ever. They are referred to from here until they answer.
  */
 const opening = new Set<FileHandle>()
 
