@@ -15,6 +15,7 @@ import type { Said } from '#mesh/direct/letter.ts'
 import { directRoom } from '#mesh/direct/sealed-body.ts'
 import { unreachable, type Command, type MeshEvent } from '#mesh/effects.ts'
 import type { EventId, PeerId } from '#mesh/ids.ts'
+import { InputQueue } from './input-queue.ts'
 import type { DirectStore, KeptPrekey, OpenedDirect, Position, Store, Timers } from './ports.ts'
 
 /** X25519, 32 bytes each. */
@@ -61,12 +62,10 @@ interface State {
   readonly platform: DirectPlatform
   readonly emit: (news: DirectNews) => void
   readonly engine: DirectEngine
-  readonly queue: DirectInput[]
+  readonly queue: InputQueue<DirectInput>
   prekeys: readonly KeptPrekey[]
   readonly looked: Set<EventId>
   load: 'due' | 'running' | 'done'
-  isHandling: boolean
-  isClosed: boolean
 }
 
 const postPrefix = 'direct '
@@ -85,12 +84,10 @@ export function startDirect(
     platform,
     emit,
     engine: createDirect(platform.self, opened),
-    queue: [],
+    queue: new InputQueue((input) => handleOne(state, input)),
     prekeys: opened.prekeys,
     looked: new Set(opened.looked),
     load: 'due',
-    isHandling: false,
-    isClosed: false,
   }
   platform.command({ type: 'join-direct' })
   tick(state)
@@ -98,8 +95,8 @@ export function startDirect(
     write: (token, to, said) => feed(state, { type: 'write', token, to, said }),
     hear: (event) => hear(state, event),
     close: () => {
-      if (state.isClosed) return
-      state.isClosed = true
+      if (state.queue.isClosed) return
+      state.queue.isClosed = true
       platform.timers.cancel()
       platform.store.close()
     },
@@ -135,7 +132,7 @@ function readAll(state: State, after: Position = { effective: -1, id: '' }): Pro
   return history.history({ room: directRoom, after, limit: pageEvents }).then((events) => {
     for (const event of events) stood(state, event)
     const last = events.at(-1)
-    if (last === undefined || state.isClosed) return undefined
+    if (last === undefined || state.queue.isClosed) return undefined
     return readAll(state, { effective: last.effective, id: last.id })
   })
 }
@@ -158,18 +155,12 @@ function hear(state: State, event: MeshEvent): void {
 }
 
 function feed(state: State, input: DirectInput): void {
-  state.queue.push(input)
-  if (state.isHandling) return
-  state.isHandling = true
-  try {
-    for (let next = state.queue.shift(); next !== undefined; next = state.queue.shift()) {
-      if (state.isClosed) return
-      for (const effect of handleDirect(state.engine, next, state.platform.timers.wallMs()))
-        execute(state, effect)
-    }
-  } finally {
-    state.isHandling = false
-  }
+  state.queue.feed(input)
+}
+
+function handleOne(state: State, input: DirectInput): void {
+  for (const effect of handleDirect(state.engine, input, state.platform.timers.wallMs()))
+    execute(state, effect)
 }
 
 function execute(state: State, effect: DirectEffect): void {

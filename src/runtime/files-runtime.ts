@@ -14,6 +14,7 @@ import {
   type FileInput,
   type FileRecord,
 } from '#mesh/files/file-state.ts'
+import { InputQueue } from './input-queue.ts'
 import type { Links, FileStore, Timers } from './ports.ts'
 import type { LinkListener } from './runtime.ts'
 import type { PeerId } from '#mesh/ids.ts'
@@ -37,12 +38,10 @@ interface State {
   readonly platform: FilesPlatform
   readonly emit: (event: FileEvent) => void
   readonly engine: FileEngine
-  readonly queue: FileInput[]
+  readonly queue: InputQueue<FileInput>
   readonly facts: Map<LinkId, LinkFact>
   /** What came over links that this side does not count yet. */
   readonly early: Map<LinkId, FileFrame[]>
-  isHandling: boolean
-  isClosed: boolean
 }
 
 /** @param records what the store answered to `open` @param emit is told what the screen may show; must not throw */
@@ -57,11 +56,9 @@ export function startFiles(
     platform,
     emit,
     engine,
-    queue: [],
+    queue: new InputQueue((input) => handleOne(state, input)),
     facts: new Map(),
     early: new Map(),
-    isHandling: false,
-    isClosed: false,
   }
   feed(state, { type: 'tick' })
   return {
@@ -79,7 +76,7 @@ export function startFiles(
     drained: (link) => feed(state, { type: 'drained', link }),
     command: (command) => feed(state, { type: 'command', command }),
     close: () => {
-      state.isClosed = true
+      state.queue.isClosed = true
       platform.timers.cancel()
       platform.store.close()
     },
@@ -113,18 +110,11 @@ function keepEarly(state: State, link: LinkId, frame: FileFrame): void {
 }
 
 function feed(state: State, input: FileInput): void {
-  state.queue.push(input)
-  if (state.isHandling) return
-  state.isHandling = true
-  try {
-    for (let next = state.queue.shift(); next !== undefined; next = state.queue.shift()) {
-      if (state.isClosed) return
-      for (const effect of handleFiles(state.engine, next, state.platform.timers.nowMs()))
-        execute(state, effect)
-    }
-  } finally {
-    state.isHandling = false
-  }
+  state.queue.feed(input)
+}
+
+function handleOne(state: State, input: FileInput): void {
+  for (const effect of handleFiles(state.engine, input, state.platform.timers.nowMs())) execute(state, effect)
 }
 
 function execute(state: State, effect: FileEffect): void {

@@ -17,6 +17,7 @@ import { completeFrame, shortCount, unclearFrame } from '#mesh/gossip/complete.t
 import { isFileFrame } from '#mesh/files/file-codes.ts'
 import { decodeFrame, encodeFrame, frameClaims, laneOf, type Frame } from '#mesh/frame.ts'
 import { limits } from '#mesh/limits.ts'
+import { InputQueue } from './input-queue.ts'
 import type { Helpers, Keys, Links, OpenedStore, Store, Timers } from './ports.ts'
 
 export interface Platform {
@@ -67,7 +68,7 @@ interface State {
   readonly platform: Platform
   readonly emit: (event: MeshEvent) => void
   readonly engine: Engine
-  readonly queue: Input[]
+  readonly queue: InputQueue<Input>
   /** Frames of a link wait for the checks of the frames before them. */
   readonly checks: Map<LinkId, Promise<void>>
   readonly budgets: Map<LinkId, { left: number; atMs: number; waiting: number }>
@@ -77,8 +78,6 @@ interface State {
   listener: LinkListener | undefined
   /** When the engine was told last that a link carries files, ms. */
   readonly heardMs: Map<LinkId, number>
-  isHandling: boolean
-  isClosed: boolean
   wallAheadMs: number
 }
 
@@ -98,15 +97,13 @@ export function startRuntime(
     platform,
     emit,
     engine: createEngine(input, timers.nowMs()),
-    queue: [],
+    queue: new InputQueue((input) => handleOne(state, input)),
     checks: new Map(),
     budgets: new Map(),
     traffic,
     facts: [],
     listener: undefined,
     heardMs: new Map(),
-    isHandling: false,
-    isClosed: false,
     wallAheadMs: timers.wallMs() - timers.nowMs(),
   }
   feed(state, input)
@@ -147,27 +144,20 @@ export function startRuntime(
 }
 
 function close(state: State): void {
-  if (state.isClosed) return
-  state.isClosed = true
+  if (state.queue.isClosed) return
+  state.queue.isClosed = true
   state.platform.timers.cancel()
   state.platform.helpers.close()
   state.platform.links.close()
 }
 
-/** Inputs that arise while one is handled wait their turn. */
 function feed(state: State, input: Input): void {
-  state.queue.push(input)
-  if (state.isHandling) return
-  state.isHandling = true
-  try {
-    for (let next = state.queue.shift(); next !== undefined; next = state.queue.shift()) {
-      if (state.isClosed) return
-      const nowMs = state.platform.timers.nowMs()
-      for (const effect of handle(state.engine, next, nowMs)) execute(state, effect)
-    }
-  } finally {
-    state.isHandling = false
-  }
+  state.queue.feed(input)
+}
+
+function handleOne(state: State, input: Input): void {
+  const nowMs = state.platform.timers.nowMs()
+  for (const effect of handle(state.engine, input, nowMs)) execute(state, effect)
 }
 
 function receive(state: State, link: LinkId, bytes: Uint8Array): void {

@@ -11,7 +11,7 @@ import {
 } from '../../../src/mesh/direct/letter.ts'
 import { directLimits } from '../../../src/mesh/direct/limits.ts'
 import { decodeSealed, encodePrekey } from '../../../src/mesh/direct/sealed-body.ts'
-import { bytesToHex, feedAuthor } from '../../../src/mesh/ids.ts'
+import { bytesToHex, feedAuthor, type EventId } from '../../../src/mesh/ids.ts'
 import { encodeBody, eventKinds, readBody } from '../../../src/mesh/timeline/body.ts'
 import { keyOf } from '../make.ts'
 import { Device, Office } from './post-office.ts'
@@ -133,8 +133,14 @@ describe('direct messages', () => {
     ana.restart()
     ana.tell({ type: 'write', token: 'later', to: bill.self, said })
     settle(ana, bill)
+    // Also when no other one would be taken.
+    const [one] = ana.letters.values()
+    if (one === undefined) throw new Error('no letter')
+    for (let i = 0; i < directLimits.unconfirmedMax; i++)
+      ana.engine.unconfirmed.set(i.toString(16).padStart(64, '0') as EventId, one)
+    ana.tell({ type: 'write', token: 'busy', to: bill.self, said })
     const written = ana.news.flatMap((news) => (news.type === 'written' ? [news.token] : []))
-    expect(written).toEqual(['first', 'again', 'later'])
+    expect(written).toEqual(['first', 'again', 'later', 'busy'])
     expect(bill.textsOf(ana)).toEqual(['A'])
     // It, and what confirms it.
     expect(office.letters().length).toBe(2)
